@@ -1,0 +1,188 @@
+"""Decisions, plans and steps: what is to be done about a verdict, and how far it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rollguard.model.judgement import Verdict
+from rollguard.model.names import Ref, RolloutId, TemplateHash
+from rollguard.model.time import Instant
+
+
+class DecisionKind(StrEnum):
+    """The response to a verdict."""
+
+    CONTINUE = "continue"
+    WARN = "warn"
+    PAGE = "page"
+    HOLD = "hold"
+    ASK = "ask"
+    ROLL_BACK = "roll back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """An interlock as it stands: `forbids` is True where it keeps the guard from acting alone."""
+
+    name: str
+    forbids: bool
+    reason: str
+    """Why it forbids, or what was looked at and found in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The revision to go back to; `judged` is False for an adopted one."""
+
+    hash: TemplateHash
+    number: int
+    images: tuple[tuple[str, str], ...]
+    judged: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The response with its reason. `wake_at` is when to decide again even if nothing happens."""
+
+    kind: DecisionKind
+    reason: str
+    interlocks: tuple[Standing, ...]
+    verdict: Verdict
+    target: Target | None
+    wake_at: Instant | None = None
+    would: bool = False
+    """In mode observe: what would have been done (`kind` is then `page`, the reason says it)."""
+
+
+class StepState(StrEnum):
+    """States only advance, in this order; done, skipped and failed are final."""
+
+    PENDING = "pending"
+    TRYING = "trying"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One write of a plan. `template` is the pod template to put back (canonical JSON)."""
+
+    n: int
+    kind: str
+    """`restore-template`."""
+    target: Ref
+    precondition: str
+    """The state that the step may replace: the digest of the bad template."""
+    goal: str
+    """The digest of the state that it makes: reached, with the receipt, means done."""
+    body: str
+    """What is written: the restored template's canonical JSON."""
+    state: StepState = StepState.PENDING
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Stored whole before its first effect. Immutable but for the states of its steps."""
+
+    id: str
+    epoch: int
+    created: Instant
+    expires: Instant
+    reason: str
+    actor: str
+    """`rollguard` or the person who asked."""
+    target: Target
+    steps: tuple[Step, ...]
+
+
+# --- what a port says of a write; unknown is an outcome ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """The server's answer is in hand: the write took effect. `generation` is the object's after it."""
+
+    at: Instant
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """A write guard failed: the object is not as it was read (409, or 422 of a failed `test`)."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """The server refused for good: forbidden, invalid, denied by admission or quota."""
+
+    status: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttled:
+    """The server asks to come again later; it did not apply the write."""
+
+    after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """No answer, or 5xx: it may have been applied, now or later."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """The object does not exist."""
+
+
+WriteOutcome = Applied | Conflict | Rejected | Throttled | Unknown | Absent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A Deployment by a quorum read, as far as a step needs it."""
+
+    uid: str
+    resource_version: str
+    generation: int
+    observed_generation: int
+    paused: bool
+    template_body: str
+    """Canonical JSON without `pod-template-hash`."""
+    template_digest: str
+    receipt: str
+    """The annotation `rollguard.dev/step`, empty where there is none."""
+    has_annotations: bool
+    raw_template: str
+    """`spec.template` exactly as the server gave it, as JSON: the write guard tests for equality with it."""
+    last_applied: str = ""
+    """The annotation `kubectl.kubernetes.io/last-applied-configuration`, empty where there is none."""
+
+
+FetchOutcome = Found | Absent | Unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """A patch with its write guards, ready to send: `patch` is a JSON Patch as JSON text."""
+
+    ref: Ref
+    patch: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was saved before the first destructive step; `complete` is False where the time was up."""
+
+    rollout: RolloutId
+    names: tuple[str, ...]
+    """Of the ConfigMaps."""
+    complete: bool
+    detail: str

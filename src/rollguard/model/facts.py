@@ -1,0 +1,154 @@
+"""What the cluster says of a unit: plain facts, without judgement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rollguard.model.names import TemplateHash, UnitName, WorkloadName
+from rollguard.model.time import Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """A pod template. `body` is its canonical JSON (sorted keys, no `pod-template-hash` label)."""
+
+    body: str
+    digest: str
+    """SHA-256 of `body`, hexadecimal: two templates are the same exactly if their digests are."""
+    bare_digest: str
+    """The same without the template's annotations: equal for a `kubectl rollout restart`."""
+    images: tuple[tuple[str, str], ...]
+    """(container, image) in the template's order, init containers first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """A recorded pod template: for a Deployment, a ReplicaSet."""
+
+    hash: TemplateHash
+    number: int
+    uid: str
+    created: Instant
+    template: Template
+    replicas: int
+    ready: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A condition of an object's status, as its controller wrote it."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    since: Instant | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """The state of one container of a pod."""
+
+    name: str
+    in_template: bool
+    """False for what admission injected (sidecars of a mesh): event rules pass it over."""
+    init: bool
+    image: str
+    image_id: str
+    ready: bool
+    restarts: int
+    waiting_reason: str = ""
+    waiting_message: str = ""
+    exit_code: int | None = None
+    """Of the last termination, running again or not; None where it never ended."""
+    finished_at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """A pod and the revision that owns it; `revision` is None where the owner is not known (any more)."""
+
+    name: str
+    uid: str
+    workload: WorkloadName
+    revision: TemplateHash | None
+    node: str
+    phase: str
+    created: Instant
+    ready: bool
+    ready_since: Instant | None
+    deleting: bool
+    containers: tuple[Container, ...]
+    unschedulable: str = ""
+    """The scheduler's message while it finds no node; else empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterEvent:
+    """A Kubernetes Event about a pod of the unit: the cause of a failed image pull may stand only here."""
+
+    pod: str
+    reason: str
+    message: str
+    last_seen: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """A Deployment and its recorded revisions."""
+
+    name: WorkloadName
+    uid: str
+    created: Instant
+    generation: int
+    observed_generation: int
+    paused: bool
+    strategy: str
+    desired: int
+    total: int
+    updated: int
+    ready: int
+    available: int
+    template: Template
+    revisions: tuple[Revision, ...]
+    conditions: tuple[Condition, ...]
+    labels: tuple[tuple[str, str], ...]
+    annotations: tuple[tuple[str, str], ...]
+
+    def target(self) -> Revision | None:
+        """The revision that the spec asks for; None until its ReplicaSet exists and is seen."""
+        same = [r for r in self.revisions if r.template.digest == self.template.digest]
+        return max(same, key=lambda r: r.number) if same else None
+
+    def revision(self, hash_: TemplateHash) -> Revision | None:
+        """The recorded revision of that hash, if it is still there."""
+        return next((r for r in self.revisions if r.hash == hash_), None)
+
+    def annotation(self, key: str) -> str:
+        """The annotation's value, empty where there is none."""
+        return next((v for k, v in self.annotations if k == key), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitFacts:
+    """All facts of a unit as of one moment. `complete` is False while a cache behind it is not in sync."""
+
+    unit: UnitName
+    as_of: Instant
+    complete: bool
+    missing: tuple[str, ...]
+    """What is not in sync, in words, for the reason of a hold."""
+    members: tuple[Workload, ...]
+    """Empty where the workload does not exist (any more)."""
+    pods: tuple[Pod, ...]
+    events: tuple[ClusterEvent, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventoryItem:
+    """A workload that exists, with what a policy's watch selects by."""
+
+    name: WorkloadName
+    uid: str
+    labels: tuple[tuple[str, str], ...]
+    annotations: tuple[tuple[str, str], ...]

@@ -1,0 +1,157 @@
+"""What is seen of a rollout in one slot, and what is concluded from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rollguard.model.facts import UnitFacts
+from rollguard.model.metrics import Answer
+from rollguard.model.names import RolloutId, TemplateHash, UnitName
+from rollguard.model.policy import LevelName
+from rollguard.model.time import Instant, Slot
+
+
+class Phase(StrEnum):
+    """Counted from the rollout's start."""
+
+    STARTUP = "startup"
+    STABILIZATION = "stabilization"
+    VALIDATION = "validation"
+    STEADY = "steady"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """The passage of a unit from one revision to the next, under guard."""
+
+    id: RolloutId
+    unit: UnitName
+    started: Instant
+    target: TemplateHash
+    target_number: int
+    baseline: TemplateHash | None
+    """The revision that was the target before; None for a first deployment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arms:
+    """Which revision is new and which it is compared with; `apart` is False where series cannot tell them apart."""
+
+    new: TemplateHash
+    reference: TemplateHash | None
+    apart: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """All that the judge may look at in one step: facts now, and the answers for slots that closed since."""
+
+    now: Instant
+    rollout: Rollout
+    arms: Arms
+    facts: UnitFacts
+    answers: tuple[Answer, ...]
+    """Of slots after the rollout's start (`slot.start >= rollout.started`), in order of time."""
+    before: tuple[Answer, ...]
+    """Of slots that ended before the rollout's start; empty except when they are first known."""
+
+
+class Attribution(StrEnum):
+    """Whose fault an event finding is, as far as the cluster itself shows it."""
+
+    RELEASE = "release"
+    NODE = "node"
+    REGISTRY = "registry"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """What a value is shown and compared beside."""
+
+    source: str
+    """`old pods beside it`, `before the rollout` or `none`."""
+    value: float | None
+    bad: float
+    """Ratio and histogram: bad requests. Rate: the counter's increase. Gauge: 0."""
+    total: float
+    """Ratio and histogram: requests. Rate: minutes observed. Gauge: 0."""
+    past_bound: bool
+    """Its own value is past the same bound, over the same length of window."""
+    not_worse: bool
+    """The new arm is not worse than it, by a one-sided exact test at 1%."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A level that is reached, or an event rule that is complete: the evidence, with value and bound."""
+
+    signal: str
+    level: LevelName
+    value: float
+    bound: float
+    unit: str
+    """How to write value and bound: `%`, `s`, `/min`, `restarts`, `pods` or empty. A `%` value is a fraction."""
+    text: str
+    """One sentence for people, value and bound included."""
+    since: Instant
+    slots: int
+    bad: float
+    total: float
+    arm: str
+    """`new pods` or, where the arms cannot be told apart, `all pods`."""
+    reference: Reference
+    attribution: Attribution
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelReading:
+    """How one level stands now, reached or not: for `status` and `why`. `value` is None where unknown."""
+
+    signal: str
+    level: LevelName
+    text: str
+    value: float | None
+    bound: float
+    unit: str
+    traffic: float
+    slots: int
+    gaps: int
+    reached: bool
+    reference: Reference
+
+
+class VerdictKind(StrEnum):
+    """What the judge concludes."""
+
+    HEALTHY = "healthy"
+    UNDECIDED = "undecided"
+    DEGRADED = "degraded"
+    BAD = "bad"
+    BLIND = "blind"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalGap:
+    """A signal without a complete answer lately: its last slot, the cause and for how many slots in a row."""
+
+    signal: str
+    required: bool
+    last: Slot
+    cause: str
+    detail: str
+    in_a_row: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The conclusion with its evidence. Only `bad` can lead to a rollback, and never because of gaps."""
+
+    kind: VerdictKind
+    as_of: Instant
+    findings: tuple[Finding, ...]
+    gaps: tuple[SignalGap, ...]
+    readings: tuple[LevelReading, ...]
+    why: str
+    """One sentence: what made it this verdict, or what is missing for another."""

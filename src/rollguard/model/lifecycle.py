@@ -1,0 +1,175 @@
+"""Inputs and effects of the state machine in `lifecycle`, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rollguard.model.action import Decision
+from rollguard.model.records import LifecycleState, NoticeClass, Outcome
+
+# --- inputs ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """The decision of this look."""
+
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanStored:
+    """The plan is in the cluster: acting may begin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRefused:
+    """The dry run was rejected, or no plan is possible."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanDone:
+    """Every step is done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSuperseded:
+    """The plan expired, or its precondition no longer holds: a newer change, a freeze, a pause."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoverySeen:
+    """How the restored version fares, at its end: outcome is RECOVERED, UNCONFIRMED or DID_NOT_HELP."""
+
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalGiven:
+    """A human approved, or ordered the rollback."""
+
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRefused:
+    """A human rejected it."""
+
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalTimedOut:
+    """Nobody answered in time."""
+
+    roll_back: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTarget:
+    """The workload's target is another revision now: this rollout is over, whoever changed it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowOver:
+    """The guard window has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadGone:
+    """The workload or its namespace was deleted."""
+
+
+LifecycleInput = (
+    Decided
+    | PlanStored
+    | PlanRefused
+    | PlanDone
+    | PlanSuperseded
+    | RecoverySeen
+    | ApprovalGiven
+    | ApprovalRefused
+    | ApprovalTimedOut
+    | NewTarget
+    | WindowOver
+    | WorkloadGone
+)
+
+# --- effects ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakePlan:
+    """Dry-run and store a plan for the decision's target."""
+
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """Start (or go on with) executing the stored plan."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartVerifying:
+    """Watch whether the restored version recovers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskApproval:
+    """Start the time limit of an approval."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tell:
+    """Put a notice into the outbox."""
+
+    class_: NoticeClass
+    topic: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenIncident:
+    """An incident begins (once per rollout)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveIncident:
+    """Only on recovery, or by a human."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkHealthy:
+    """The rollout's revision becomes a valid target."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """The rollout is over."""
+
+    outcome: Outcome
+    reason: str
+
+
+Effect = MakePlan | Act | StartVerifying | AskApproval | Tell | OpenIncident | ResolveIncident | MarkHealthy | Close
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """The next state and what to do on the way."""
+
+    state: LifecycleState
+    effects: tuple[Effect, ...]

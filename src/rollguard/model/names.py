@@ -1,0 +1,57 @@
+"""What things are called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+TemplateHash = NewType("TemplateHash", str)
+"""The value of the label `pod-template-hash`: names a revision of a Deployment."""
+
+RolloutId = NewType("RolloutId", str)
+"""Name of a GuardedRollout object: unit, revision number, template hash and the start of the workload's uid."""
+
+
+class WorkloadKind(StrEnum):
+    """The kinds of object that own pods and can be guarded."""
+
+    DEPLOYMENT = "Deployment"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class WorkloadName:
+    """A workload in the cluster."""
+
+    namespace: str
+    kind: WorkloadKind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class UnitName:
+    """What is guarded as one. For a single workload: its namespace and `deployment-<name>`."""
+
+    namespace: str
+    object_name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.object_name.removeprefix('deployment-')}"
+
+    @staticmethod
+    def of_workload(workload: WorkloadName) -> UnitName:
+        """The unit that guards this workload alone."""
+        return UnitName(workload.namespace, f"{workload.kind.value.lower()}-{workload.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """An object of the cluster's API, by kind and name; `uid` is empty where any object of that name is meant."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str = ""

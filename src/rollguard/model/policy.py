@@ -1,0 +1,186 @@
+"""A policy as data: what to guard, by which signals and bounds, and how to answer. Text becomes this in `policy`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """What the guard may do by itself, from the mildest to the strictest over the release."""
+
+    OBSERVE = "observe"
+    APPROVE = "approve"
+    AUTOMATIC = "automatic"
+
+
+class LevelName(StrEnum):
+    """How bad a value is."""
+
+    WARNING = "warning"
+    CRITICAL = "critical"
+    ROLLBACK = "rollback"
+
+
+class SignalKind(StrEnum):
+    """The five kinds of signal."""
+
+    RATIO = "ratio"
+    HISTOGRAM = "histogram"
+    RATE = "rate"
+    GAUGE = "gauge"
+    EVENT = "event"
+
+
+class EventRule(StrEnum):
+    """The rules on cluster events that need no metrics."""
+
+    CRASH_LOOP = "crashLoop"
+    IMAGE_PULL = "imagePull"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A bound with a duration. The value is past it when greater than `bound`."""
+
+    name: LevelName
+    bound: float
+    """Ratio: a fraction. Histogram: seconds. Rate: per minute. Gauge: as the expression yields (a fraction
+    where it is divided by a limit). Event: unused, 0."""
+    seconds: float
+    """How long: the window over which the value is pooled."""
+    quantile: float | None = None
+    """Histogram only: 0.95 means that more than 5% of the requests took longer than `bound`."""
+    text: str = ""
+    """As the policy writes it, for words: `P95 > 5s for 5m`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """What is watched. The PromQL fields are vector selectors; empty where the kind does not use them."""
+
+    name: str
+    kind: SignalKind
+    levels: tuple[Level, ...]
+    required: bool
+    shared: bool
+    minimum_traffic: int
+    """Requests in a level's window below which the level cannot be reached. 0 for rate, gauge, event."""
+    bad: str = ""
+    total: str = ""
+    buckets: str = ""
+    counter: str = ""
+    gauge: str = ""
+    limit: str = ""
+    """Gauge only: what its value is divided by; no limit series = no signal for that pod."""
+    rule: EventRule | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Which workloads are guarded, by name or by label selector, and how."""
+
+    name: str
+    namespace: str
+    workloads: tuple[str, ...]
+    selector: tuple[tuple[str, str], ...]
+    mode: Mode
+    signals: tuple[str, ...]
+    """Names of the signals that apply; all where the policy names none."""
+    called_by: tuple[str, ...]
+    """Workloads that suffer when this one is bad: they never make it look like an outage."""
+    team: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secretish:
+    """How to authenticate. Files are read again when they change; values never appear in logs or errors."""
+
+    bearer_token_file: str = ""
+    username: str = ""
+    password_file: str = ""
+    ca_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Fixed headers, such as a tenant's `X-Scope-OrgID`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsStore:
+    """The Prometheus-compatible endpoint and the labels that its series carry."""
+
+    address: str
+    namespace_label: str
+    pod_label: str
+    workload_label: str
+    match: str
+    """Label matchers added to every selector (`cluster="eu"`), chooses one replica; may be empty."""
+    auth: Secretish
+    scrape_interval: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """All durations in seconds. The defaults are design.md's; the lab scales them."""
+
+    tick: float = 15.0
+    slot: float = 15.0
+    lateness: float = 20.0
+    adopted_after: float = 86400.0
+    automatic: float = 1800.0
+    close: float = 7200.0
+    startup: float = 300.0
+    stabilization: float = 900.0
+    plan_expiry: float = 900.0
+    recovery_within: float = 600.0
+    recovery_for: float = 120.0
+    approval_within: float = 300.0
+    repeat_notice: float = 3600.0
+    clock_offset_max: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How often the guard may act by itself."""
+
+    rollbacks: int = 2
+    rollbacks_within: float = 3600.0
+    fleet_units: int = 5
+    fleet_within: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookChannel:
+    """A generic webhook: every notice as JSON."""
+
+    name: str
+    url: str
+    hmac_key_file: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """Base addresses for the words of a notice; empty where there are none."""
+
+    dashboard: str = ""
+    runbook: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The whole policy. `digest` identifies its text: a rollout keeps the policy that it began with."""
+
+    name: str
+    digest: str
+    cluster: str
+    time_zone: str
+    metrics: MetricsStore
+    watches: tuple[Watch, ...]
+    signals: tuple[Signal, ...]
+    timing: Timing
+    limits: Limits
+    on_timeout_roll_back: bool
+    """What an unanswered request for approval does: roll back, or (default) hold."""
+    webhooks: tuple[WebhookChannel, ...]
+    links: Links

@@ -1,0 +1,226 @@
+"""The two cluster objects as data: GuardedUnit (one per unit) and GuardedRollout (one per unit and rollout)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rollguard.model.action import Plan
+from rollguard.model.judgement import Finding, Phase, VerdictKind
+from rollguard.model.names import RolloutId, TemplateHash, UnitName, WorkloadName
+from rollguard.model.policy import Mode
+from rollguard.model.time import Instant
+
+EVERYTHING = "rollguard-all"
+"""Name of the GuardedUnit, in the guard's namespace, that carries a freeze of everything."""
+
+
+class RequestKind(StrEnum):
+    """What people ask for by writing to `spec.requests`."""
+
+    ROLLBACK = "rollback"
+    APPROVE = "approve"
+    REJECT = "reject"
+    ACKNOWLEDGE = "acknowledge"
+    RELEASE = "release"
+    RESOLVE = "resolve"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HumanRequest:
+    """An entry of `spec.requests`; the API server has checked that `actor` is who wrote it."""
+
+    id: str
+    kind: RequestKind
+    actor: str
+    at: Instant
+    reason: str
+    rollout: RolloutId | None = None
+    to_revision: int | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    """A human's order to leave a unit (or all) alone until a time."""
+
+    until: Instant
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoodRevision:
+    """A revision that may be gone back to: judged healthy, or adopted."""
+
+    hash: TemplateHash
+    number: int
+    digest: str
+    bare_digest: str
+    images: tuple[tuple[str, str], ...]
+    since: Instant
+    saved: str = ""
+    """Name of the ControllerRevision that keeps its template, empty while none does."""
+
+
+class NoticeState(StrEnum):
+    """Where a notice of the outbox is."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    FAILED = "failed"
+
+
+class NoticeClass(StrEnum):
+    """How urgent a notice is, and so where it goes."""
+
+    INFO = "info"
+    WARNING = "warning"
+    PAGE = "page"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A message of the outbox: written in the object before it is sent. `id` is what makes a repeat harmless."""
+
+    id: str
+    class_: NoticeClass
+    topic: str
+    """What it is about, for repetition: `rollout-started`, `hold`, `rolled-back`, ..."""
+    title: str
+    text: str
+    at: Instant
+    state: NoticeState = NoticeState.PENDING
+    attempts: int = 0
+    next_attempt: Instant | None = None
+    detail: str = ""
+
+
+class LifecycleState(StrEnum):
+    """Where a rollout under guard is."""
+
+    WATCHING = "watching"
+    AWAITING_APPROVAL = "awaiting_approval"
+    PLANNED = "planned"
+    ACTING = "acting"
+    VERIFYING = "verifying"
+    HELD = "held"
+    CLOSED = "closed"
+
+
+class Outcome(StrEnum):
+    """How a rollout ended; empty states have none yet."""
+
+    HEALTHY = "healthy"
+    UNDECIDED = "undecided"
+    ROLLED_BACK = "rolled back"
+    RECOVERED = "recovered"
+    UNCONFIRMED = "restored, unconfirmed"
+    DID_NOT_HELP = "rollback did not help"
+    SUPERSEDED = "superseded"
+    GONE = "workload gone"
+    HELD = "held to the end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEntry:
+    """One line of a rollout's story."""
+
+    at: Instant
+    kind: str
+    """`rollout`, `phase`, `verdict`, `decision`, `plan`, `step`, `evidence`, `recovery`, `human`, `notice`."""
+    text: str
+    actor: str = "rollguard"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitRecord:
+    """GuardedUnit: long-lived. `spec` fields are people's, `status` fields are the guard's."""
+
+    name: UnitName
+    workload: WorkloadName
+    requests: tuple[HumanRequest, ...] = ()
+    freeze: Freeze | None = None
+    uid: str = ""
+    """The workload's uid; another uid is another workload of the same name."""
+    current_rollout: RolloutId | None = None
+    last_target: TemplateHash | None = None
+    """The target when nothing was rolling out: what a new rollout's baseline is."""
+    healthy: tuple[GoodRevision, ...] = ()
+    """Judged healthy, newest last, at most 10."""
+    adopted: GoodRevision | None = None
+    automatic_rollbacks: tuple[Instant, ...] = ()
+    handled_requests: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    mode: Mode = Mode.OBSERVE
+    conditions: tuple[tuple[str, str], ...] = ()
+    """(type, message) of what is wrong now: `Blind`, `PolicyInvalid`, ..."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutRecord:
+    """GuardedRollout: one per unit and rollout; its incident is a part of it."""
+
+    id: RolloutId
+    unit: UnitName
+    workload: WorkloadName
+    uid: str
+    started: Instant
+    """By the API server's clock (creation of the object)."""
+    target: TemplateHash
+    target_number: int
+    target_digest: str
+    target_images: tuple[tuple[str, str], ...]
+    baseline: TemplateHash | None
+    baseline_number: int | None
+    baseline_images: tuple[tuple[str, str], ...]
+    policy_digest: str
+    mode: Mode
+    state: LifecycleState
+    phase: Phase
+    epoch: int
+    verdict: VerdictKind
+    why: str
+    """The reason of the present decision, with value and bound."""
+    findings: tuple[Finding, ...] = ()
+    """Of the verdict that led to the present state; at most 8."""
+    pods: tuple[tuple[str, TemplateHash], ...] = ()
+    """pod -> revision, at most 200: kept after the pod is gone."""
+    plan: Plan | None = None
+    asked_until: Instant | None = None
+    verify_since: Instant | None = None
+    evidence: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    timeline: tuple[TimelineEntry, ...] = ()
+    """At most 60; the oldest in the middle go first."""
+    outcome: Outcome | None = None
+    incident: str = ""
+    """The incident's id, empty while there is none."""
+    incident_resolved: Instant | None = None
+    closed: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredUnit:
+    """A GuardedUnit as read, with the version that a compare-and-swap needs."""
+
+    record: UnitRecord
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRollout:
+    """A GuardedRollout as read, with the version that a compare-and-swap needs."""
+
+    record: RolloutRecord
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exists:
+    """An object of that name exists already: known, not an error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stale:
+    """The object changed since it was read: read again and decide again."""

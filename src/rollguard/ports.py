@@ -1,0 +1,203 @@
+"""What the core needs from the world, in its own words. *Unknown is an outcome*: simulator and reality are equally honest.
+
+A broken promise of a port (a wiring fault, a bug) is an exception; an unreachable server is an outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from rollguard.model.action import Absent, Evidence, FetchOutcome, Unknown, Write, WriteOutcome
+from rollguard.model.facts import InventoryItem, Template, UnitFacts
+from rollguard.model.metrics import MetricsAnswer, Question
+from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadName
+from rollguard.model.records import (
+    Exists,
+    Notice,
+    RolloutRecord,
+    Stale,
+    StoredRollout,
+    StoredUnit,
+    TimelineEntry,
+    UnitRecord,
+)
+from rollguard.model.time import Instant, Mono
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now(self) -> Instant:
+        """Wall time."""
+        ...
+
+    def mono(self) -> Mono:
+        """Monotonic time of this process."""
+        ...
+
+    async def sleep_until(self, when: Mono) -> None:
+        """Returns at or after `when`; at once where it has passed."""
+        ...
+
+
+class Cluster(Protocol):
+    """Workloads: what runs, and the writes that change it."""
+
+    def changes(self) -> AsyncIterator[UnitName]:
+        """Units whose facts changed: lossy and duplicated, only wakes the loop."""
+        ...
+
+    def inventory(self) -> tuple[InventoryItem, ...] | None:
+        """All workloads that exist, from the cache; None until the first list is complete."""
+        ...
+
+    def guard(self, units: frozenset[UnitName]) -> None:
+        """Which units' pods are worth watching from now on."""
+        ...
+
+    def facts(self, unit: UnitName) -> UnitFacts:
+        """The unit's facts from the cache, with `complete` and `as_of` saying how good they are."""
+        ...
+
+    async def fetch(self, ref: Ref, *, timeout: float) -> FetchOutcome:
+        """A quorum read of a Deployment."""
+        ...
+
+    async def apply(self, write: Write, *, dry_run: bool, timeout: float) -> WriteOutcome:
+        """One guarded write. `Applied` only with the server's answer in hand."""
+        ...
+
+    async def save_evidence(self, rollout: RolloutId, unit: UnitName, *, timeout: float) -> Evidence:
+        """Statuses, events and logs of the unit's pods (secrets masked), kept as ConfigMaps."""
+        ...
+
+    async def save_template(self, workload: WorkloadName, template: Template, *, timeout: float) -> str | Unknown:
+        """Keeps a template as a ControllerRevision of ours; its name (known again when it exists)."""
+        ...
+
+    async def load_template(self, namespace: str, name: str, *, timeout: float) -> Template | Absent | Unknown:
+        """A template that `save_template` kept."""
+        ...
+
+    async def emit_event(self, workload: WorkloadName, uid: str, reason: str, text: str, *, warning: bool) -> None:
+        """A Kubernetes Event on the workload; best effort, never raises for an unreachable server."""
+        ...
+
+    def clock_offset(self) -> float | None:
+        """Seconds by which the API server's clock is ahead of ours, from its last answers; None while unknown."""
+        ...
+
+
+class Records(Protocol):
+    """GuardedUnit and GuardedRollout: every write is a compare-and-swap."""
+
+    async def list_units(self) -> tuple[StoredUnit, ...] | Unknown: ...
+
+    async def list_rollouts(self, *, open_only: bool) -> tuple[StoredRollout, ...] | Unknown: ...
+
+    async def read_unit(self, name: UnitName) -> StoredUnit | Absent | Unknown: ...
+
+    async def read_rollout(self, unit: UnitName, id_: RolloutId) -> StoredRollout | Absent | Unknown: ...
+
+    async def create_unit(self, record: UnitRecord) -> StoredUnit | Exists | Unknown: ...
+
+    async def create_rollout(self, record: RolloutRecord) -> StoredRollout | Exists | Unknown: ...
+
+    async def replace_unit(self, stored: StoredUnit, record: UnitRecord) -> StoredUnit | Stale | Absent | Unknown:
+        """Writes the status (never `spec`, which is people's)."""
+        ...
+
+    async def replace_rollout(
+        self, stored: StoredRollout, record: RolloutRecord
+    ) -> StoredRollout | Stale | Absent | Unknown: ...
+
+    async def delete_rollout(self, stored: StoredRollout) -> Unknown | None: ...
+
+    def requests(self) -> AsyncIterator[UnitName]:
+        """Units whose `spec` people changed: lossy and duplicated, only wakes the loop."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """We lead until then on our monotonic clock, with this epoch."""
+
+    until: Mono
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotHeld:
+    """Somebody else leads, or nobody knows."""
+
+    holder: str
+    detail: str
+
+
+class Leadership(Protocol):
+    """The Lease."""
+
+    async def renew(self, *, open_epochs: tuple[int, ...]) -> Held | NotHeld:
+        """Renews or takes over; at takeover the new epoch is above the Lease's and all of `open_epochs`."""
+        ...
+
+    async def release(self) -> None:
+        """Gives the Lease back at a graceful stop, so that the follower need not wait."""
+        ...
+
+
+class Metrics(Protocol):
+    """The metrics store."""
+
+    async def ask(self, question: Question, *, deadline: Mono) -> tuple[MetricsAnswer, ...]:
+        """One answer per instant of the question, in its order; what is missing is a `NoSnapshot`."""
+        ...
+
+    def clock_offset(self) -> float | None:
+        """Seconds by which the store's clock is ahead of ours; None while unknown."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The channel took it."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The channel will never take this."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """Try again after so many seconds; it may or may not have arrived."""
+
+    after: float
+    detail: str
+
+
+class Notifier(Protocol):
+    """One channel."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def send(
+        self, notice: Notice, rollout: RolloutRecord | None, *, timeout: float
+    ) -> Accepted | Refused | Retry:
+        """At least once: the notice's id makes a repeat recognisable."""
+        ...
+
+
+class Journal(Protocol):
+    """A copy for readers; the loop never reads it. Never blocks acting."""
+
+    def append(self, unit: UnitName, rollout: RolloutId | None, entry: TimelineEntry) -> None:
+        """Idempotent by content."""
+        ...
