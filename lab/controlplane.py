@@ -3,6 +3,7 @@
 import json
 import secrets
 import shutil
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -96,8 +97,6 @@ class ControlPlane:
 
     def client(self) -> httpx2.AsyncClient:
         """A plain HTTP client of the API as its administrator, for the lab's own start."""
-        import ssl
-
         # The environment is ignored: variables such as REQUESTS_CA_BUNDLE override a client's own CA.
         return httpx2.AsyncClient(
             base_url=self.url,
@@ -155,7 +154,6 @@ class ControlPlane:
     @asynccontextmanager
     async def running(cls, workdir: Path) -> AsyncIterator["ControlPlane"]:
         """A control plane for the length of the block, with its files in `workdir`."""
-        workdir.mkdir(parents=True, exist_ok=True)
         names = ("etcd", "kube-apiserver", "kube-controller-manager")
         plane = cls(
             workdir=workdir,
@@ -185,12 +183,14 @@ class ControlPlane:
 async def _start_with_retries(plane: ControlPlane) -> None:
     for attempt in range(1, PORT_ATTEMPTS + 1):
         try:
-            return await plane.start()
+            await plane.start()
         except ProcessError as error:
             if attempt == PORT_ATTEMPTS or not processes.port_was_taken(error):
                 raise
             await plane.stop()
             shutil.rmtree(plane.workdir / "etcd-data", ignore_errors=True)
+        else:
+            return
 
 
 async def _ok(client: httpx2.AsyncClient, path: str) -> bool:

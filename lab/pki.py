@@ -1,4 +1,4 @@
-"""Keys of the lab: one self-signed certificate for the API server and one key that signs ServiceAccount tokens."""
+"""Keys of the lab: a self-signed certificate for the API server and a key that signs ServiceAccount tokens."""
 
 import datetime as dt
 import ipaddress

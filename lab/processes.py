@@ -67,7 +67,7 @@ class Child:
             await asyncio.sleep(POLL_S)
 
     async def announcement(self, *, timeout_s: float = 30.0) -> dict[str, object]:
-        """The JSON object on the first line that starts with `{`: how the lab's own parts say that they are ready."""
+        """The JSON object on the first line that starts with `{`: the lab's own parts say so that they are ready."""
         found: list[dict[str, object]] = []
 
         async def announced() -> bool:
@@ -97,7 +97,7 @@ class Child:
             return
         self.process.send_signal(number)
         deadline = time.monotonic() + timeout_s
-        while self.running() and time.monotonic() < deadline:
+        while self.running() and time.monotonic() < deadline:  # noqa: ASYNC110 - the kernel sets no Event
             await asyncio.sleep(POLL_S / 5)
 
 

@@ -1,0 +1,212 @@
+"""The lab's Prometheus: the real program, finding pods and nodes through the real Kubernetes API."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+
+from lab import processes, programs
+from lab.controlplane import ControlPlane
+from lab.processes import Child, ProcessError
+
+PORT_ATTEMPTS = 3
+POD_LABELS = {
+    "__meta_kubernetes_namespace": "namespace",
+    "__meta_kubernetes_pod_name": "pod",
+    "__meta_kubernetes_pod_node_name": "node",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scraping:
+    """What is scraped, beside the pods, and how often. Addresses are `host:port`; None leaves one out."""
+
+    interval: str = "1s"
+    exporter: str | None = None
+    load_generator: str | None = None
+    nodes: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
+class Prometheus:
+    """A Prometheus on a port and a data directory of its own, kept when it is killed and started again."""
+
+    workdir: Path
+    binary: Path
+    plane: ControlPlane
+    scraping: Scraping
+    port: int = 0
+    child: Child | None = field(default=None)
+
+    @property
+    def url(self) -> str:
+        """The address of its HTTP API."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def config_file(self) -> Path:
+        """The configuration that it runs with."""
+        return self.workdir / "prometheus.yml"
+
+    async def start(self) -> None:
+        """Starts it, on the port that it had before if it had one; returns when it answers queries."""
+        self.port = self.port or processes.free_port()
+        # JSON is YAML, and leaves no doubt about what is a string.
+        self.config_file.write_text(json.dumps(configuration(self.plane, self.scraping), indent=2))
+        self.child = processes.start(
+            "prometheus",
+            [
+                self.binary,
+                f"--config.file={self.config_file}",
+                f"--storage.tsdb.path={self.workdir / 'prometheus-data'}",
+                f"--web.listen-address=127.0.0.1:{self.port}",
+                "--web.enable-lifecycle",
+                "--log.level=warn",
+                # Its own default of 5 s is longer than a whole scaled window of the lab.
+                "--scrape.discovery-reload-interval=1s",
+            ],
+            log=self.workdir / "prometheus.log",
+        )
+        async with self.client() as client:
+            await self.child.until(lambda: _ready(client), what="/-/ready")
+
+    async def kill(self) -> None:
+        """SIGKILL, as a crash would do it; `start` brings it back with the data it had written."""
+        if self.child is not None:
+            await self.child.kill()
+
+    async def stop(self) -> None:
+        """Ends it in order."""
+        if self.child is not None:
+            await self.child.stop(grace_s=3.0)
+
+    def client(self) -> httpx2.AsyncClient:
+        """An HTTP client of it that ignores the environment's proxies."""
+        return httpx2.AsyncClient(base_url=self.url, trust_env=False, timeout=10.0)
+
+    async def query(self, expression: str) -> dict[str, float]:
+        """The answer of an instant query as value by series, a series written as its labels in order."""
+        async with self.client() as client:
+            answer = await client.post("/api/v1/query", data={"query": expression})
+        if answer.status_code != 200:
+            raise ProcessError(f"Prometheus refused {expression!r}: {answer.text}")
+        values: dict[str, float] = {}
+        for sample in answer.json()["data"]["result"]:
+            labels = ",".join(f"{name}={value}" for name, value in sorted(sample["metric"].items()))
+            values[labels] = float(sample["value"][1])
+        return values
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, workdir: Path, plane: ControlPlane, scraping: Scraping) -> AsyncIterator["Prometheus"]:
+        """A Prometheus for the length of the block."""
+        binary = programs.require(["prometheus"])["prometheus"]
+        prometheus = cls(workdir=workdir, binary=binary, plane=plane, scraping=scraping)
+        try:
+            await _start_with_retries(prometheus)
+            yield prometheus
+        finally:
+            await prometheus.stop()
+
+
+def configuration(plane: ControlPlane, scraping: Scraping) -> dict[str, object]:
+    """The configuration file's content."""
+    jobs: list[dict[str, object]] = [_pods_job(plane)]
+    if scraping.nodes:
+        jobs.append(_cadvisor_job(plane))
+    if scraping.exporter:
+        jobs.append(_static_job("kube-state-metrics", scraping.exporter))
+    if scraping.load_generator:
+        jobs.append(_static_job("load-generator", scraping.load_generator))
+    return {
+        "global": {
+            "scrape_interval": scraping.interval,
+            "scrape_timeout": scraping.interval,
+            "evaluation_interval": scraping.interval,
+        },
+        "scrape_configs": jobs,
+    }
+
+
+def _static_job(name: str, address: str) -> dict[str, object]:
+    return {"job_name": name, "honor_labels": True, "static_configs": [{"targets": [address]}]}
+
+
+def _discovery(plane: ControlPlane, role: str) -> dict[str, object]:
+    return {
+        "role": role,
+        "api_server": plane.url,
+        "tls_config": {"ca_file": str(plane.ca_file)},
+        "authorization": {"credentials_file": str(plane.admin_token_file)},
+    }
+
+
+def _pods_job(plane: ControlPlane) -> dict[str, object]:
+    port = "__meta_kubernetes_pod_annotation_prometheus_io_port"
+    relabelling: list[dict[str, object]] = [
+        _rule("drop", ["__meta_kubernetes_pod_phase"], "Succeeded|Failed"),
+        _rule("drop", ["__meta_kubernetes_pod_annotation_prometheus_io_scrape"], "false"),
+        _rule("keep", ["__meta_kubernetes_pod_container_port_name", port], "http;.*|.*;.+"),
+        # An annotated port goes before the container's; `job` and the rest stay as they are.
+        _rule("replace", ["__address__", port], r"([^:]+)(?::\d+)?;(\d+)", "__address__", "$1:$2"),
+        # A pod's address cannot be a loopback one: its app listens on the loopback address of the same digits.
+        _rule("replace", ["__address__"], r"10\.244\.(.+)", "__address__", "127.244.$1"),
+        _rule(
+            "replace",
+            ["__meta_kubernetes_pod_controller_kind", "__meta_kubernetes_pod_controller_name"],
+            "ReplicaSet;(.+)-[a-z0-9]+",
+            "deployment",
+        ),
+    ]
+    relabelling += [_rule("replace", [meta], "(.+)", label) for meta, label in POD_LABELS.items()]
+    return {
+        "job_name": "pods",
+        "kubernetes_sd_configs": [_discovery(plane, "pod")],
+        "relabel_configs": relabelling,
+    }
+
+
+def _cadvisor_job(plane: ControlPlane) -> dict[str, object]:
+    return {
+        "job_name": "cadvisor",
+        "scheme": "https",
+        "metrics_path": "/metrics/cadvisor",
+        "honor_labels": True,
+        # The lab's nodes make their own certificates, as kubelets without a signer do.
+        "tls_config": {"insecure_skip_verify": True},
+        "authorization": {"credentials_file": str(plane.admin_token_file)},
+        "kubernetes_sd_configs": [_discovery(plane, "node")],
+        "relabel_configs": [_rule("replace", ["__meta_kubernetes_node_name"], "(.+)", "node")],
+    }
+
+
+def _rule(
+    action: str, sources: list[str], regex: str, target: str | None = None, replacement: str = "$1"
+) -> dict[str, object]:
+    rule: dict[str, object] = {"action": action, "source_labels": sources, "regex": regex}
+    if target is not None:
+        rule |= {"target_label": target, "replacement": replacement}
+    return rule
+
+
+async def _start_with_retries(prometheus: Prometheus) -> None:
+    for attempt in range(1, PORT_ATTEMPTS + 1):
+        try:
+            await prometheus.start()
+        except ProcessError as error:
+            if attempt == PORT_ATTEMPTS or not processes.port_was_taken(error):
+                raise
+            await prometheus.stop()
+            prometheus.port = 0
+        else:
+            return
+
+
+async def _ready(client: httpx2.AsyncClient) -> bool:
+    try:
+        return (await client.get("/-/ready")).status_code == 200
+    except httpx2.TransportError:
+        return False

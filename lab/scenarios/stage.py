@@ -1,0 +1,90 @@
+"""What a story has at hand: the lab, a voice with a clock, and eyes on the workloads of its namespace."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.world import Lab
+
+LOOK_EVERY_S = 0.25
+
+
+class ScenarioError(Exception):
+    """The lab did something else than the story says."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """The lab of one story. Times are seconds since the story's start."""
+
+    lab: Lab
+    started: float
+    namespace: str = "production"
+    _seen: dict[str, str] = field(default_factory=dict)
+
+    def tell(self, text: str) -> None:
+        """Prints one line with the story's time in front."""
+        print(f"{time.monotonic() - self.started:7.1f} s  {text}", flush=True)
+
+    def expect(self, holds: bool, text: str) -> None:
+        """Raises ScenarioError with the text unless the condition holds."""
+        if not holds:
+            raise ScenarioError(text)
+        self.tell(f"as expected: {text}")
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Tells, while the block runs, every change of the Deployments and pods of the story's namespace."""
+        watching = asyncio.create_task(self._watch())
+        try:
+            yield
+            await self._look()
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        while True:
+            await self._look()
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _look(self) -> None:
+        base = f"/namespaces/{self.namespace}"
+        lines = {
+            f"deployment {item['metadata']['name']}": _of_deployment(item)
+            for item in await self.lab.api.list(f"/apis/apps/v1{base}/deployments")
+        }
+        for item in await self.lab.api.list(f"/api/v1{base}/pods"):
+            lines[f"pod {item['metadata']['name']}"] = _of_pod(item)
+        for name in sorted(self._seen.keys() - lines.keys()):
+            self.tell(f"  {name}: gone")
+        for name, line in lines.items():
+            if self._seen.get(name) != line:
+                self.tell(f"  {name}: {line}")
+        self._seen = lines
+
+
+def _of_deployment(item: Any) -> str:
+    status = item["status"]
+    tag = item["spec"]["template"]["spec"]["containers"][0]["image"].rpartition(":")[2]
+    revision = item["metadata"].get("annotations", {}).get("deployment.kubernetes.io/revision", "?")
+    counts = "/".join(str(status.get(key, 0)) for key in ("updatedReplicas", "availableReplicas", "replicas"))
+    return f"revision {revision} ({tag}), updated/available/all {counts} of {item['spec']['replicas']}"
+
+
+def _of_pod(item: Any) -> str:
+    status = item["status"]
+    words = [status.get("phase", "Pending")]
+    if "deletionTimestamp" in item["metadata"]:
+        words.append("terminating")
+    for container in status.get("containerStatuses", ()):
+        waiting = container.get("state", {}).get("waiting")
+        words.append("ready" if container["ready"] else "not ready")
+        if waiting:
+            words.append(waiting.get("reason", "waiting"))
+        if container["restartCount"]:
+            words.append(f"{container['restartCount']} restarts")
+    return ", ".join(words)

@@ -1,0 +1,267 @@
+"""The whole lab in one block: control plane, two nodes, exporter, load generator, Prometheus."""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from lab import controller, manifests, processes
+from lab.api import JSON_PATCH, Api, ApiError
+from lab.controller import Controller
+from lab.controlplane import ControlPlane
+from lab.processes import Child, ProcessError
+from lab.prometheus import Prometheus, Scraping
+
+REPOSITORY = Path(__file__).parent.parent
+PORT_ATTEMPTS = 3
+POLL_S = 0.1
+
+
+class LabError(Exception):
+    """The lab did not come to a state in time; the text says what was seen last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabSettings:
+    """How the lab is made. Without `workdir` its files live in a temporary directory that goes with it."""
+
+    workdir: Path | None = None
+    seed: int = 1
+    nodes: tuple[str, ...] = ("node-a", "node-b")
+    scrape_interval: str = "1s"
+    say: Callable[[str], None] = lambda _text: None
+
+
+@dataclass(slots=True, kw_only=True)
+class Part:
+    """One of the lab's own programs, `python -m lab.<name>`, with the port that it serves on."""
+
+    arguments: tuple[str, ...]
+    child: Child
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Lab:
+    """A running lab."""
+
+    settings: LabSettings
+    workdir: Path
+    plane: ControlPlane
+    api: Api
+    prometheus: Prometheus
+    parts: Mapping[str, Part]
+    http: httpx2.AsyncClient
+    controllers: list[Controller] = field(default_factory=list)
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+        return self.plane.kubeconfig
+
+    async def namespace(self, name: str) -> str:
+        """Makes the namespace where it is not there yet; returns its name when pods can be made in it."""
+        try:
+            await self.api.create("/api/v1/namespaces", manifests.namespace(name))
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+        account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+
+        async def usable() -> bool:
+            return await self.api.find(account) is not None
+
+        await self.until(usable, what=f"the default ServiceAccount of {name}")
+        return name
+
+    async def deploy(self, namespace: str, name: str, *, tag: str = "v1", replicas: int = 2, **options: Any) -> None:
+        """Makes a model service: its Deployment (`options` as in manifests.deployment) and its Service."""
+        base = f"/namespaces/{namespace}"
+        workload = manifests.deployment(name, tag=tag, replicas=replicas, **options)
+        await self.api.create(f"/api/v1{base}/services", manifests.service(name))
+        await self.api.create(f"/apis/apps/v1{base}/deployments", workload)
+
+    async def release(self, namespace: str, name: str, tag: str) -> None:
+        """Rolls a Deployment out to another image, as a pipeline would."""
+        value = manifests.image(name, tag)
+        patch = [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": value}]
+        await self.api.patch(deployment_path(namespace, name), patch, JSON_PATCH)
+
+    async def deployment(self, namespace: str, name: str) -> Any:
+        """The Deployment as the API server has it now."""
+        return await self.api.get(deployment_path(namespace, name))
+
+    async def until_rolled_out(self, namespace: str, name: str, *, timeout_s: float = 60.0) -> None:
+        """Returns when the newest template, and nothing else, runs with all its replicas available."""
+        seen: list[Any] = [None]
+
+        async def done() -> bool:
+            seen[0] = await self.deployment(namespace, name)
+            return rolled_out(seen[0])
+
+        await self.until(
+            done,
+            what=f"the rollout of {namespace}/{name}",
+            timeout_s=timeout_s,
+            seen=lambda: seen[0]["status"],
+        )
+
+    async def until(
+        self,
+        probe: Callable[[], Awaitable[bool]],
+        *,
+        what: str,
+        timeout_s: float = 60.0,
+        seen: Callable[[], object] = lambda: "nothing",
+    ) -> None:
+        """Polls until the probe says yes; raises LabError with what was seen last, or with a dead part's log."""
+        deadline = time.monotonic() + timeout_s
+        while not await probe():
+            self.check_parts()
+            if time.monotonic() > deadline:
+                raise LabError(f"{what} did not come within {timeout_s:.0f} s; last seen: {seen()}")
+            await asyncio.sleep(POLL_S)
+
+    def check_parts(self) -> None:
+        """Raises LabError with the end of its log where one of the lab's own programs has ended."""
+        for name, part in self.parts.items():
+            if not part.child.running():
+                raise LabError(f"the lab's {name} has ended; the end of its log:\n{part.child.tail()}")
+
+    def controller(
+        self,
+        policy: Path,
+        *,
+        name: str = "controller",
+        kubeconfig: Path | None = None,
+        extra: tuple[str, ...] = (),
+    ) -> Controller:
+        """Starts a controller under test; the lab ends it if the caller does not."""
+        config = kubeconfig or self.kubeconfig
+        started = controller.start(name, policy=policy, kubeconfig=config, workdir=self.workdir, extra=extra)
+        self.controllers.append(started)
+        return started
+
+    @classmethod
+    @asynccontextmanager
+    async def up(cls, settings: LabSettings, *, plane: ControlPlane | None = None) -> AsyncIterator["Lab"]:
+        """A lab for the length of the block; no process of it is left afterwards.
+
+        A control plane that is given is used, and stays up.
+        """
+        async with AsyncExitStack() as stack:
+            workdir = _workdir(settings, stack)
+            if plane is None:
+                with _timed(settings, "control plane"):
+                    plane = await stack.enter_async_context(ControlPlane.running(workdir))
+            api = await stack.enter_async_context(Api.from_file(plane.kubeconfig))
+            http = await stack.enter_async_context(httpx2.AsyncClient(trust_env=False))
+            with _timed(settings, "nodes, exporter, load generator"):
+                parts = await _start_parts(settings, workdir, plane, stack)
+            scraping = Scraping(
+                interval=settings.scrape_interval,
+                exporter=f"127.0.0.1:{parts['exporter'].port}",
+                load_generator=f"127.0.0.1:{parts['loadgen'].port}",
+            )
+            with _timed(settings, "Prometheus"):
+                prometheus = await stack.enter_async_context(Prometheus.running(workdir, plane, scraping))
+            lab = cls(
+                settings=settings,
+                workdir=workdir,
+                plane=plane,
+                api=api,
+                prometheus=prometheus,
+                parts=parts,
+                http=http,
+            )
+            stack.push_async_callback(_stop_controllers, lab)
+            yield lab
+
+
+def deployment_path(namespace: str, name: str) -> str:
+    """The API path of a Deployment."""
+    return f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
+
+
+def rolled_out(deployment: Any) -> bool:
+    """Whether the observed, newest template is all that runs and all of it is available."""
+    status = deployment["status"]
+    wanted = deployment["spec"]["replicas"]
+    counts = [status.get(key, 0) for key in ("replicas", "updatedReplicas", "availableReplicas")]
+    observed: bool = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+    return observed and counts == [wanted] * 3
+
+
+@contextmanager
+def _timed(settings: LabSettings, what: str) -> Iterator[None]:
+    """Says how long a phase of the start took."""
+    started = time.monotonic()
+    yield
+    settings.say(f"{what}: ready after {time.monotonic() - started:.1f} s")
+
+
+def _workdir(settings: LabSettings, stack: AsyncExitStack) -> Path:
+    if settings.workdir is not None:
+        settings.workdir.mkdir(parents=True, exist_ok=True)
+        return settings.workdir
+    workdir = Path(tempfile.mkdtemp(prefix="rollguard-lab-"))
+    stack.callback(shutil.rmtree, workdir, ignore_errors=True)
+    return workdir
+
+
+async def _start_parts(
+    settings: LabSettings, workdir: Path, plane: ControlPlane, stack: AsyncExitStack
+) -> dict[str, Part]:
+    seed = ("--seed", str(settings.seed))
+    config = ("--kubeconfig", str(plane.kubeconfig))
+    wanted: dict[str, tuple[str, ...]] = {
+        node: ("lab.kubelet", *config, "--node", node, *seed) for node in settings.nodes
+    }
+    wanted["exporter"] = ("lab.exporter", *config)
+    wanted["loadgen"] = ("lab.loadgen", *config, *seed)
+    running: dict[str, Part] = {}
+    stack.push_async_callback(_stop_parts, running)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for name, arguments in wanted.items():
+                group.create_task(_start_part(name, arguments, workdir, running))
+    except ExceptionGroup as failures:
+        # One dead part explains itself; that its neighbours were cancelled explains nothing.
+        raise failures.exceptions[0] from None
+    return running
+
+
+async def _start_part(name: str, arguments: tuple[str, ...], workdir: Path, running: dict[str, Part]) -> None:
+    for attempt in range(1, PORT_ATTEMPTS + 1):
+        port = processes.free_port()
+        command = [sys.executable, "-m", *arguments, "--port", str(port)]
+        child = processes.start(name, command, log=workdir / f"{name}.log", env={"PYTHONPATH": str(REPOSITORY)})
+        running[name] = Part(arguments=arguments, child=child, port=port)
+        try:
+            await child.announcement()
+        except ProcessError as error:
+            if attempt == PORT_ATTEMPTS or not processes.port_was_taken(error):
+                raise
+        else:
+            return
+
+
+async def _stop_parts(running: dict[str, Part]) -> None:
+    await asyncio.gather(*(part.child.stop(grace_s=3.0) for part in running.values()))
+
+
+async def _stop_controllers(lab: Lab) -> None:
+    await asyncio.gather(*(each.child.stop(grace_s=5.0) for each in lab.controllers))
