@@ -1,4 +1,4 @@
-"""What the core needs from the world, in its own words. *Unknown is an outcome*: simulator and reality are equally honest.
+"""What the core needs from the world, in its own words. *Unknown is an outcome*: simulator and reality are equally so.
 
 A broken promise of a port (a wiring fault, a bug) is an exception; an unreachable server is an outcome.
 """
