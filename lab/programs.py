@@ -21,6 +21,7 @@ from pathlib import Path
 TESTBED = Path(__file__).parent / "testbed"
 DIRECTORY_VARIABLES = ("ROLLGUARD_LAB_BIN", "KUBEBUILDER_ASSETS")
 PROGRESS_EVERY_S = 15.0
+SCRATCH = ".build-"
 
 
 class ProgramError(Exception):
@@ -37,7 +38,7 @@ class GoModule:
     ldflags: str
     tags: str = ""
     what: str
-    minutes: int
+    takes: str
 
 
 GO_MODULES = (
@@ -52,7 +53,7 @@ GO_MODULES = (
         ldflags="-s -w -X k8s.io/component-base/version.gitVersion=v1.36.3"
         " -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36",
         what="the API server, the controller manager and kubectl",
-        minutes=6,
+        takes="about 6 minutes",
     ),
     GoModule(
         folder="prometheus",
@@ -64,7 +65,7 @@ GO_MODULES = (
         ldflags="-s -w -X github.com/prometheus/common/version.Version=3.16.0",
         tags="remove_all_sd,enable_kubernetes_sd",
         what="Prometheus and promtool",
-        minutes=5,
+        takes="about 5 minutes",
     ),
     GoModule(
         folder="alertmanager",
@@ -75,7 +76,7 @@ GO_MODULES = (
         version="0.28.1",
         ldflags="-s -w -X github.com/prometheus/common/version.Version=0.28.1",
         what="Alertmanager and amtool",
-        minutes=1,
+        takes="about a minute",
     ),
 )
 ETCD = "etcd"
@@ -170,14 +171,14 @@ def build(module: GoModule, names: list[str]) -> None:
         )
     target = cache_dir(names[0])
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".build-", dir=target.parent) as scratch:
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=target.parent) as scratch:
         command = [go, "install", "-mod=readonly", "-trimpath", "-ldflags", module.ldflags]
         if module.tags:
             command += ["-tags", module.tags]
         command += [module.packages[name] for name in names]
         _run(
             command,
-            says=f"building {', '.join(names)}, about {module.minutes} minutes",
+            says=f"building {', '.join(names)}, {module.takes}",
             cwd=TESTBED / module.folder,
             env=os.environ | {"CGO_ENABLED": "0", "GOBIN": scratch, "GOFLAGS": "-buildvcs=false"},
         )
@@ -216,9 +217,7 @@ def fetch_etcd() -> None:
 
 def _refresh_package_lists() -> None:
     if os.geteuid() != 0:
-        raise ProgramError(
-            "apt does not know the package etcd-server: run `sudo apt-get update` once and try again"
-        )
+        raise ProgramError("apt does not know the package etcd-server: run `sudo apt-get update` once and try again")
     _run(["apt-get", "update", "-q"], says="refreshing apt's package lists, some seconds")
 
 
@@ -257,12 +256,12 @@ def _one_builder() -> Iterator[None]:
         except BlockingIOError:
             _say("another build of the lab's programs is running: waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
+        for left_over in root.glob(f"{SCRATCH}*"):
+            shutil.rmtree(left_over)
         yield
 
 
-def _run(
-    command: list[str], *, says: str, cwd: Path | None = None, env: dict[str, str] | None = None
-) -> None:
+def _run(command: list[str], *, says: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
     """Runs a long command with signs of life; raises ProgramError with the end of its output."""
     started = time.monotonic()
     _say(says)
