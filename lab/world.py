@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -13,15 +12,13 @@ from typing import Any
 
 import httpx2
 
-from lab import controller, manifests, processes
+from lab import controller, manifests
 from lab.api import JSON_PATCH, Api, ApiError
 from lab.controller import Controller
 from lab.controlplane import ControlPlane
-from lab.processes import Child, ProcessError
+from lab.parts import Part
 from lab.prometheus import Prometheus, Scraping
 
-REPOSITORY = Path(__file__).parent.parent
-PORT_ATTEMPTS = 3
 POLL_S = 0.1
 
 
@@ -38,20 +35,6 @@ class LabSettings:
     nodes: tuple[str, ...] = ("node-a", "node-b")
     scrape_interval: str = "1s"
     say: Callable[[str], None] = lambda _text: None
-
-
-@dataclass(slots=True, kw_only=True)
-class Part:
-    """One of the lab's own programs, `python -m lab.<name>`, with the port that it serves on."""
-
-    arguments: tuple[str, ...]
-    child: Child
-    port: int
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"http://127.0.0.1:{self.port}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -138,8 +121,8 @@ class Lab:
     def check_parts(self) -> None:
         """Raises LabError with the end of its log where one of the lab's own programs has ended."""
         for name, part in self.parts.items():
-            if not part.child.running():
-                raise LabError(f"the lab's {name} has ended; the end of its log:\n{part.child.tail()}")
+            if part.died():
+                raise LabError(f"the lab's {name} has ended; the end of its log:\n{part.tail()}")
 
     def controller(
         self,
@@ -173,8 +156,9 @@ class Lab:
                 parts = await _start_parts(settings, workdir, plane, stack)
             scraping = Scraping(
                 interval=settings.scrape_interval,
-                exporter=f"127.0.0.1:{parts['exporter'].port}",
-                load_generator=f"127.0.0.1:{parts['loadgen'].port}",
+                exporter=parts["exporter"].address,
+                load_generator=parts["loadgen"].address,
+                nodes={node: parts[node].address for node in settings.nodes},
             )
             with _timed(settings, "Prometheus"):
                 prometheus = await stack.enter_async_context(Prometheus.running(workdir, plane, scraping))
@@ -226,41 +210,31 @@ async def _start_parts(
     settings: LabSettings, workdir: Path, plane: ControlPlane, stack: AsyncExitStack
 ) -> dict[str, Part]:
     seed = ("--seed", str(settings.seed))
-    config = ("--kubeconfig", str(plane.kubeconfig))
-    wanted: dict[str, tuple[str, ...]] = {
-        node: ("lab.kubelet", *config, "--node", node, *seed) for node in settings.nodes
-    }
-    wanted["exporter"] = ("lab.exporter", *config)
-    wanted["loadgen"] = ("lab.loadgen", *config, *seed)
+    wanted: dict[str, tuple[str, ...]] = {node: ("lab.kubelet", "--node", node, *seed) for node in settings.nodes}
+    # One scheduler for all nodes: it lives in the first node's process.
+    wanted[settings.nodes[0]] += ("--schedule",)
+    wanted["exporter"] = ("lab.exporter",)
+    wanted["loadgen"] = ("lab.loadgen", *seed)
     running: dict[str, Part] = {}
     stack.push_async_callback(_stop_parts, running)
+    for name, arguments in wanted.items():
+        running[name] = Part(
+            name=name,
+            arguments=(*arguments, "--kubeconfig", str(plane.kubeconfig)),
+            log=workdir / f"{name}.log",
+        )
     try:
         async with asyncio.TaskGroup() as group:
-            for name, arguments in wanted.items():
-                group.create_task(_start_part(name, arguments, workdir, running))
+            for part in running.values():
+                group.create_task(part.start())
     except ExceptionGroup as failures:
         # One dead part explains itself; that its neighbours were cancelled explains nothing.
         raise failures.exceptions[0] from None
     return running
 
 
-async def _start_part(name: str, arguments: tuple[str, ...], workdir: Path, running: dict[str, Part]) -> None:
-    for attempt in range(1, PORT_ATTEMPTS + 1):
-        port = processes.free_port()
-        command = [sys.executable, "-m", *arguments, "--port", str(port)]
-        child = processes.start(name, command, log=workdir / f"{name}.log", env={"PYTHONPATH": str(REPOSITORY)})
-        running[name] = Part(arguments=arguments, child=child, port=port)
-        try:
-            await child.announcement()
-        except ProcessError as error:
-            if attempt == PORT_ATTEMPTS or not processes.port_was_taken(error):
-                raise
-        else:
-            return
-
-
 async def _stop_parts(running: dict[str, Part]) -> None:
-    await asyncio.gather(*(part.child.stop(grace_s=3.0) for part in running.values()))
+    await asyncio.gather(*(part.stop() for part in running.values()))
 
 
 async def _stop_controllers(lab: Lab) -> None:

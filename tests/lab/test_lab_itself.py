@@ -13,7 +13,8 @@ import pytest
 from lab import programs
 from lab.api import Api, ApiError
 from lab.controlplane import ControlPlane
-from lab.world import REPOSITORY, Lab
+from lab.parts import REPOSITORY
+from lab.world import Lab
 
 pytestmark = pytest.mark.lab
 
