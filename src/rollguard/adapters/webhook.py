@@ -1,0 +1,78 @@
+"""The generic webhook: every notice as signed JSON, at least once; the notice's id makes a repeat recognisable."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+
+from rollguard.model.policy import WebhookChannel
+from rollguard.model.records import Notice, RolloutRecord
+from rollguard.notify import payload
+from rollguard.ports import Accepted, Refused, Retry
+
+RETRY_SECONDS = 5.0
+TOO_MANY_REQUESTS = 429
+SERVER_ERRORS = 500
+BODY_SHOWN = 200
+
+
+class Webhook:
+    """A `Notifier` that posts to one address. The signature is `sha256=<hex HMAC of the body>`."""
+
+    def __init__(self, channel: WebhookChannel, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        self._channel = channel
+        self._client = httpx2.AsyncClient(trust_env=False, transport=transport, follow_redirects=False)
+
+    @property
+    def name(self) -> str:
+        """The channel's name in the policy."""
+        return self._channel.name
+
+    async def send(
+        self, notice: Notice, rollout: RolloutRecord | None, *, timeout: float
+    ) -> Accepted | Refused | Retry:
+        """Posts the notice. 2xx is accepted; 408, 429, 5xx and no answer are to be tried again; the rest is refused."""
+        body = payload(notice, rollout).encode()
+        try:
+            headers = self._headers(notice, body)
+        except OSError as problem:
+            return Retry(after=RETRY_SECONDS, detail=f"the HMAC key cannot be read: {problem.strerror}")
+        try:
+            response = await self._client.post(self._channel.url, content=body, headers=headers, timeout=timeout)
+        except httpx2.HTTPError as problem:
+            return Retry(after=RETRY_SECONDS, detail=f"{_host(self._channel.url)}: {type(problem).__name__}")
+        return _outcome(response)
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._client.aclose()
+
+    def _headers(self, notice: Notice, body: bytes) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "Idempotency-Key": notice.id}
+        if self._channel.hmac_key_file:
+            key = Path(self._channel.hmac_key_file).read_bytes().strip()
+            headers["X-Rollguard-Signature"] = "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest()
+        return headers
+
+
+def _outcome(response: httpx2.Response) -> Accepted | Refused | Retry:
+    detail = f"HTTP {response.status_code} {response.text[:BODY_SHOWN]}".strip()
+    if response.is_success:
+        return Accepted(detail=detail)
+    if response.status_code in (408, TOO_MANY_REQUESTS) or response.status_code >= SERVER_ERRORS:
+        return Retry(after=_retry_after(response), detail=detail)
+    return Refused(detail=detail)
+
+
+def _retry_after(response: httpx2.Response) -> float:
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isdigit() else RETRY_SECONDS
+
+
+def _host(url: str) -> str:
+    """Only the host: the path of a webhook may be its secret."""
+    return urlsplit(url).hostname or "the webhook"

@@ -1,0 +1,53 @@
+"""The documented JSON body of the generic webhook (docs/webhook.md)."""
+
+from __future__ import annotations
+
+import json
+
+from rollguard.model.records import Notice, RolloutRecord
+
+VERSION = "1"
+
+
+def payload(notice: Notice, rollout: RolloutRecord | None) -> str:
+    """The body as JSON text, keys sorted: one notice, one sequence of bytes."""
+    body: dict[str, object] = {
+        "version": VERSION,
+        "id": notice.id,
+        "class": notice.class_.value,
+        "topic": notice.topic,
+        "title": notice.title,
+        "text": notice.text,
+        "at": notice.at.iso(),
+    }
+    if rollout is not None:
+        body["rollout"] = {
+            "id": rollout.id,
+            "namespace": rollout.workload.namespace,
+            "workload": rollout.workload.name,
+            "kind": rollout.workload.kind.value,
+            "started": rollout.started.iso(),
+            "state": rollout.state.value,
+            "verdict": rollout.verdict.value,
+            "phase": rollout.phase.value,
+            "why": rollout.why,
+            "fromRevision": rollout.baseline_number,
+            "toRevision": rollout.target_number,
+            "fromImages": dict(rollout.baseline_images),
+            "toImages": dict(rollout.target_images),
+            "outcome": None if rollout.outcome is None else rollout.outcome.value,
+            "incident": rollout.incident or None,
+            "findings": [
+                {
+                    "signal": finding.signal,
+                    "level": finding.level.value,
+                    "value": finding.value,
+                    "bound": finding.bound,
+                    "unit": finding.unit,
+                    "since": finding.since.iso(),
+                    "text": finding.text,
+                }
+                for finding in rollout.findings
+            ],
+        }
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,122 @@
+"""What a notice says: cluster, unit, from which version to which, the value and the bound, what was done or why not,
+the command a human would run next, where to look, in UTC and in the team's own time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from rollguard.model.judgement import Finding
+from rollguard.model.lifecycle import Tell
+from rollguard.model.policy import Policy
+from rollguard.model.records import RolloutRecord, UnitRecord
+from rollguard.model.time import Instant
+
+TITLES = {
+    "rollout-began": "Rollout began",
+    "healthy": "Release is healthy",
+    "warning": "Warning during a rollout",
+    "critical": "Critical value during a rollout",
+    "hold": "Bad release held: a human is needed",
+    "blind": "Blind: the rollout cannot be judged",
+    "ask": "Bad release: approve the rollback",
+    "would-roll-back": "Would have rolled back",
+    "rolling-back": "Rolling back",
+    "rolled-back": "Rolled back",
+    "recovered": "Recovered after the rollback",
+    "unconfirmed": "Restored, recovery unconfirmed",
+    "did-not-help": "The rollback did not help",
+    "stalled": "The rollback is stalled",
+    "superseded": "The rollback stopped: something newer changed the workload",
+    "plan-refused": "The rollback is not possible",
+    "closed": "Rollout ended",
+}
+"""Title by topic; a topic without one is written with spaces for its dashes."""
+
+COMMANDS = {
+    "hold": 'rollguard rollback {namespace} {name} --reason "..."',
+    "ask": 'rollguard rollback {namespace} {name} --reason "..."',
+    "would-roll-back": 'rollguard rollback {namespace} {name} --reason "..."',
+    "critical": 'rollguard rollback {namespace} {name} --reason "..."',
+    "blind": "rollguard status -n {namespace}",
+    "warning": "rollguard status -n {namespace}",
+    "did-not-help": "kubectl -n {namespace} get pods -o wide",
+    "stalled": "kubectl -n {namespace} rollout status deployment/{name}",
+    "superseded": "kubectl -n {namespace} rollout history deployment/{name}",
+    "plan-refused": "kubectl -n {namespace} rollout history deployment/{name}",
+}
+"""What a human would run next, by topic."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A notice's title (one line) and text (several lines, plain)."""
+
+    title: str
+    text: str
+
+
+def words(tell: Tell, rollout: RolloutRecord | None, unit: UnitRecord, policy: Policy, now: Instant) -> Words:
+    """The words of a notice about a unit, and its rollout where there is one."""
+    place = f"{unit.workload.namespace}/{unit.workload.name}"
+    if policy.cluster:
+        place += f" on {policy.cluster}"
+    headline = TITLES.get(tell.topic, tell.topic.replace("-", " ").capitalize())
+    lines = [tell.reason]
+    if rollout is not None:
+        lines += _passage(rollout)
+        lines += [f"- {_evidence(finding, policy)}" for finding in rollout.findings]
+    lines += [f"Time: {both_times(now, policy.time_zone)}"]
+    lines += _next(tell.topic, rollout, unit)
+    lines += _links(unit, policy)
+    return Words(title=f"{headline}: {place}", text="\n".join(line for line in lines if line))
+
+
+def both_times(moment: Instant, zone: str) -> str:
+    """The moment in UTC and, where it differs, in the team's zone."""
+    utc = datetime.fromtimestamp(moment.seconds, UTC)
+    text = utc.strftime("%Y-%m-%d %H:%M:%S UTC")
+    if zone in ("", "UTC"):
+        return text
+    local = utc.astimezone(ZoneInfo(zone))
+    return f"{text} ({local.strftime('%Y-%m-%d %H:%M:%S')} {zone})"
+
+
+def images_text(images: tuple[tuple[str, str], ...]) -> str:
+    """The images of a revision, without the container's name where there is only one."""
+    if len(images) == 1:
+        return images[0][1]
+    return ", ".join(f"{container}={image}" for container, image in images)
+
+
+def _passage(rollout: RolloutRecord) -> list[str]:
+    new = f"revision {rollout.target_number} ({images_text(rollout.target_images)})"
+    if rollout.baseline_number is None:
+        return [f"New: {new}; no revision before it is known."]
+    old = f"revision {rollout.baseline_number} ({images_text(rollout.baseline_images)})"
+    return [f"From {old} to {new}, rollout {rollout.id}, verdict {rollout.verdict.value}."]
+
+
+def _evidence(finding: Finding, policy: Policy) -> str:
+    return f"{finding.text} (since {both_times(finding.since, policy.time_zone)})"
+
+
+def _next(topic: str, rollout: RolloutRecord | None, unit: UnitRecord) -> list[str]:
+    lines = []
+    command = COMMANDS.get(topic)
+    if command is not None:
+        lines.append("Next: " + command.format(namespace=unit.workload.namespace, name=unit.workload.name))
+    if rollout is not None and rollout.incident:
+        lines.append(f"Incident: rollguard incident show {rollout.incident}")
+    return lines
+
+
+def _links(unit: UnitRecord, policy: Policy) -> list[str]:
+    lines = []
+    if policy.links.dashboard:
+        query = f"var-namespace={unit.workload.namespace}&var-workload={unit.workload.name}"
+        lines.append(f"Dashboard: {policy.links.dashboard}?{query}")
+    if policy.links.runbook:
+        lines.append(f"Runbook: {policy.links.runbook}")
+    return lines

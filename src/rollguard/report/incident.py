@@ -1,0 +1,140 @@
+"""One incident as Markdown: what happened, how long it took, on what evidence, who decided what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rollguard.model.judgement import Finding
+from rollguard.model.records import RolloutRecord, TimelineEntry
+from rollguard.model.time import Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Seconds from the rollout's start; None for what has not happened."""
+
+    to_verdict: float | None
+    """Until the first decision that was not to go on."""
+    to_undo: float | None
+    """Until the old template was back in the spec."""
+    to_recovery: float | None
+    """Until the recovery was seen."""
+
+
+def figures(rollout: RolloutRecord) -> Figures:
+    """How long the parts took, read from the timeline."""
+    return Figures(
+        to_verdict=_first(rollout, "decision"),
+        to_undo=_first(rollout, "step"),
+        to_recovery=_first(rollout, "recovery"),
+    )
+
+
+def incident_markdown(rollout: RolloutRecord) -> str:
+    """The incident of a rollout as a Markdown page. Times are UTC."""
+    title = f"# Incident {rollout.incident or rollout.id}: {rollout.workload}"
+    sections = [
+        title,
+        _summary(rollout),
+        "## Evidence\n\n" + _evidence(rollout),
+        "## What was done\n\n" + _actions(rollout),
+        "## Timeline\n\n" + _timeline(rollout.timeline, rollout.started),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _first(rollout: RolloutRecord, kind: str) -> float | None:
+    moments = [entry.at for entry in rollout.timeline if entry.kind == kind]
+    return min(moments).since(rollout.started) if moments else None
+
+
+def _summary(rollout: RolloutRecord) -> str:
+    spent = figures(rollout)
+    rows = [
+        ("Unit", f"`{rollout.workload}` ({rollout.workload.kind.value})"),
+        ("New version", _version(rollout.target_number, rollout.target_images)),
+        ("Version before", _version(rollout.baseline_number, rollout.baseline_images)),
+        ("Rollout began", rollout.started.iso()),
+        ("Verdict", f"{rollout.verdict.value}: {rollout.why}"),
+        ("State", rollout.state.value if rollout.outcome is None else rollout.outcome.value),
+        ("Mode", rollout.mode.value),
+        ("Start to decision", _seconds(spent.to_verdict)),
+        ("Start to old version restored", _seconds(spent.to_undo)),
+        ("Start to recovery", _seconds(spent.to_recovery)),
+        ("Closed", "open" if rollout.closed is None else rollout.closed.iso()),
+    ]
+    return _table(("", ""), rows)
+
+
+def _version(number: int | None, images: tuple[tuple[str, str], ...]) -> str:
+    if number is None:
+        return "none known"
+    return f"revision {number}: " + ", ".join(f"`{image}`" for _, image in images)
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} s"
+
+
+def _evidence(rollout: RolloutRecord) -> str:
+    if not rollout.findings:
+        return "No finding was recorded."
+    header = ("signal", "level", "value", "bound", "since", "measured on", "compared with")
+    text = _table(header, [_finding_row(finding) for finding in rollout.findings])
+    if rollout.evidence:
+        saved = "\n".join(f"- `configmap/{name}`" for name in rollout.evidence)
+        text += f"\n\nPod statuses, events and logs were saved in `{rollout.unit.namespace}`:\n\n{saved}"
+    return text
+
+
+def _finding_row(finding: Finding) -> tuple[str, ...]:
+    reference = finding.reference
+    compared = "nothing" if reference.value is None else f"{reference.source}: {amount(reference.value, finding.unit)}"
+    return (
+        finding.signal,
+        finding.level.value,
+        amount(finding.value, finding.unit),
+        amount(finding.bound, finding.unit),
+        finding.since.iso(),
+        finding.arm,
+        compared,
+    )
+
+
+def amount(value: float, unit: str) -> str:
+    """A value as people write it: `14.8%`, `5.2s`, `12/min`, `3 restarts`."""
+    if unit == "%":
+        return f"{value * 100:.4g}%"
+    if unit in ("s", "/min"):
+        return f"{value:.4g}{unit}"
+    return f"{value:.4g} {unit}".strip()
+
+
+def _actions(rollout: RolloutRecord) -> str:
+    plan = rollout.plan
+    if plan is None:
+        return "Nothing was changed in the cluster."
+    rows = [
+        (str(step.n), step.kind, f"{step.target.kind} `{step.target.name}`", step.state.value, step.detail)
+        for step in plan.steps
+    ]
+    intro = (
+        f"Plan `{plan.id}` by {plan.actor}: back to {_version(plan.target.number, plan.target.images)}. {plan.reason}"
+    )
+    return intro + "\n\n" + _table(("step", "what", "object", "state", "detail"), rows)
+
+
+def _timeline(entries: tuple[TimelineEntry, ...], started: Instant) -> str:
+    rows = [
+        (entry.at.iso(), f"+{entry.at.since(started):.1f} s", entry.actor, entry.kind, entry.text) for entry in entries
+    ]
+    return _table(("time", "after start", "who", "what", "details"), rows)
+
+
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    def line(cells: tuple[str, ...]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+    rule = "|" + "---|" * len(header)
+    return "\n".join([line(header), rule, *(line(row) for row in rows)])

@@ -1,0 +1,78 @@
+"""A notice says what happened, with the value and the bound, and what to do next."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from rollguard.model.lifecycle import Tell
+from rollguard.model.policy import Limits, Links, MetricsStore, Policy, Secretish, Timing
+from rollguard.model.records import Notice, NoticeClass
+from rollguard.notify import payload, words
+from tests.unit.records import START, rollout_record, unit_record
+
+POLICY = Policy(
+    name="p",
+    digest="d",
+    cluster="eu-1",
+    time_zone="Europe/Berlin",
+    metrics=MetricsStore(
+        address="http://127.0.0.1:9090",
+        namespace_label="namespace",
+        pod_label="pod",
+        workload_label="deployment",
+        match="",
+        auth=Secretish(),
+        scrape_interval=15,
+    ),
+    watches=(),
+    signals=(),
+    timing=Timing(),
+    limits=Limits(),
+    on_timeout_roll_back=False,
+    webhooks=(),
+    links=Links(dashboard="https://grafana.example.com/d/deployment-monitoring"),
+)
+HOLD = Tell(class_=NoticeClass.PAGE, topic="hold", reason="held: error-rate 14.8% > 10%, but frozen by alice")
+
+
+def test_a_hold_names_place_versions_value_bound_time_and_next_command() -> None:
+    said = words(HOLD, rollout_record(), unit_record(), POLICY, START.plus(330))
+    assert said.title == "Bad release held: a human is needed: production/translation on eu-1"
+    for fact in (
+        "held: error-rate 14.8% > 10%, but frozen by alice",
+        "From revision 1 (registry.example.com/translation:v1) to revision 2 (registry.example.com/translation:v2)",
+        "error-rate: 14.8% of 1,234 requests over 5m, bound 10%, on the new pods (since 2026-11-03 02:00:30 UTC",
+        "Time: 2026-11-03 02:05:30 UTC (2026-11-03 03:05:30 Europe/Berlin)",
+        'Next: rollguard rollback production translation --reason "..."',
+        "Incident: rollguard incident show INC-translation-r2",
+        "Dashboard: https://grafana.example.com/d/deployment-monitoring?var-namespace=production",
+    ):
+        assert fact in said.text
+
+
+def test_a_first_release_says_that_no_version_before_it_is_known() -> None:
+    first = replace(rollout_record(), baseline=None, baseline_number=None, baseline_images=())
+    assert "no revision before it is known" in words(HOLD, first, unit_record(), POLICY, START).text
+
+
+def test_without_links_and_time_zone_nothing_is_made_up() -> None:
+    plain = replace(POLICY, links=Links(), time_zone="UTC", cluster="")
+    said = words(HOLD, None, unit_record(), plain, START)
+    assert "http" not in said.text
+    assert said.title.endswith(": production/translation")
+    assert "Time: 2026-11-03 02:00:00 UTC\n" in said.text
+
+
+@pytest.mark.parametrize("with_rollout", [True, False])
+def test_the_webhook_body_is_the_same_bytes_for_the_same_notice(with_rollout: bool) -> None:
+    notice = Notice(id="n-1", class_=NoticeClass.PAGE, topic="hold", title="t", text="x", at=START)
+    rollout = rollout_record() if with_rollout else None
+    body = payload(notice, rollout)
+    assert body == payload(notice, rollout)
+    said = json.loads(body)
+    assert (said["id"], said["class"], "rollout" in said) == ("n-1", "page", with_rollout)
+    if with_rollout:
+        assert said["rollout"]["findings"][0]["bound"] == 0.1

@@ -1,0 +1,36 @@
+"""The incident report tells the whole story from the record alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rollguard.model.records import TimelineEntry
+from rollguard.report import figures, incident_markdown
+from tests.unit.records import START, rollout_record
+
+
+def test_the_report_has_evidence_actions_and_timeline_with_value_and_bound() -> None:
+    page = incident_markdown(rollout_record())
+    for fact in (
+        "# Incident INC-translation-r2: production/translation",
+        "| error-rate | rollback | 14.8% | 10% | 2026-11-03T02:00:30.000Z | new pods | old pods beside it: 0.2% |",
+        "`configmap/translation-r2-bbb-uid1-evidence-1`",
+        "| 1 | restore-template | Deployment `translation` | done | generation 7 |",
+        "| 2026-11-03T02:05:31.000Z | +331.0 s | rollguard | step | template of revision 1 restored |",
+        "| Start to old version restored | 331.0 s |",
+    ):
+        assert fact in page
+
+
+def test_what_did_not_happen_has_no_figure() -> None:
+    quiet = replace(rollout_record(), timeline=(), plan=None, findings=(), evidence=())
+    assert figures(quiet).to_undo is None
+    page = incident_markdown(quiet)
+    assert "Nothing was changed in the cluster." in page
+    assert "No finding was recorded." in page
+
+
+def test_a_table_survives_pipes_and_line_breaks_in_texts() -> None:
+    odd = TimelineEntry(at=START, kind="human", text="a|b\nc", actor="alice")
+    page = incident_markdown(replace(rollout_record(), timeline=(odd,)))
+    assert "| alice | human | a\\|b c |" in page

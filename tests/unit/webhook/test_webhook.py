@@ -1,0 +1,70 @@
+"""The webhook over a real socket: signed, recognisable when repeated, and honest about every answer."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from rollguard.adapters.webhook import Webhook
+from rollguard.model.policy import WebhookChannel
+from rollguard.model.records import Notice, NoticeClass
+from rollguard.ports import Accepted, Refused, Retry
+from tests.unit.records import START, rollout_record
+
+NOTICE = Notice(id="n-1", class_=NoticeClass.PAGE, topic="hold", title="t", text="x", at=START)
+
+
+async def test_a_notice_arrives_signed_with_its_id(httpserver: HTTPServer, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("secret-key\n")
+    seen: list[Request] = []
+
+    def answer(request: Request) -> Response:
+        seen.append(request)
+        return Response("ok", status=202)
+
+    httpserver.expect_request("/hook", method="POST").respond_with_handler(answer)
+    hook = Webhook(WebhookChannel(name="ops", url=httpserver.url_for("/hook"), hmac_key_file=str(key)))
+    outcome = await hook.send(NOTICE, rollout_record(), timeout=5)
+    await hook.close()
+    assert isinstance(outcome, Accepted)
+    body = seen[0].get_data()
+    expected = hmac.new(b"secret-key", body, hashlib.sha256).hexdigest()
+    assert seen[0].headers["X-Rollguard-Signature"] == f"sha256={expected}"
+    assert seen[0].headers["Idempotency-Key"] == "n-1"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(400, Refused), (404, Refused), (302, Refused), (429, Retry), (500, Retry), (503, Retry)]
+)
+async def test_each_answer_is_what_it_is(
+    httpserver: HTTPServer, status: int, kind: type[Refused] | type[Retry]
+) -> None:
+    httpserver.expect_request("/hook").respond_with_data("no", status=status, headers={"Retry-After": "7"})
+    hook = Webhook(WebhookChannel(name="ops", url=httpserver.url_for("/hook")))
+    outcome = await hook.send(NOTICE, None, timeout=5)
+    await hook.close()
+    assert isinstance(outcome, kind)
+    if isinstance(outcome, Retry):
+        assert outcome.after == 7
+
+
+async def test_no_answer_is_tried_again_and_the_secret_path_is_not_told() -> None:
+    hook = Webhook(WebhookChannel(name="ops", url="http://127.0.0.1:9/services/SECRET"))
+    outcome = await hook.send(NOTICE, None, timeout=2)
+    await hook.close()
+    assert isinstance(outcome, Retry)
+    assert "SECRET" not in outcome.detail
+
+
+async def test_an_unreadable_key_keeps_the_notice_for_later(tmp_path: Path) -> None:
+    channel = WebhookChannel(name="ops", url="http://127.0.0.1:9/x", hmac_key_file=str(tmp_path / "absent"))
+    hook = Webhook(channel)
+    outcome = await hook.send(NOTICE, None, timeout=2)
+    await hook.close()
+    assert isinstance(outcome, Retry)
