@@ -56,8 +56,8 @@ class Controller:
 
 
 def command(arguments: tuple[str, ...]) -> list[str]:
-    """The command line of the product with this interpreter, whatever PATH says."""
-    return [sys.executable, "-m", "rollguard.cli.main", *arguments]
+    """The command line of the product that is installed beside this interpreter, whatever PATH says."""
+    return [str(Path(sys.executable).with_name("rollguard")), *arguments]
 
 
 def start(name: str, *, policy: Path, kubeconfig: Path, workdir: Path, extra: tuple[str, ...] = ()) -> Controller:

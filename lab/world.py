@@ -28,12 +28,17 @@ class LabError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabSettings:
-    """How the lab is made. Without `workdir` its files live in a temporary directory that goes with it."""
+    """How the lab is made. Without `workdir` its files live in a temporary directory that goes with it.
+
+    `startup_s` bounds how long a container takes to serve; `backoff_scale` 1 is a kubelet's 10 s, 20 s, 40 s.
+    """
 
     workdir: Path | None = None
     seed: int = 1
     nodes: tuple[str, ...] = ("node-a", "node-b")
     scrape_interval: str = "1s"
+    startup_s: tuple[float, float] = (0.5, 2.0)
+    backoff_scale: float = 1.0
     say: Callable[[str], None] = lambda _text: None
 
 
@@ -70,12 +75,36 @@ class Lab:
         await self.until(usable, what=f"the default ServiceAccount of {name}")
         return name
 
-    async def deploy(self, namespace: str, name: str, *, tag: str = "v1", replicas: int = 2, **options: Any) -> None:
-        """Makes a model service: its Deployment (`options` as in manifests.deployment) and its Service."""
+    async def deploy(
+        self, namespace: str, name: str, *, tag: str = "v1", replicas: int = 2, rps: float = 20, **options: Any
+    ) -> None:
+        """Makes a model service: its Deployment (`options` as in manifests.deployment), its Service, its traffic."""
         base = f"/namespaces/{namespace}"
         workload = manifests.deployment(name, tag=tag, replicas=replicas, **options)
         await self.api.create(f"/api/v1{base}/services", manifests.service(name))
         await self.api.create(f"/apis/apps/v1{base}/deployments", workload)
+        if rps > 0:
+            await self.traffic(namespace, name, rps)
+
+    async def traffic(self, namespace: str, service: str, rps: float, *, path: str = "/") -> None:
+        """Sends a Service this many requests a second from now on; 0 for none."""
+        url = f"{self.parts['loadgen'].url}/targets/{namespace}/{service}"
+        answer = await self.http.put(url, json={"rps": rps, "path": path})
+        if not answer.is_success:
+            raise LabError(f"the load generator refused {rps} requests a second: {answer.text}")
+
+    async def end_traffic(self, namespace: str, service: str) -> Any:
+        """Forgets the target; returns what its requests came to, as lab.loadgen's Stats has it."""
+        answer = await self.http.delete(f"{self.parts['loadgen'].url}/targets/{namespace}/{service}")
+        if not answer.is_success:
+            raise LabError(f"no traffic of {namespace}/{service} to end: {answer.text}")
+        return answer.json()
+
+    async def traffic_stats(self, namespace: str, service: str) -> Any:
+        """What the requests to a Service came to so far: counts by status, failures, latencies in seconds."""
+        query = {"namespace": namespace, "service": service}
+        answer = await self.http.get(f"{self.parts['loadgen'].url}/stats", params=query)
+        return answer.json()[f"{namespace}/{service}"]
 
     async def release(self, namespace: str, name: str, tag: str) -> None:
         """Rolls a Deployment out to another image, as a pipeline would."""
@@ -123,6 +152,29 @@ class Lab:
         for name, part in self.parts.items():
             if part.died():
                 raise LabError(f"the lab's {name} has ended; the end of its log:\n{part.tail()}")
+
+    async def disturb(self, namespace: str, *nodes: str, **rule: Any) -> None:
+        """Makes the apps of a namespace, on these nodes or on all, behave as a rule of lab.kubelet.chaos says.
+
+        For example `error_ratio=0.4, selector={"app": "backend"}`, `database_down=True`, `latency_s=2.0`.
+        """
+        for node in nodes or self.settings.nodes:
+            await self._chaos("POST", node, {"namespace": namespace, **rule})
+
+    async def calm(self, namespace: str) -> None:
+        """Takes the namespace's rules back."""
+        for node in self.settings.nodes:
+            await self._chaos("DELETE", node, None, namespace=namespace)
+
+    async def restart_containers(self, namespace: str, node: str) -> None:
+        """Ends all containers of the namespace on one node, old and new, as a node in trouble does."""
+        await self._chaos("POST", node, {"namespace": namespace, "node_restart": True})
+
+    async def _chaos(self, method: str, node: str, body: Any, **query: str) -> None:
+        url = f"{self.parts[node].url}/lab/chaos"
+        answer = await self.http.request(method, url, json=body, params=query)
+        if not answer.is_success:
+            raise LabError(f"{node} refused {body}: {answer.text}")
 
     def controller(
         self,
@@ -210,7 +262,11 @@ async def _start_parts(
     settings: LabSettings, workdir: Path, plane: ControlPlane, stack: AsyncExitStack
 ) -> dict[str, Part]:
     seed = ("--seed", str(settings.seed))
-    wanted: dict[str, tuple[str, ...]] = {node: ("lab.kubelet", "--node", node, *seed) for node in settings.nodes}
+    low, high = settings.startup_s
+    pace = ("--startup", f"{low}..{high}", "--backoff", str(settings.backoff_scale))
+    wanted: dict[str, tuple[str, ...]] = {
+        node: ("lab.kubelet", "--node", node, *pace, *seed) for node in settings.nodes
+    }
     # One scheduler for all nodes: it lives in the first node's process.
     wanted[settings.nodes[0]] += ("--schedule",)
     wanted["exporter"] = ("lab.exporter",)

@@ -7,8 +7,6 @@ raises ScenarioError where the lab did something else than the story says.
 import importlib
 import pkgutil
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from types import ModuleType
 
 from lab.scenarios.stage import ScenarioError, Stage
@@ -29,18 +27,13 @@ async def play(name: str, settings: LabSettings) -> int:
     if name not in known():
         raise ScenarioError(f"no scenario {name!r}; there are: {', '.join(known())}")
     story = _module(name.replace("-", "_"))
-    async with Lab.up(settings) as lab, _told(lab) as stage:
-        await story.play(stage)
+    async with Lab.up(settings) as lab:
+        stage = Stage(lab=lab, started=time.monotonic())
+        async with stage.watching():
+            await story.play(stage)
         stage.tell("done")
     return 0
 
 
 def _module(name: str) -> ModuleType:
     return importlib.import_module(f"{__name__}.{name}")
-
-
-@asynccontextmanager
-async def _told(lab: Lab) -> AsyncIterator[Stage]:
-    stage = Stage(lab=lab, started=time.monotonic())
-    async with stage.watching():
-        yield stage
