@@ -166,8 +166,13 @@ class _Connection(asyncio.Protocol):
             self._task = asyncio.ensure_future(self._await(outcome))
 
     async def _await(self, outcome: Awaitable[Response]) -> None:
-        self._send_later(await outcome)
-        self._task = None
+        try:
+            self._send_later(await outcome)
+        except BaseException:
+            self.abort()  # as a crashed handler would look; the error itself goes to the loop's log
+            raise
+        finally:
+            self._task = None
 
     def _send_later(self, response: Response) -> None:
         if response.delay_s > 0:
