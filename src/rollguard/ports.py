@@ -15,6 +15,8 @@ from rollguard.model.metrics import MetricsAnswer, Question
 from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadName
 from rollguard.model.records import (
     Exists,
+    Freeze,
+    HumanRequest,
     Notice,
     RolloutRecord,
     Stale,
@@ -200,4 +202,20 @@ class Journal(Protocol):
 
     def append(self, unit: UnitName, rollout: RolloutId | None, entry: TimelineEntry) -> None:
         """Idempotent by content."""
+        ...
+
+
+class Orders(Protocol):
+    """What people's commands write: `spec.requests` and `spec.freeze`, under the name that the server knows them by."""
+
+    async def whoami(self) -> str | Unknown:
+        """The user name that the API server sees."""
+        ...
+
+    async def request(self, unit: UnitName, request: HumanRequest) -> WriteOutcome:
+        """Adds an entry to the unit's `spec.requests`; `Absent` where the unit is not guarded."""
+        ...
+
+    async def freeze(self, unit: UnitName, freeze: Freeze | None) -> WriteOutcome:
+        """Sets or (None) lifts the freeze; creates the object `rollguard-all` where it is missing."""
         ...
