@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -19,6 +20,8 @@ MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 
 _WATCH_S = 300
+_RETRY_S = 0.2
+_AGAIN = (429, 500, 502, 503, 504)
 
 
 class ApiError(Exception):
@@ -85,7 +88,10 @@ def _text(section: Mapping[str, str], key: str, path: str | Path) -> str:
 class Api:
     """Requests by path, e.g. `/api/v1/namespaces/x/pods`. Every failure is an ApiError or an httpx2 error."""
 
-    def __init__(self, config: Kubeconfig) -> None:
+    def __init__(self, config: Kubeconfig, *, patient: bool = False) -> None:
+        """`patient`: a server that is away or overloaded is asked again until it answers (parts of the lab only:
+        an answer that was lost can make a later one 404 or 409)."""
+        self._patient = patient
         headers = {"Authorization": f"Bearer {config.token}"} if config.token else {}
         self._client = httpx2.AsyncClient(
             base_url=config.server,
@@ -97,8 +103,8 @@ class Api:
         )
 
     @classmethod
-    def from_file(cls, path: str | Path) -> Self:
-        return cls(read_kubeconfig(path))
+    def from_file(cls, path: str | Path, *, patient: bool = False) -> Self:
+        return cls(read_kubeconfig(path), patient=patient)
 
     async def __aenter__(self) -> Self:
         return self
@@ -192,10 +198,20 @@ class Api:
     ) -> Any:
         content = None if body is None else msgspec.json.encode(body)
         headers = {} if body is None else {"Content-Type": content_type}
-        response = await self._client.request(method, path, content=content, headers=headers, params=params or None)
-        if not response.is_success:
-            raise _error(response)
-        return msgspec.json.decode(response.content)
+        while True:
+            try:
+                response = await self._client.request(
+                    method, path, content=content, headers=headers, params=params or None
+                )
+            except httpx2.TransportError:
+                if not self._patient:
+                    raise
+            else:
+                if response.is_success:
+                    return msgspec.json.decode(response.content)
+                if not self._patient or response.status_code not in _AGAIN:
+                    raise _error(response)
+            await asyncio.sleep(_RETRY_S)
 
 
 def _error(response: httpx2.Response) -> ApiError:

@@ -10,8 +10,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import httpx2
-
 from lab.api import MERGE, Api, ApiError
 from lab.kubelet.pods import Pods
 from lab.kubelet.timestamps import rfc3339
@@ -94,18 +92,15 @@ async def publish(api: Api, pods: Pods, interval_s: float, clock: Callable[[], f
     written: dict[str, str] = {}
     while True:
         await asyncio.sleep(interval_s)
-        try:
-            scaled = {each["metadata"]["namespace"] for each in await api.list(_AUTOSCALERS)}
-            workers = {w.uid: w for w in pods.all() if w.pod["metadata"]["namespace"] in scaled}
-            for uid, worker in workers.items():
-                rows = usage.containers(worker)
-                if rows:
-                    written[uid] = await _write(api, worker, rows, interval_s, clock())
-            for uid in [uid for uid in written if uid not in workers]:
-                await _remove(api, written.pop(uid))
-            usage.forget(set(workers))
-        except httpx2.TransportError:
-            continue
+        scaled = {each["metadata"]["namespace"] for each in await api.list(_AUTOSCALERS)}
+        workers = {w.uid: w for w in pods.all() if w.pod["metadata"]["namespace"] in scaled}
+        for uid, worker in workers.items():
+            rows = usage.containers(worker)
+            if rows:
+                written[uid] = await _write(api, worker, rows, interval_s, clock())
+        for uid in [uid for uid in written if uid not in workers]:
+            await _remove(api, written.pop(uid))
+        usage.forget(set(workers))
 
 
 async def _write(api: Api, worker: Worker, rows: list[dict[str, Any]], window_s: float, now: float) -> str:

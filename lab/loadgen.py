@@ -273,7 +273,7 @@ class LoadGenerator:
 
 
 async def _start(options: argparse.Namespace, tasks: Tasks) -> Callable[[], Awaitable[None]]:
-    api = Api.from_file(options.kubeconfig)
+    api = Api.from_file(options.kubeconfig, patient=True)
     endpoints = Endpoints(options.seed)
     generator = LoadGenerator(endpoints, options.seed)
     slices = Mirror(api, "/apis/discovery.k8s.io/v1/endpointslices")

@@ -40,7 +40,7 @@ class Mirror:
                 while True:
                     version = await self._follow(version)
             except ApiError as error:
-                if error.status in (401, 403):
+                if error.status in (400, 401, 403, 404):
                     raise
             except httpx2.TransportError:
                 pass

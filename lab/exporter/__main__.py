@@ -51,7 +51,7 @@ class Exporter:
 
 
 async def _start(options: argparse.Namespace, tasks: Tasks) -> Callable[[], Awaitable[None]]:
-    api = Api.from_file(options.kubeconfig)
+    api = Api.from_file(options.kubeconfig, patient=True)
     exporter = Exporter(api)
     server = HttpServer(exporter.handle)
     port = await server.listen("127.0.0.1", options.port)

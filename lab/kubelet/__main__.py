@@ -53,7 +53,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 async def _start(options: argparse.Namespace, tasks: Tasks) -> Callable[[], Awaitable[None]]:
-    api = Api.from_file(options.kubeconfig)
+    api = Api.from_file(options.kubeconfig, patient=True)
     name: str = options.node
     events = Events(api, "kubelet", name, time.time)
     services = Services(f"{options.seed}:{name}")

@@ -32,21 +32,27 @@ class Addresses:
         self._next = start % (_BLOCK * 254)
         self._locks: dict[str, socket.socket] = {}
 
-    def take(self) -> str:
-        """A free pod IP. Raises RuntimeError when the node's block is full."""
+    def take(self, wanted: str = "") -> str:
+        """A free pod IP: the wanted one, if it is free. Raises RuntimeError when the node's block is full."""
+        if wanted and self._lock(wanted):
+            return wanted
         for _ in range(_BLOCK * 254):
             x, y = divmod(self._next, 254)
             self._next = (self._next + 1) % (_BLOCK * 254)
             pod_ip = f"10.244.{self._first + x}.{y + 1}"
-            lock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            try:
-                lock.bind((loopback(pod_ip), _LOCK_PORT))
-            except OSError:
-                lock.close()
-                continue
-            self._locks[pod_ip] = lock
-            return pod_ip
+            if self._lock(pod_ip):
+                return pod_ip
         raise RuntimeError("no pod address left on this node")
+
+    def _lock(self, pod_ip: str) -> bool:
+        lock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            lock.bind((loopback(pod_ip), _LOCK_PORT))
+        except OSError:
+            lock.close()
+            return False
+        self._locks[pod_ip] = lock
+        return True
 
     def release(self, pod_ip: str) -> None:
         lock = self._locks.pop(pod_ip, None)

@@ -108,6 +108,17 @@ class Container:
             await self._back_off(backoff.failed(finished_at - started_at))
             self.restart_count += 1
 
+    def resume(self, shown: Mapping[str, Any]) -> None:
+        """Takes over what an earlier run of this node had reported: its processes ended with it."""
+        self.restart_count = shown["restartCount"]
+        self.last_state = dict(shown.get("lastState") or {})
+        running = (shown.get("state") or {}).get("running")
+        if running:
+            self.restart_count += 1
+            now = rfc3339(self._runtime.clock())
+            exited = {"exitCode": 255, "reason": "Unknown", "startedAt": running["startedAt"], "finishedAt": now}
+            self.last_state = {"terminated": exited}
+
     def kill(self, code: int, reason: str = "Error") -> None:
         """Ends a running container at once, as a signal would."""
         if self._exit is not None and not self._exit.done():

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
-
-import httpx2
 
 from lab.api import MERGE, Api, ApiError
 from lab.kubelet.timestamps import rfc3339, rfc3339_micro
@@ -51,10 +48,9 @@ class Node:
         await _create(self._api, _LEASES, lease)
 
     async def renew(self) -> None:
-        """Renews the Lease until cancelled; an API server that is away is asked again."""
+        """Renews the Lease until cancelled."""
         while True:
-            with suppress(httpx2.TransportError):
-                await self._api.patch(f"{_LEASES}/{self._name}", {"spec": self._lease()}, MERGE)
+            await self._api.patch(f"{_LEASES}/{self._name}", {"spec": self._lease()}, MERGE)
             await asyncio.sleep(_RENEW_S)
 
     def _lease(self) -> dict[str, Any]:

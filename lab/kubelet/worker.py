@@ -37,6 +37,10 @@ class Worker:
             for spec in pod["spec"].get("initContainers") or ()
         ]
         self.containers = [self._container(spec, "spec.containers", policy) for spec in pod["spec"]["containers"]]
+        for shown in pod.get("status", {}).get("containerStatuses") or ():
+            container = self.container(shown["name"])
+            if container is not None:
+                container.resume(shown)
         self._runs: list[asyncio.Task[None]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._ending: asyncio.Task[None] | None = None
@@ -50,7 +54,7 @@ class Worker:
         return self._ip
 
     def start(self) -> None:
-        self._ip = self._runtime.addresses.take()
+        self._ip = self._runtime.addresses.take(self.pod.get("status", {}).get("podIP", ""))
         self._tasks = [asyncio.create_task(self._report()), asyncio.create_task(self._run())]
         self._dirty.set()
 
@@ -168,7 +172,7 @@ class Worker:
             "hostIP": _NODE_ADDRESS,
             "hostIPs": [{"ip": _NODE_ADDRESS}],
             "podIP": self._ip,
-            "podIPs": [{"ip": self._ip}],
+            "podIPs": [{"$patch": "replace"}, {"ip": self._ip}],
             "startTime": rfc3339(self._started_at),
             "containerStatuses": containers,
         }
