@@ -1,0 +1,51 @@
+"""What is wrong with a policy's text, and where."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+SHOWN = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """One mistake. Lines and columns count from 1; `nearest` is empty where no valid name is near."""
+
+    file: str
+    line: int
+    column: int
+    offending: str
+    expected: str
+    nearest: str = ""
+
+    def __str__(self) -> str:
+        hint = f"; did you mean `{self.nearest}`?" if self.nearest else ""
+        return f"{self.file}:{self.line}:{self.column}: `{self.offending}`: expected {self.expected}{hint}"
+
+
+Mistakes = tuple[Mistake, ...]
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """The valid name that is most like `name`, or empty."""
+    by_lower = {word.lower(): word for word in valid}
+    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[found[0]] if found else ""
+
+
+def shown(value: object) -> str:
+    """A value as one short line for a message."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        text = "{" + ", ".join(str(key) for key in value) + "}"
+    elif isinstance(value, list):
+        text = "[" + ", ".join(shown(item) for item in value[:8]) + "]"
+    else:
+        text = str(value)
+    text = " ".join(text.split())
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

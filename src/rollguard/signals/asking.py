@@ -1,0 +1,93 @@
+"""One signal definition -> the question to the metrics store, for all guarded workloads at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rollguard.model.metrics import Expression, GapCause, MetricsAnswer, NoSnapshot, Question, Snapshot
+from rollguard.model.names import WorkloadName
+from rollguard.model.policy import MetricsStore, Signal, SignalKind
+from rollguard.model.time import Instant
+from rollguard.signals import event, gauge, histogram, rate, ratio
+from rollguard.signals.grouping import Grouping, grouping
+
+LONGEST_EXPRESSION = 6000
+"""Characters. Longer questions are cut by workloads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a kind of signal asks."""
+
+    expressions: Callable[[Signal, Grouping], tuple[Expression, ...]]
+    class_label: str
+
+
+KINDS = {
+    SignalKind.RATIO: Kind(ratio.expressions, ratio.CLASS_LABEL),
+    SignalKind.HISTOGRAM: Kind(histogram.expressions, histogram.CLASS_LABEL),
+    SignalKind.RATE: Kind(rate.expressions, rate.CLASS_LABEL),
+    SignalKind.GAUGE: Kind(gauge.expressions, gauge.CLASS_LABEL),
+    SignalKind.EVENT: Kind(event.expressions, event.CLASS_LABEL),
+}
+
+
+def question(
+    signal: Signal,
+    store: MetricsStore,
+    *,
+    workloads: tuple[WorkloadName, ...],
+    instants: tuple[Instant, ...],
+    slot_seconds: float,
+) -> tuple[Question, ...]:
+    """The questions of a signal: none for events or without workloads, one otherwise, several only where an expression
+    would be longer than `LONGEST_EXPRESSION` characters (`joined` makes their answers one again)."""
+    kind = KINDS[signal.kind]
+    ordered = tuple(sorted(set(workloads)))
+    if not ordered or not instants:
+        return ()
+    expressions = kind.expressions(signal, grouping(signal, store, ordered, slot_seconds))
+    if not expressions:
+        return ()
+    longest = max(len(expression.promql) for expression in expressions)
+    if longest > LONGEST_EXPRESSION and len(ordered) > 1 and not signal.shared:
+        middle = len(ordered) // 2
+        halves = (ordered[:middle], ordered[middle:])
+        return tuple(
+            part
+            for half in halves
+            for part in question(signal, store, workloads=half, instants=instants, slot_seconds=slot_seconds)
+        )
+    return (
+        Question(
+            signal=signal.name,
+            instants=instants,
+            expressions=expressions,
+            namespace_label=store.namespace_label,
+            pod_label=store.pod_label,
+            workload_label=store.workload_label,
+            class_label=kind.class_label,
+        ),
+    )
+
+
+def joined(answers: tuple[tuple[MetricsAnswer, ...], ...]) -> tuple[MetricsAnswer, ...]:
+    """The answers of a signal's several questions as those of one, instant by instant.
+
+    One that is missing makes the whole missing: a partial answer is never passed on as a whole one. Only `EMPTY`
+    adds nothing, for workloads without series must not blind the others; it stays where all are empty.
+    """
+    return tuple(_joined(parts) for parts in zip(*answers, strict=True))
+
+
+def _joined(answers: tuple[MetricsAnswer, ...]) -> MetricsAnswer:
+    snapshots = [answer for answer in answers if isinstance(answer, Snapshot)]
+    missing = [answer for answer in answers if isinstance(answer, NoSnapshot)]
+    failed = [answer for answer in missing if answer.cause is not GapCause.EMPTY]
+    if failed:
+        return failed[0]
+    if not snapshots:
+        return missing[0]
+    readings = tuple(reading for snapshot in snapshots for reading in snapshot.readings)
+    return Snapshot(signal=snapshots[0].signal, at=snapshots[0].at, readings=readings)

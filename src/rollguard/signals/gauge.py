@@ -1,0 +1,32 @@
+"""Gauge: a value now, or its share of a limit."""
+
+from __future__ import annotations
+
+from rollguard.model.metrics import Expression
+from rollguard.model.policy import Signal
+from rollguard.policy.promql import selectors
+from rollguard.signals import parts
+from rollguard.signals.grouping import Grouping
+
+CLASS_LABEL = ""
+_INSTANCE = "container"
+
+
+def expressions(signal: Signal, group: Grouping) -> tuple[Expression, ...]:
+    """The highest value of a pod. With a limit `value` is the highest *share* among the pod's containers, each divided
+    by its own limit (the highest value over the highest limit would hide a full small container beside a big one),
+    and `limit` is 1 where there is one: a container without a limit, or with the 0 that stands for none, has no share.
+    """
+    newest = group.newest(selectors(signal.gauge)[0])
+    labels = group.labels()
+    value = group.narrow(signal.gauge)
+    if not signal.limit:
+        return (Expression(part=parts.VALUE, promql=f"max by ({labels}) ({value})"), newest)
+    each = group.labels(_INSTANCE)
+    limit = f"(sum by ({each}) ({group.narrow(signal.limit)}) > 0)"
+    share = f"max by ({labels}) (sum by ({each}) ({value}) / on ({each}) {limit})"
+    return (
+        Expression(part=parts.VALUE, promql=share),
+        Expression(part=parts.LIMIT, promql=f"max by ({labels}) ({limit} > bool 0)"),
+        newest,
+    )
