@@ -139,12 +139,12 @@ Sample = Counts | Buckets | Increase | Gauge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """A signal's samples of one slot; `pod_gaps` names pods that exist but have no sample, and why."""
+    """A signal's samples of one slot; `pod_gaps` names whose sample is missing although it should be there, and why."""
 
     signal: str
     slot: Slot
     samples: tuple[Sample, ...]
-    pod_gaps: tuple[tuple[str, GapCause], ...] = ()
+    pod_gaps: tuple[tuple[SeriesKey, GapCause], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,23 @@
+"""Facts and answers -> what is seen of a rollout: which slot, which arm, which rollout. Pure."""
+
+from rollguard.observe.fold import fold
+from rollguard.observe.observation import observation
+from rollguard.observe.pods import KnownPod, PodIndex
+from rollguard.observe.rollouts import Begun, adoption, rollout_begun, rollout_id, settled_target
+from rollguard.observe.slots import instants, slot_at, slot_ends, slots_ended
+
+__all__ = [
+    "Begun",
+    "KnownPod",
+    "PodIndex",
+    "adoption",
+    "fold",
+    "instants",
+    "observation",
+    "rollout_begun",
+    "rollout_id",
+    "settled_target",
+    "slot_at",
+    "slot_ends",
+    "slots_ended",
+]
