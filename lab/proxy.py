@@ -1,0 +1,178 @@
+"""A proxy in front of the API server that can do what a network does at the worst moment.
+
+It forwards everything, watches included, and asks a `Script` about each mutating request of the client: let it
+through, swallow its answer, or run something (a SIGKILL of the controller) just before or just after it takes effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+MUTATING = ("POST", "PUT", "PATCH", "DELETE")
+NOT_FORWARDED = {"host", "content-length", "transfer-encoding", "connection", "accept-encoding"}
+NOT_RETURNED = {"content-length", "transfer-encoding", "connection", "content-encoding"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteSeen:
+    """A mutating request: `n` counts from 1 over the proxy's life."""
+
+    n: int
+    method: str
+    path: str
+    dry_run: bool
+    status: int | None
+    """The server's answer; None where it was not sent on."""
+
+
+Hook = Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Script:
+    """What happens at the n-th counted write. Leases, Events and reviews are not counted: they are not the rollback."""
+
+    before: dict[int, Hook] = field(default_factory=dict)
+    """Run instead of sending the write on: the write never happens, the client gets no answer."""
+    after: dict[int, Hook] = field(default_factory=dict)
+    """Run when the server has answered: the write took effect, the client gets no answer."""
+    seen: list[WriteSeen] = field(default_factory=list)
+    counting: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
+class Proxy:
+    """A running proxy."""
+
+    url: str
+    kubeconfig: Path
+    script: Script
+
+
+def counted(method: str, path: str) -> bool:
+    """Whether a request is a write of the product's own objects or of a workload."""
+    ignored = ("/leases", "/events", "selfsubject", "tokenreviews")
+    return method in MUTATING and not any(word in path for word in ignored)
+
+
+class _Forwarder:
+    def __init__(self, upstream: str, ca_file: Path, token: str, script: Script) -> None:
+        context = ssl.create_default_context(cafile=str(ca_file))
+        self._client = httpx2.AsyncClient(base_url=upstream, verify=context, trust_env=False, timeout=None)
+        self._token = token
+        self._script = script
+
+    async def handle(self, request: Request) -> Response:
+        number = self._number(request)
+        if number in self._script.before:
+            self._note(number, request, None)
+            await self._script.before[number]()
+            return Response(status_code=502)
+        upstream = await self._send(request)
+        if number is None:
+            return _stream(upstream)
+        await upstream.aread()
+        self._note(number, request, upstream.status_code)
+        if number in self._script.after:
+            await self._script.after[number]()
+            return Response(status_code=502)
+        return Response(upstream.content, upstream.status_code, _returned(upstream))
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    def _number(self, request: Request) -> int | None:
+        if not self._script.counting or not counted(request.method, request.url.path):
+            return None
+        return len(self._script.seen) + 1
+
+    def _note(self, number: int, request: Request, status: int | None) -> None:
+        self._script.seen.append(
+            WriteSeen(
+                n=number,
+                method=request.method,
+                path=request.url.path,
+                dry_run="dryRun" in request.query_params,
+                status=status,
+            )
+        )
+
+    async def _send(self, request: Request) -> httpx2.Response:
+        headers = {k: v for k, v in request.headers.items() if k.lower() not in NOT_FORWARDED}
+        headers["authorization"] = f"Bearer {self._token}"
+        target = httpx2.URL(path=request.url.path, query=request.url.query.encode())
+        forwarded = self._client.build_request(request.method, target, headers=headers, content=await request.body())
+        return await self._client.send(forwarded, stream=True)
+
+
+def _returned(upstream: httpx2.Response) -> dict[str, str]:
+    return {k: v for k, v in upstream.headers.items() if k.lower() not in NOT_RETURNED}
+
+
+def _stream(upstream: httpx2.Response) -> StreamingResponse:
+    async def body() -> AsyncIterator[bytes]:
+        try:
+            async for chunk in upstream.aiter_bytes():
+                yield chunk
+        except httpx2.HTTPError:
+            return  # the server ended a watch: so does the proxy
+        finally:
+            await upstream.aclose()
+
+    return StreamingResponse(body(), upstream.status_code, _returned(upstream))
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """The tests' own process keeps its signals."""
+        yield
+
+
+@asynccontextmanager
+async def proxying(
+    *, upstream: str, ca_file: Path, token: str, workdir: Path, script: Script, name: str = "proxy"
+) -> AsyncIterator[Proxy]:
+    """A proxy for the length of the block, with a kubeconfig that points at it."""
+    forwarder = _Forwarder(upstream, ca_file, token, script)
+    app = Starlette(routes=[Route("/{path:path}", forwarder.handle, methods=["GET", *MUTATING])])
+    config = uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
+    server = _Server(config)
+    # Listening before serving: the first connection waits in the backlog and is not refused.
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield Proxy(url=url, kubeconfig=_kubeconfig(workdir / f"{name}.kubeconfig", url, token), script=script)
+    finally:
+        server.should_exit = True
+        await task
+        await forwarder.close()
+
+
+def _kubeconfig(path: Path, url: str, token: str) -> Path:
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "lab",
+        "clusters": [{"name": "lab", "cluster": {"server": url}}],
+        "users": [{"name": "lab", "user": {"token": token}}],
+        "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}],
+    }
+    path.write_text(json.dumps(document))  # JSON is YAML
+    path.chmod(0o600)
+    return path
