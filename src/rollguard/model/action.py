@@ -29,6 +29,8 @@ class Standing:
     forbids: bool
     reason: str
     """Why it forbids, or what was looked at and found in order."""
+    judging: bool = False
+    """It doubts the judgement, not the facts: a person with the right to force overrides it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

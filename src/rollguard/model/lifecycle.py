@@ -81,7 +81,9 @@ class NewTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowOver:
-    """The guard window has ended."""
+    """The guard window has ended; `healthy` where the revision was marked healthy within it."""
+
+    healthy: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

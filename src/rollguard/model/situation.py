@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rollguard.model.facts import UnitFacts
 from rollguard.model.names import UnitName, WorkloadName
 from rollguard.model.policy import Limits, Mode, Timing, Watch
-from rollguard.model.records import Freeze, RolloutRecord, UnitRecord
+from rollguard.model.records import Freeze, GoodRevision, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant
 
 
@@ -46,3 +46,13 @@ class Situation:
     timing: Timing
     limits: Limits
     on_timeout_roll_back: bool = False
+
+    def good(self) -> tuple[GoodRevision, ...]:
+        """What may be gone back to, best first: judged healthy (the newest first), then adopted."""
+        judged = tuple(reversed(self.unit.healthy))
+        return judged if self.unit.adopted is None else (*judged, self.unit.adopted)
+
+    def way_back(self) -> GoodRevision | None:
+        """The best of them that is neither what runs now nor what this rollout brought."""
+        refused = {self.rollout.target_digest, *(member.template.digest for member in self.facts.members)}
+        return next((good for good in self.good() if good.digest not in refused), None)

@@ -1,0 +1,142 @@
+"""The response to a verdict: each decisive finding faces every interlock, and the least hindered one carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from rollguard.decide.findings import decisive, names
+from rollguard.decide.interlocks.every import EVERY, Interlock
+from rollguard.model.action import Decision, DecisionKind, Standing, Target
+from rollguard.model.judgement import Finding, Verdict, VerdictKind
+from rollguard.model.policy import LevelName, Mode
+from rollguard.model.situation import Situation
+from rollguard.model.time import Instant
+
+_STRICTNESS = {DecisionKind.ROLL_BACK: 0, DecisionKind.ASK: 1, DecisionKind.HOLD: 2, DecisionKind.PAGE: 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One finding before the interlocks: what they leave, and how each stands."""
+
+    finding: Finding
+    leaves: DecisionKind
+    standings: tuple[Standing, ...]
+
+
+def decide(
+    situation: Situation, verdict: Verdict, now: Instant, *, interlocks: tuple[Interlock, ...] = EVERY
+) -> Decision:
+    """The decision, with the value and bound of what led to it in its reason, and every interlock as it stands.
+
+    Only a `bad` verdict leads to a rollback, and then only by a finding that no interlock forbids.
+    """
+    match verdict.kind:
+        case VerdictKind.BAD:
+            return _on_bad(situation, verdict, now, interlocks)
+        case VerdictKind.BLIND:
+            kind = DecisionKind.HOLD
+        case VerdictKind.DEGRADED:
+            critical = any(finding.level is not LevelName.WARNING for finding in verdict.findings)
+            kind = DecisionKind.PAGE if critical else DecisionKind.WARN
+        case VerdictKind.HEALTHY | VerdictKind.UNDECIDED:
+            kind = DecisionKind.CONTINUE
+        case _:
+            assert_never(verdict.kind)
+    standings = tuple(interlock.check(situation, verdict, now) for interlock in interlocks)
+    reason = "; ".join(finding.text for finding in verdict.findings) or verdict.why
+    return _decision(situation, verdict, now, kind=kind, reason=reason, standings=standings)
+
+
+def _on_bad(situation: Situation, verdict: Verdict, now: Instant, interlocks: tuple[Interlock, ...]) -> Decision:
+    cases = tuple(_case(situation, verdict, finding, now, interlocks) for finding in decisive(verdict))
+    if not cases:
+        reason = f"called bad without a finding at rollback level: {verdict.why}"
+        return _decision(situation, verdict, now, kind=DecisionKind.HOLD, reason=reason, standings=())
+    leaves = min((case.leaves for case in cases), key=lambda kind: _STRICTNESS[kind])
+    carrying = tuple(case for case in cases if case.leaves is leaves)
+    passed_over = tuple(case for case in cases if case.leaves is not leaves)
+    standings = tuple(dict.fromkeys(standing for case in carrying for standing in case.standings))
+    evidence = "; ".join(case.finding.text for case in carrying)
+    against = "; ".join(dict.fromkeys(standing.reason for standing in standings if standing.forbids))
+    aside = names(tuple(case.finding for case in passed_over))
+    kind, said = _response(leaves, situation.mode)
+    reason = f"{said}, because {evidence}"
+    reason += f"; but {against}" if against else ""
+    reason += f" (left aside, for interlocks forbid to act on it: {aside})" if aside else ""
+    would = kind is DecisionKind.PAGE and leaves in {DecisionKind.ROLL_BACK, DecisionKind.ASK}
+    return _decision(situation, verdict, now, kind=kind, reason=reason, standings=standings, would=would)
+
+
+def _case(
+    situation: Situation, verdict: Verdict, finding: Finding, now: Instant, interlocks: tuple[Interlock, ...]
+) -> _Case:
+    alone = replace(verdict, findings=(finding,))
+    leaves, standings = DecisionKind.ROLL_BACK, []
+    for interlock in interlocks:
+        standing = interlock.check(situation, alone, now)
+        standings.append(standing)
+        if standing.forbids:
+            leaves = max(leaves, interlock.leaves, key=lambda kind: _STRICTNESS[kind])
+    return _Case(finding=finding, leaves=leaves, standings=tuple(standings))
+
+
+def _response(leaves: DecisionKind, mode: Mode) -> tuple[DecisionKind, str]:
+    """What the mode makes of what the interlocks leave, and how it begins to say so."""
+    if leaves is DecisionKind.HOLD:
+        return DecisionKind.HOLD, "held"
+    if leaves is DecisionKind.PAGE:
+        return DecisionKind.PAGE, "paged only"
+    asks = leaves is DecisionKind.ASK
+    match mode:
+        case Mode.AUTOMATIC:
+            return (DecisionKind.ASK, "approval is needed") if asks else (DecisionKind.ROLL_BACK, "rolled back")
+        case Mode.APPROVE:
+            return DecisionKind.ASK, "approval is needed"
+        case Mode.OBSERVE:
+            return DecisionKind.PAGE, "would have asked for approval" if asks else "would have rolled back"
+        case _:
+            assert_never(mode)
+
+
+def _decision(
+    situation: Situation,
+    verdict: Verdict,
+    now: Instant,
+    *,
+    kind: DecisionKind,
+    reason: str,
+    standings: tuple[Standing, ...],
+    would: bool = False,
+) -> Decision:
+    return Decision(
+        kind=kind,
+        reason=reason,
+        interlocks=standings,
+        verdict=verdict,
+        target=_target(situation),
+        wake_at=_wake_at(situation, now),
+        would=would,
+    )
+
+
+def _target(situation: Situation) -> Target | None:
+    good = situation.way_back()
+    if good is None:
+        return None
+    return Target(hash=good.hash, number=good.number, images=good.images, judged=good in situation.unit.healthy)
+
+
+def _wake_at(situation: Situation, now: Instant) -> Instant | None:
+    """The next moment at which time alone can change the decision: a freeze or a limit ends, a part of the window."""
+    timing, limits, started = situation.timing, situation.limits, situation.rollout.started
+    freezes = (situation.unit.freeze, situation.around.freeze_all)
+    moments = [
+        started.plus(timing.automatic),
+        started.plus(timing.close),
+        *(freeze.until for freeze in freezes if freeze is not None),
+        *(at.plus(limits.rollbacks_within) for at in situation.unit.automatic_rollbacks),
+        *(at.plus(limits.fleet_within) for _, at in situation.around.fleet_rollbacks),
+    ]
+    return min((moment for moment in moments if moment > now), default=None)

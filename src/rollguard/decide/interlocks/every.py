@@ -1,0 +1,67 @@
+"""The one ordered list of interlocks, and what each leads to where it forbids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rollguard.decide.interlocks.annotations_only import annotations_only
+from rollguard.decide.interlocks.automatic_part import automatic_part
+from rollguard.decide.interlocks.blind import blind
+from rollguard.decide.interlocks.clock import clock_off
+from rollguard.decide.interlocks.declined import declined
+from rollguard.decide.interlocks.fleet_limit import fleet_limit
+from rollguard.decide.interlocks.frozen import frozen
+from rollguard.decide.interlocks.healthy_before import healthy_before
+from rollguard.decide.interlocks.incomplete import facts_incomplete
+from rollguard.decide.interlocks.no_target import no_target
+from rollguard.decide.interlocks.not_worse import not_worse
+from rollguard.decide.interlocks.outage import outage
+from rollguard.decide.interlocks.past_before import past_before
+from rollguard.decide.interlocks.paused import paused
+from rollguard.decide.interlocks.planned_before import planned_before
+from rollguard.decide.interlocks.registry import registry_trouble
+from rollguard.decide.interlocks.same_images import same_images
+from rollguard.decide.interlocks.shared import shared_resource
+from rollguard.decide.interlocks.stale import stale_status
+from rollguard.decide.interlocks.window_closed import window_closed
+from rollguard.decide.interlocks.workload_limit import workload_limit
+from rollguard.model.action import DecisionKind, Standing
+from rollguard.model.judgement import Verdict
+from rollguard.model.situation import Situation
+from rollguard.model.time import Instant
+
+Check = Callable[[Situation, Verdict, Instant], Standing]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interlock:
+    """A rule and the response that it leaves where it forbids: hold, ask or page."""
+
+    check: Check
+    leaves: DecisionKind = DecisionKind.HOLD
+
+
+EVERY: tuple[Interlock, ...] = (
+    Interlock(check=facts_incomplete),
+    Interlock(check=stale_status),
+    Interlock(check=clock_off),
+    Interlock(check=blind),
+    Interlock(check=frozen),
+    Interlock(check=paused),
+    Interlock(check=declined),
+    Interlock(check=planned_before),
+    Interlock(check=no_target),
+    Interlock(check=healthy_before),
+    Interlock(check=same_images),
+    Interlock(check=annotations_only),
+    Interlock(check=past_before),
+    Interlock(check=not_worse),
+    Interlock(check=outage),
+    Interlock(check=registry_trouble),
+    Interlock(check=workload_limit),
+    Interlock(check=fleet_limit),
+    Interlock(check=shared_resource, leaves=DecisionKind.ASK),
+    Interlock(check=automatic_part, leaves=DecisionKind.ASK),
+    Interlock(check=window_closed, leaves=DecisionKind.PAGE),
+)

@@ -1,0 +1,20 @@
+"""Facts with holes are not facts."""
+
+from __future__ import annotations
+
+from rollguard.decide.interlocks.standing import clear, forbids
+from rollguard.model.action import Standing
+from rollguard.model.judgement import Verdict
+from rollguard.model.situation import Situation
+from rollguard.model.time import Instant
+
+NAME = "facts incomplete"
+
+
+def facts_incomplete(situation: Situation, _verdict: Verdict, _now: Instant) -> Standing:
+    """Forbids while a cache is not in sync or the workload is not seen."""
+    if not situation.facts.complete:
+        return forbids(NAME, f"the facts are incomplete: {', '.join(situation.facts.missing)}")
+    if not situation.facts.members:
+        return forbids(NAME, f"{situation.unit.workload} is not seen in the cluster")
+    return clear(NAME, "the facts are complete")

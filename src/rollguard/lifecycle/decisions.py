@@ -1,0 +1,106 @@
+"""The row of `Decided`."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from rollguard.model.action import Decision, DecisionKind
+from rollguard.model.judgement import VerdictKind
+from rollguard.model.lifecycle import AskApproval, Effect, MakePlan, MarkHealthy, OpenIncident, Tell, Transition
+from rollguard.model.records import LifecycleState, NoticeClass
+
+
+def decided(state: LifecycleState, decision: Decision) -> Transition:
+    """What a decision does: nothing once a plan is stored, for then the plan's own rules hold."""
+    match state:
+        case LifecycleState.WATCHING:
+            return _watching(decision)
+        case LifecycleState.AWAITING_APPROVAL:
+            return _awaiting(decision)
+        case LifecycleState.HELD:
+            return _held(decision)
+        case LifecycleState.PLANNED | LifecycleState.ACTING | LifecycleState.VERIFYING | LifecycleState.CLOSED:
+            return Transition(state=state, effects=())
+        case _:
+            assert_never(state)
+
+
+def _watching(decision: Decision) -> Transition:
+    match decision.kind:
+        case DecisionKind.HOLD:
+            return Transition(state=LifecycleState.HELD, effects=_hold(decision))
+        case DecisionKind.ASK:
+            return _ask(decision)
+        case DecisionKind.ROLL_BACK:
+            return _roll_back(decision)
+        case DecisionKind.CONTINUE | DecisionKind.WARN | DecisionKind.PAGE:
+            return Transition(state=LifecycleState.WATCHING, effects=_watch(decision))
+        case _:
+            assert_never(decision.kind)
+
+
+def _awaiting(decision: Decision) -> Transition:
+    """The evidence may go while a person thinks: then there is nothing left to ask."""
+    match decision.kind:
+        case DecisionKind.ASK:
+            return Transition(state=LifecycleState.AWAITING_APPROVAL, effects=())
+        case DecisionKind.HOLD:
+            return Transition(state=LifecycleState.HELD, effects=_hold(decision))
+        case DecisionKind.ROLL_BACK:
+            return _roll_back(decision)
+        case DecisionKind.CONTINUE | DecisionKind.WARN | DecisionKind.PAGE:
+            withdrawn = Tell(class_=NoticeClass.INFO, topic="ask-withdrawn", reason=decision.reason)
+            return Transition(state=LifecycleState.WATCHING, effects=(withdrawn, *_watch(decision)))
+        case _:
+            assert_never(decision.kind)
+
+
+def _held(decision: Decision) -> Transition:
+    """A hold ends when its reason is gone: sight returns, a freeze is released, the value is back in bounds."""
+    match decision.kind:
+        case DecisionKind.HOLD:
+            # A blind hold that becomes a bad one is news; the topic keeps it from being told twice.
+            return Transition(state=LifecycleState.HELD, effects=_hold(decision))
+        case DecisionKind.ASK:
+            return _ask(decision)
+        case DecisionKind.ROLL_BACK:
+            return _roll_back(decision)
+        case DecisionKind.PAGE if decision.verdict.kind is VerdictKind.BAD and not decision.would:
+            return Transition(state=LifecycleState.HELD, effects=_watch(decision))
+        case DecisionKind.CONTINUE | DecisionKind.WARN | DecisionKind.PAGE:
+            over = Tell(class_=NoticeClass.INFO, topic="hold-over", reason=decision.reason)
+            return Transition(state=LifecycleState.WATCHING, effects=(over, *_watch(decision)))
+        case _:
+            assert_never(decision.kind)
+
+
+def _watch(decision: Decision) -> tuple[Effect, ...]:
+    """The effects of a decision after which the guard only goes on watching."""
+    reason = decision.reason
+    if decision.kind is DecisionKind.PAGE:
+        topic = "would-roll-back" if decision.would else "critical"
+        return (OpenIncident(reason=reason), Tell(class_=NoticeClass.PAGE, topic=topic, reason=reason))
+    if decision.kind is DecisionKind.WARN:
+        return (Tell(class_=NoticeClass.WARNING, topic="warning", reason=reason),)
+    if decision.verdict.kind is VerdictKind.HEALTHY:
+        return (MarkHealthy(), Tell(class_=NoticeClass.INFO, topic="healthy", reason=reason))
+    return ()
+
+
+def _hold(decision: Decision) -> tuple[Effect, ...]:
+    """To be blind is no fault of the release: it is paged, but it opens no incident of the rollout."""
+    if decision.verdict.kind is VerdictKind.BLIND:
+        return (Tell(class_=NoticeClass.PAGE, topic="blind", reason=decision.reason),)
+    told = Tell(class_=NoticeClass.PAGE, topic="hold", reason=decision.reason)
+    return (OpenIncident(reason=decision.reason), told)
+
+
+def _ask(decision: Decision) -> Transition:
+    told = Tell(class_=NoticeClass.PAGE, topic="ask", reason=decision.reason)
+    effects = (OpenIncident(reason=decision.reason), AskApproval(), told)
+    return Transition(state=LifecycleState.AWAITING_APPROVAL, effects=effects)
+
+
+def _roll_back(decision: Decision) -> Transition:
+    plan = MakePlan(actor="rollguard", reason=decision.reason)
+    return Transition(state=LifecycleState.PLANNED, effects=(OpenIncident(reason=decision.reason), plan))

@@ -1,0 +1,89 @@
+"""The write that restores a Deployment's template: effect, receipt and write guards in one JSON Patch."""
+
+from __future__ import annotations
+
+import json
+
+from rollguard.model.action import Found, Plan, Step, Write
+
+RECEIPT = "rollguard.dev/step"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+def receipt_of(plan: Plan, step: Step) -> str:
+    """The value of the receipt annotation that this step's write leaves: `<plan>/<n>`."""
+    return f"{plan.id}/{step.n}"
+
+
+def restore(step: Step, found: Found, receipt: str) -> Write:
+    """A JSON Patch that replaces the template read in `found` by the step's, and nothing where it has changed.
+
+    It passes after a scale and fails after any change of the template. `spec.replicas` is not touched: an autoscaler
+    owns it.
+    """
+    template = _without_hash(_parse(step.body))
+    operations: list[Json] = [
+        _operation("test", "/metadata/uid", found.uid),
+        _operation("test", "/spec/template", _parse(found.raw_template)),
+        *_receipt(found, receipt),
+        *_last_applied(found, template),
+        _operation("replace", "/spec/template", template),
+    ]
+    return Write(ref=step.target, patch=json.dumps(operations, separators=(",", ":"), ensure_ascii=False))
+
+
+def _receipt(found: Found, receipt: str) -> list[Json]:
+    if found.has_annotations:
+        return [_operation("add", _annotation(RECEIPT), receipt)]
+    # `add` below a missing map answers 422: make the map, but only while there is none.
+    return [
+        _operation("test", "/metadata/annotations", None),
+        _operation("add", "/metadata/annotations", {RECEIPT: receipt}),
+    ]
+
+
+def _last_applied(found: Found, template: Json) -> list[Json]:
+    """Keeps client-side apply in step: else the next fix would keep fields of the bad version."""
+    if not found.last_applied:
+        return []
+    try:
+        manifest = _parse(found.last_applied)
+    except ValueError:
+        return []
+    if not isinstance(manifest, dict):
+        return []
+    spec = manifest.get("spec")
+    if not isinstance(spec, dict) or "template" not in spec:
+        return []
+    changed: Json = {**manifest, "spec": {**spec, "template": template}}
+    text = json.dumps(changed, separators=(",", ":"), ensure_ascii=False) + "\n"
+    return [
+        _operation("test", _annotation(LAST_APPLIED), found.last_applied),
+        _operation("replace", _annotation(LAST_APPLIED), text),
+    ]
+
+
+def _without_hash(template: Json) -> Json:
+    """The template without the label by which the Deployment controller names its ReplicaSets."""
+    if not isinstance(template, dict) or not isinstance(metadata := template.get("metadata"), dict):
+        return template
+    if not isinstance(labels := metadata.get("labels"), dict):
+        return template
+    kept: Json = {key: value for key, value in labels.items() if key != "pod-template-hash"}
+    return {**template, "metadata": {**metadata, "labels": kept}}
+
+
+def _annotation(key: str) -> str:
+    """The JSON Pointer of an annotation (RFC 6901)."""
+    return "/metadata/annotations/" + key.replace("~", "~0").replace("/", "~1")
+
+
+def _operation(op: str, path: str, value: Json) -> Json:
+    return {"op": op, "path": path, "value": value}
+
+
+def _parse(text: str) -> Json:
+    value: Json = json.loads(text)
+    return value

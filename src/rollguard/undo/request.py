@@ -1,0 +1,72 @@
+"""A rollback that a person ordered."""
+
+from __future__ import annotations
+
+from rollguard.model.action import Standing, Target
+from rollguard.model.facts import Revision
+from rollguard.model.records import HumanRequest
+from rollguard.model.situation import Situation
+from rollguard.model.time import Instant
+from rollguard.undo.planning import Refused, choose_target
+
+
+def manual(
+    situation: Situation, request: HumanRequest, standings: tuple[Standing, ...], now: Instant
+) -> Target | Refused:
+    """The target of the ordered rollback; Refused with the reason where an interlock binds the person too.
+
+    `standings` are the last decision's interlocks: those of judgement bind only without `force`; those that limit
+    what the guard may do alone bind nobody. A freeze, a pause and stale or incomplete facts bind always.
+    """
+    binding = _freeze(situation, now) or _unfit(situation)
+    if binding:
+        return Refused(reason=binding)
+    if not request.force:
+        doubts = [standing.reason for standing in standings if standing.judging and standing.forbids]
+        if doubts:
+            return Refused(reason=f"{'; '.join(doubts)} (--force overrides this)")
+    if request.to_revision is not None:
+        return _numbered(situation, request.to_revision, force=request.force)
+    target = choose_target(situation)
+    if target is None:
+        return Refused(reason="no other revision was judged healthy or adopted: name one by --to-revision with --force")
+    return target
+
+
+def _freeze(situation: Situation, now: Instant) -> str:
+    for freeze in (situation.unit.freeze, situation.around.freeze_all):
+        if freeze is not None and freeze.until > now:
+            return f"frozen until {freeze.until.iso()} by {freeze.actor} ({freeze.reason}): release it first"
+    return ""
+
+
+def _unfit(situation: Situation) -> str:
+    facts = situation.facts
+    if not facts.complete:
+        return f"the facts are incomplete: {', '.join(facts.missing)}"
+    if not facts.members:
+        return f"{situation.unit.workload} does not exist (any more)"
+    workload = facts.members[0]
+    if workload.paused:
+        return f"{workload.name} is paused: resume it with `kubectl rollout resume` first"
+    if workload.observed_generation < workload.generation:
+        return f"the status of {workload.name} is behind its spec: try again in a moment"
+    return ""
+
+
+def _numbered(situation: Situation, number: int, *, force: bool) -> Target | Refused:
+    """The revision of that number, which must be good unless forced."""
+    workload = situation.facts.members[0]
+    recorded: dict[int, Revision] = {revision.number: revision for revision in workload.revisions}
+    if number not in recorded:
+        there = ", ".join(str(n) for n in sorted(recorded)) or "none"
+        return Refused(reason=f"{workload.name} has no revision {number}; there are: {there}")
+    revision = recorded[number]
+    digest = revision.template.digest
+    if digest == workload.template.digest:
+        return Refused(reason=f"revision {number} is what {workload.name} runs now")
+    judged = any(good.digest == digest for good in situation.unit.healthy)
+    good = any(good.digest == digest for good in situation.good())
+    if not (good or force):
+        return Refused(reason=f"revision {number} was neither judged healthy nor adopted (--force overrides this)")
+    return Target(hash=revision.hash, number=number, images=revision.template.images, judged=judged)
