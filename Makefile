@@ -1,0 +1,66 @@
+# Everything a developer or an operator runs from a checkout. `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .uv/bin/uv
+RUN := $(UV) run --no-sync
+
+.PHONY: help
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; set PYTHON=..."; exit 2; }
+	@$(PYTHON) -m venv .uv || { echo "python3-venv is missing: apt-get install python3-venv"; exit 2; }
+	@.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.ready: $(UV) pyproject.toml uv.lock
+	@echo "installing rollguard and its tools into .venv"
+	@$(UV) sync --frozen --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.ready ## install the project and its tools into .venv
+
+.PHONY: demo
+demo: setup ## a bad release is caught and undone, in a simulation, in under a minute (ARGS="--scenario ...")
+	@$(RUN) rollguard demo $(ARGS)
+
+.PHONY: test
+test: setup testbed check ## all checks and tests, on a real control plane
+	@$(RUN) python -m pytest -n 3 --dist loadgroup $(ARGS)
+
+.PHONY: check
+check: setup ## style, types, import contracts
+	@$(RUN) ruff format --check --quiet . && $(RUN) ruff check --quiet .
+	@$(RUN) mypy
+	@$(RUN) lint-imports --no-logo 2>/dev/null || $(RUN) lint-imports
+
+.PHONY: unit
+unit: setup ## only the tests that need no cluster
+	@$(RUN) python -m pytest -q tests/unit $(ARGS)
+
+.PHONY: testbed
+testbed: setup ## build or fetch the API server, etcd and Prometheus for the lab
+	@$(RUN) python -m lab.programs
+
+.PHONY: lab
+lab: testbed ## bring up a real control plane with a model service, and say how to break it
+	@$(RUN) python -m lab up
+
+.PHONY: lab-scenario
+lab-scenario: testbed ## play one story of the lab: make lab-scenario NAME=errors (without NAME: list them)
+	@$(RUN) python -m lab $(if $(NAME),scenario $(NAME),scenarios)
+
+.PHONY: format
+format: setup ## format the code
+	@$(RUN) ruff format --quiet . && $(RUN) ruff check --fix --quiet .
+
+.PHONY: golden
+golden: setup ## renew the golden files (read the diff)
+	@$(RUN) python -m pytest -q tests --renew-golden -m golden
+
+.PHONY: clean
+clean: ## remove what was installed and cached in the checkout
+	@rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis

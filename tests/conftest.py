@@ -1,0 +1,100 @@
+"""What the whole test command promises: a table of durations with budgets, no skipped test, golden files renewed
+only on request, and one worker for everything that needs the lab."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+BUDGETS_S = {"unit": 300.0, "contract": 300.0, "simulation": 900.0, "lab": 1500.0}
+"""Seconds of tests by folder, summed over workers: going over is red."""
+STORY_BUDGET_S = 40.0
+SLOWEST = 15
+
+
+class Ledger:
+    """Durations and skips of all tests, gathered where the reports arrive."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.count: dict[str, int] = defaultdict(int)
+        self.tests: dict[str, float] = defaultdict(float)
+        self.stories: dict[str, tuple[float, float]] = {}
+        self.skipped = 0
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Adds one phase (set-up, call, tear-down) of a test."""
+        part = _part(report.nodeid)
+        self.seconds[part] += report.duration
+        self.tests[report.nodeid] += report.duration
+        if report.when == "call":
+            self.count[part] += 1
+            properties = dict(report.user_properties)
+            if "story_seconds" in properties:
+                budget = float(str(properties.get("story_budget", STORY_BUDGET_S)))
+                self.stories[report.nodeid] = (float(str(properties["story_seconds"])), budget)
+        if report.skipped:
+            self.skipped += 1
+
+    def over(self) -> list[str]:
+        """What is over its budget, in words."""
+        parts = [
+            f"{part}: {spent:.0f} s of tests, budget {BUDGETS_S[part]:.0f} s"
+            for part, spent in self.seconds.items()
+            if spent > BUDGETS_S.get(part, float("inf"))
+        ]
+        stories = [
+            f"{story}: {spent:.0f} s, budget {budget:.0f} s"
+            for story, (spent, budget) in self.stories.items()
+            if spent > budget
+        ]
+        return parts + stories
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """A skipped test, or one over its budget, makes the run red."""
+        if session.exitstatus == pytest.ExitCode.OK and (self.skipped or self.over()):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """The table of durations."""
+        write = terminalreporter.write_line
+        terminalreporter.section("durations")
+        for part in sorted(self.seconds):
+            write(f"{part:<12} {self.count[part]:5d} tests {self.seconds[part]:8.1f} s")
+        for story, (spent, budget) in sorted(self.stories.items()):
+            write(f"  story {spent:6.1f} s of {budget:5.0f} s  {story.rpartition('[')[2].rstrip(']')}")
+        for test in sorted(self.tests, key=lambda name: -self.tests[name])[:SLOWEST]:
+            write(f"  {self.tests[test]:8.1f} s  {test}")
+        for line in self.over():
+            write(f"OVER BUDGET: {line}", red=True)
+        write(f"skipped tests: {self.skipped}")
+
+
+def _part(nodeid: str) -> str:
+    parts = nodeid.split("/")
+    return parts[1] if len(parts) > 2 else "other"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--renew-golden", action="store_true", help="write the golden files anew; read the diff")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Ledger(), "ledger")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in the lab runs in one worker: one control plane per run."""
+    for item in items:
+        if (TESTS / "lab") in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("lab"))
+
+
+@pytest.fixture
+def renew_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be written anew."""
+    return bool(request.config.getoption("--renew-golden"))
