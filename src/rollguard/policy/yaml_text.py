@@ -134,7 +134,7 @@ class _Reader:
             return self._mapping(node, path)
         if isinstance(node, SequenceNode):
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
-        return self._scalar(node)
+        return self._scalar(node) if isinstance(node, ScalarNode) else None
 
     def _mapping(self, node: MappingNode, path: Path) -> dict[str, object]:
         data: dict[str, object] = {}
@@ -153,7 +153,7 @@ class _Reader:
             data[key] = self.value(value_node, (*path, key))
         return data
 
-    def _scalar(self, node: Node) -> object:
+    def _scalar(self, node: ScalarNode) -> object:
         text = str(node.value)
         if _UNPRINTABLE.search(text):
             self.marked.at(_mark(node), ascii(text), "text without control characters")

@@ -1,0 +1,121 @@
+"""The checks of single values, as types for the document: each says what was expected where it fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic_core import PydanticCustomError
+
+from rollguard.policy import durations, promql
+
+_DNS_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
+_DNS_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*", re.ASCII)
+_SIGNAL_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}", re.ASCII)
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+_LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", re.ASCII)
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
+_SECRET_HEADER = re.compile(r"authorization|cookie|token|secret|password|api-?key", re.IGNORECASE | re.ASCII)
+_NUL_OR_BREAK = re.compile(r"[\r\n\x00]")
+
+
+def expected(text: str) -> PydanticCustomError:
+    """The error that says what was expected."""
+    return PydanticCustomError("expected", "{text}", {"text": text})
+
+
+def duration(value: object) -> float:
+    """Seconds of a duration that is longer than none."""
+    seconds = durations.parse(value) if isinstance(value, str) else None
+    if not seconds:
+        raise expected(durations.EXPECTED)
+    return seconds
+
+
+def _matching(pattern: re.Pattern[str], words: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise expected(words)
+        return value
+
+    return check
+
+
+dns_label = _matching(_DNS_LABEL, "a name of lower-case letters, digits and `-`, as Kubernetes has it")
+dns_name = _matching(_DNS_NAME, "a name of lower-case letters, digits, `-` and `.`, as Kubernetes has it")
+signal_name = _matching(_SIGNAL_NAME, "a signal's name of lower-case letters, digits and `-`")
+label_name = _matching(_LABEL_NAME, "the name of a metrics label")
+label_value = _matching(_LABEL_VALUE, "a Kubernetes label value")
+header_name_shape = _matching(_HEADER_NAME, "the name of an HTTP header")
+
+
+def header_name(value: str) -> str:
+    """A header that carries no secret: those come from files."""
+    if _SECRET_HEADER.search(value):
+        raise expected("a header without a secret: use bearerTokenFile, or username with passwordFile")
+    return header_name_shape(value)
+
+
+def header_value(value: str) -> str:
+    """One line of ASCII."""
+    if _NUL_OR_BREAK.search(value) or not value.isascii():
+        raise expected("one line of ASCII text")
+    return value
+
+
+def url(value: str) -> str:
+    """An http or https address without user information, query or fragment."""
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError as error:
+        raise expected("an address such as https://prometheus.example.com:9090") from error
+    if parts.username is not None or parts.password is not None:
+        raise expected("an address without user name and password: secrets come from files")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or any(sign.isspace() for sign in value):
+        raise expected("an address such as https://prometheus.example.com:9090")
+    if parts.query or parts.fragment:
+        raise expected("an address without `?` and `#`")
+    return value.rstrip("/")
+
+
+def file_name(value: str) -> str:
+    """The absolute path of a file."""
+    if not value.startswith("/") or "\x00" in value:
+        raise expected("the absolute path of a file, such as /etc/rollguard/token")
+    return value
+
+
+def time_zone(value: str) -> str:
+    """A name of the time zone database."""
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise expected("a time zone such as UTC or Europe/Berlin") from error
+    return value
+
+
+def selector(value: str) -> str:
+    """A PromQL vector selector."""
+    problem = promql.problem_of_selector(value)
+    if problem:
+        raise expected(f'a PromQL selector such as http_requests_total{{status=~"5.."}}: {problem}')
+    return value
+
+
+def expression(value: str) -> str:
+    """A PromQL expression."""
+    problem = promql.problem_of_expression(value)
+    if problem:
+        raise expected(f"a PromQL expression that keeps the labels of namespace and pod: {problem}")
+    return value
+
+
+def matchers(value: str) -> str:
+    """PromQL label matchers."""
+    problem = promql.problem_of_matchers(value) if value.strip() else None
+    if problem:
+        raise expected(f'label matchers such as cluster="eu",replica="a": {problem}')
+    return value

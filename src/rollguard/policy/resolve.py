@@ -1,0 +1,305 @@
+"""The document -> the policy: defaults, presets, and the checks that look at more than one key."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from rollguard.model.policy import (
+    Limits,
+    Links,
+    MetricsStore,
+    Mode,
+    Policy,
+    Secretish,
+    Signal,
+    Timing,
+    Watch,
+    WebhookChannel,
+)
+from rollguard.policy import durations, preset
+from rollguard.policy.document import (
+    Auth,
+    Document,
+    LimitsPart,
+    LinksPart,
+    Metrics,
+    Notify,
+    SignalPart,
+    Spec,
+    TimingPart,
+    WatchPart,
+    Window,
+)
+from rollguard.policy.levels import signal_of
+from rollguard.policy.mistakes import Mistakes, nearest
+from rollguard.policy.shape import fit, salvage
+from rollguard.policy.yaml_text import Marked, read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What of a document fits: all of it, or the parts that are worth checking further."""
+
+    mode: Mode
+    metrics: Metrics | None
+    watches: tuple[tuple[int, WatchPart], ...]
+    signals: dict[str, SignalPart]
+    names: frozenset[str]
+    window: Window
+    timing: TimingPart
+    limits: LimitsPart
+    notify: Notify
+
+
+def load(text: str, file: str) -> Policy | Mistakes:
+    """The policy that a text says, or all that is wrong with it, in order of place. Never raises on a text.
+
+    Reads no file but the presets that come with the package; `file` is only the name in messages.
+    """
+    marked = read(text, file)
+    if marked.data is None and marked.mistakes:
+        return _sorted(marked)
+    _with_preset(marked)
+    document = fit(marked)
+    parts = _whole(document.spec) if document else _salvaged(marked.data)
+    timing = _timing(parts, marked)
+    signals = tuple(
+        signal_of(name, part, timing.slot, marked, ("spec", "signals", name)) for name, part in parts.signals.items()
+    )
+    watches = _watches(parts, marked)
+    _check_auth(parts.metrics, marked)
+    _check_limits(parts, marked)
+    if marked.mistakes or document is None:
+        return _sorted(marked)
+    return _policy(document, timing, signals, watches)
+
+
+def _sorted(marked: Marked) -> Mistakes:
+    unique = dict.fromkeys(marked.mistakes)
+    return tuple(sorted(unique, key=lambda mistake: (mistake.line, mistake.column)))
+
+
+def _with_preset(marked: Marked) -> None:
+    """Puts the preset's signals under the policy's own."""
+    spec = _mapping(marked.data, "spec")
+    name = spec.get("preset")
+    if not isinstance(name, str):
+        return
+    if name not in preset.NAMES:
+        words = f"one of the presets {', '.join(preset.NAMES)}"
+        marked.wrong(("spec", "preset"), name, words, near=nearest(name, preset.NAMES))
+        return
+    own = spec.get("signals")
+    spec["signals"] = preset.over(preset.signals(name), {} if own is None else own)
+
+
+def _mapping(data: object, key: str) -> dict[str, object]:
+    found = data.get(key) if isinstance(data, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _whole(spec: Spec) -> _Parts:
+    return _Parts(
+        mode=Mode(spec.mode),
+        metrics=spec.metrics,
+        watches=tuple(enumerate(spec.watch)),
+        signals=spec.signals,
+        names=frozenset(spec.signals),
+        window=spec.window,
+        timing=spec.timing,
+        limits=spec.limits,
+        notify=spec.notify,
+    )
+
+
+def _salvaged(data: object) -> _Parts:
+    spec = _mapping(data, "spec")
+    signals = _mapping(spec, "signals")
+    watch = spec.get("watch")
+    watches = [(index, salvage(WatchPart, item)) for index, item in enumerate(watch if isinstance(watch, list) else [])]
+    fitting = {name: salvage(SignalPart, value) for name, value in signals.items()}
+    return _Parts(
+        mode=Mode.OBSERVE,
+        metrics=salvage(Metrics, spec.get("metrics")),
+        watches=tuple((index, part) for index, part in watches if part is not None),
+        signals={name: part for name, part in fitting.items() if part is not None},
+        names=frozenset(signals),
+        window=salvage(Window, spec.get("window")) or Window(),
+        timing=salvage(TimingPart, spec.get("timing")) or TimingPart(),
+        limits=salvage(LimitsPart, spec.get("limits")) or LimitsPart(),
+        notify=salvage(Notify, spec.get("notify")) or Notify(),
+    )
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def _timing(parts: _Parts, marked: Marked) -> Timing:
+    """The durations, with defaults that follow the scrape interval and the automatic part of the window."""
+    scrape = parts.metrics.scrape_interval if parts.metrics else 15.0
+    window, part, base = parts.window, parts.timing, Timing()
+    automatic = _or(window.automatic, base.automatic)
+    short = automatic < base.stabilization
+    stabilization = _or(window.stabilization, automatic / 2 if short else base.stabilization)
+    timing = Timing(
+        tick=_or(part.tick, base.tick),
+        slot=_or(part.slot, max(15.0, 2 * scrape)),
+        lateness=_or(part.lateness, scrape + 5.0),
+        adopted_after=_or(part.adopted_after, base.adopted_after),
+        automatic=automatic,
+        close=_or(window.close, max(base.close, automatic)),
+        startup=_or(window.startup, min(base.startup, stabilization / 3)),
+        stabilization=stabilization,
+        plan_expiry=_or(part.plan_expiry, base.plan_expiry),
+        recovery_within=_or(part.recovery.within, base.recovery_within),
+        recovery_for=_or(part.recovery.for_, base.recovery_for),
+        approval_within=_or(part.approval_within, base.approval_within),
+        repeat_notice=_or(part.repeat_notice, base.repeat_notice),
+        clock_offset_max=_or(part.clock_offset, base.clock_offset_max),
+    )
+    _at_least(marked, ("timing", "slot"), timing.slot, 2 * scrape, "two scrape intervals")
+    _at_least(marked, ("window", "close"), timing.close, timing.automatic, "the automatic part")
+    _at_least(marked, ("window", "stabilization"), timing.stabilization, timing.startup, "startup")
+    _at_least(marked, ("window", "automatic"), timing.automatic, timing.stabilization, "stabilization")
+    _at_least(marked, ("timing", "recovery", "within"), timing.recovery_within, timing.recovery_for, "`for`")
+    return timing
+
+
+def _at_least(marked: Marked, path: tuple[str, ...], value: float, least: float, words: str) -> None:
+    # a thousandth of slack: the sums are of decimal texts
+    if value < least - 0.001:
+        written = durations.format_(value)
+        marked.wrong(("spec", *path), written, f"`{path[-1]}` of at least {words} ({durations.format_(least)})")
+
+
+def _watches(parts: _Parts, marked: Marked) -> tuple[Watch, ...]:
+    watches: list[Watch] = []
+    taken: dict[tuple[str, str], str] = {}
+    names: set[str] = set()
+    for index, part in parts.watches:
+        path = ("spec", "watch", index)
+        if part.name in names:
+            marked.wrong((*path, "name"), part.name, "a name of its own for each watch")
+        names.add(part.name)
+        if (part.workloads is None) == (part.selector is None):
+            marked.wrong(path, part.name, "either `workloads` or `selector`")
+        for number, workload in enumerate(part.workloads or []):
+            holder = taken.setdefault((part.namespace, workload), part.name)
+            if holder != part.name or workload in (part.workloads or [])[:number]:
+                words = f"each workload once: {part.namespace}/{workload} is in the watch `{holder}` already"
+                marked.wrong((*path, "workloads", number), workload, words)
+        for number, signal in enumerate(part.signals or []):
+            if signal not in parts.names:
+                words = f"one of the signals {', '.join(sorted(parts.names)) or '(there are none)'}"
+                marked.wrong((*path, "signals", number), signal, words, near=nearest(signal, parts.names))
+        watches.append(_watch(part, parts.mode))
+    return tuple(watches)
+
+
+def _watch(part: WatchPart, mode: Mode) -> Watch:
+    labels = part.selector.match_labels if part.selector else {}
+    return Watch(
+        name=part.name,
+        namespace=part.namespace,
+        workloads=tuple(part.workloads or ()),
+        selector=tuple(sorted(labels.items())),
+        mode=Mode(part.mode) if part.mode else mode,
+        signals=tuple(part.signals or ()),
+        called_by=tuple(part.called_by),
+        team=part.team,
+    )
+
+
+def _check_auth(metrics: Metrics | None, marked: Marked) -> None:
+    if metrics is None:
+        return
+    auth, path = metrics.auth, ("spec", "metrics", "auth")
+    pairs = (
+        ("username", auth.username, "passwordFile", auth.password_file),
+        ("certificateFile", auth.certificate_file, "keyFile", auth.key_file),
+    )
+    for first, one, second, other in pairs:
+        if (one is None) != (other is None):
+            marked.wrong(path, first if one else second, f"both `{first}` and `{second}`, or neither", key=True)
+    if auth.bearer_token_file and auth.username:
+        marked.wrong((*path, "username"), "username", "either a bearer token or a user name", key=True)
+    if metrics.address.startswith("http://") and (auth.ca_file or auth.certificate_file):
+        marked.wrong(("spec", "metrics", "address"), metrics.address, "an https address, for TLS files are given")
+
+
+def _check_limits(parts: _Parts, marked: Marked) -> None:
+    seen: set[str] = set()
+    for index, webhook in enumerate(parts.notify.webhooks):
+        if webhook.name in seen:
+            marked.wrong(
+                ("spec", "notify", "webhooks", index, "name"), webhook.name, "a name of its own for each webhook"
+            )
+        seen.add(webhook.name)
+
+
+def _store(metrics: Metrics) -> MetricsStore:
+    return MetricsStore(
+        address=metrics.address,
+        namespace_label=metrics.labels.namespace,
+        pod_label=metrics.labels.pod,
+        workload_label=metrics.labels.workload,
+        match=metrics.match,
+        auth=_secretish(metrics.auth),
+        scrape_interval=metrics.scrape_interval,
+    )
+
+
+def _secretish(auth: Auth) -> Secretish:
+    return Secretish(
+        bearer_token_file=auth.bearer_token_file or "",
+        username=auth.username or "",
+        password_file=auth.password_file or "",
+        ca_file=auth.ca_file or "",
+        certificate_file=auth.certificate_file or "",
+        key_file=auth.key_file or "",
+        headers=tuple(sorted(auth.headers.items())),
+    )
+
+
+def _limits(part: LimitsPart) -> Limits:
+    base = Limits()
+    return Limits(
+        rollbacks=part.rollbacks or base.rollbacks,
+        rollbacks_within=_or(part.within, base.rollbacks_within),
+        fleet_units=part.fleet.units or base.fleet_units,
+        fleet_within=_or(part.fleet.within, base.fleet_within),
+    )
+
+
+def _policy(document: Document, timing: Timing, signals: tuple[Signal, ...], watches: tuple[Watch, ...]) -> Policy:
+    spec = document.spec
+    links: LinksPart = spec.links
+    policy = Policy(
+        name=document.metadata.name,
+        digest="",
+        cluster=spec.cluster,
+        time_zone=spec.time_zone,
+        metrics=_store(spec.metrics),
+        watches=watches,
+        signals=signals,
+        timing=timing,
+        limits=_limits(spec.limits),
+        on_timeout_roll_back=spec.on_timeout == "rollBack",
+        webhooks=tuple(
+            WebhookChannel(name=hook.name, url=hook.url, hmac_key_file=hook.hmac_key_file or "")
+            for hook in spec.notify.webhooks
+        ),
+        links=Links(dashboard=links.dashboard or "", runbook=links.runbook or ""),
+    )
+    return replace(policy, digest=digest(policy))
+
+
+def digest(policy: Policy) -> str:
+    """SHA-256 of what the policy says, defaults and preset included, as 64 hexadecimal digits: the same for two texts
+    that mean the same."""
+    canonical = msgspec.json.encode(replace(policy, digest=""), order="sorted")
+    return hashlib.sha256(canonical).hexdigest()

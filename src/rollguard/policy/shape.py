@@ -1,0 +1,128 @@
+"""The document's shape against the data: what pydantic found wrong, in our words and at its place in the text."""
+
+from __future__ import annotations
+
+from types import UnionType
+from typing import Annotated, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from rollguard.policy.document import Document
+from rollguard.policy.mistakes import nearest
+from rollguard.policy.yaml_text import Marked, Path
+
+T = TypeVar("T")
+_INLINE_SECRETS = frozenset(
+    {"token", "bearertoken", "password", "secret", "hmackey", "key", "certificate", "cafile", "ca"}
+)
+_WORDS = {
+    "string_type": "text (in quotes where it looks like a number)",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "a mapping of keys",
+    "model_type": "a mapping of keys",
+    "model_attributes_type": "a mapping of keys",
+    "float_type": "a number",
+}
+
+
+def fit(marked: Marked) -> Document | None:
+    """The document of the data, or None with every mismatch noted."""
+    try:
+        return Document.model_validate(marked.data)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False, include_context=True):
+            _note(marked, detail)
+    return None
+
+
+def salvage(kind: type[T], value: object) -> T | None:
+    """A part of a document that does not fit as a whole, so that it is checked further; None where it does not fit."""
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError:
+        return None
+
+
+def _note(marked: Marked, detail: ErrorDetails) -> None:
+    path: Path = detail["loc"]
+    kind = detail["type"]
+    last = str(path[-1]) if path else ""
+    if kind == "extra_forbidden":
+        keys = _keys_at(path[:-1])
+        if last.lower() in _INLINE_SECRETS or "token" in last.lower() or "password" in last.lower():
+            # the value may be the secret itself: only the key is shown
+            marked.wrong(
+                path, last, "no secret in a policy: name the file that holds it", near=nearest(last, keys), key=True
+            )
+        else:
+            marked.wrong(path, last, f"one of the keys {', '.join(keys)}", near=nearest(last, keys), key=True)
+    elif kind == "missing":
+        marked.wrong(path[:-1], _owner(path), f"a key `{last}` here: it is required", key=True)
+    elif last == "[key]":
+        marked.wrong(path[:-1], path[-2], _expected(detail), key=True)
+    else:
+        value = detail["input"]
+        context = detail.get("ctx", {})
+        choices = [word.strip("'") for word in str(context.get("expected", "")).replace(" or ", ", ").split(", ")]
+        near = nearest(value, choices) if kind == "literal_error" and isinstance(value, str) else ""
+        marked.wrong(path, _without_user(value), _expected(detail), near=near)
+
+
+def _without_user(value: object) -> object:
+    """The value; of an address with user information only what follows it."""
+    return "…@" + value.rsplit("@", 1)[1] if isinstance(value, str) and "@" in value and "://" in value else value
+
+
+def _owner(path: Path) -> str:
+    names = [step for step in path[:-1] if isinstance(step, str) and step not in {"one", "many"}]
+    return names[-1] if names else "the document"
+
+
+def _expected(detail: ErrorDetails) -> str:
+    kind = detail["type"]
+    context = detail.get("ctx", {})
+    if kind == "expected":
+        return str(context["text"])
+    if kind == "literal_error":
+        return str(context["expected"])
+    if kind in _WORDS:
+        return _WORDS[kind]
+    return detail["msg"][0].lower() + detail["msg"][1:]
+
+
+def _keys_at(path: Path) -> list[str]:
+    """The keys that are valid in the mapping at a path."""
+    kinds: list[object] = [Document]
+    for step in path:
+        kinds = [below for kind in kinds for below in _below(kind, step)] or kinds
+    models = [model for kind in kinds for model in _models(kind)]
+    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
+
+
+def _members(kind: object) -> list[object]:
+    """The types that an annotation stands for, without `Annotated` and unions."""
+    origin = get_origin(kind)
+    if origin is Annotated:
+        return _members(get_args(kind)[0])
+    if origin is Union or origin is UnionType:
+        return [member for argument in get_args(kind) for member in _members(argument)]
+    return [kind]
+
+
+def _models(kind: object) -> list[type[BaseModel]]:
+    return [member for member in _members(kind) if isinstance(member, type) and issubclass(member, BaseModel)]
+
+
+def _below(kind: object, step: str | int) -> list[object]:
+    found: list[object] = []
+    for member in _members(kind):
+        if get_origin(member) in {list, dict}:
+            wanted = int if get_origin(member) is list else str
+            if isinstance(step, wanted):
+                found.append(get_args(member)[-1])
+        elif isinstance(member, type) and issubclass(member, BaseModel):
+            found += [field.annotation for name, field in member.model_fields.items() if (field.alias or name) == step]
+    return found
