@@ -1,0 +1,304 @@
+"""The simulated cluster: its API server's objects, controller, nodes, traffic, and the people who act on it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rollguard.model.action import Applied, Conflict, Rejected
+from rollguard.model.facts import Template
+from rollguard.model.metrics import GapCause
+from rollguard.model.names import WorkloadKind, WorkloadName
+from rollguard.sim.controller import Controller
+from rollguard.sim.json_patch import CannotApply, JsonObject, JsonValue, TestFailed, apply_patch
+from rollguard.sim.kubelet import Kubelet, KubeletTiming
+from rollguard.sim.lease import Lease
+from rollguard.sim.objects import LAST_APPLIED, RECEIPT, REVISION, SimDeployment, at
+from rollguard.sim.store import RecordStore
+from rollguard.sim.template import canonical, pod_template, template_of
+from rollguard.sim.traffic import Traffic
+from rollguard.sim.watching import Watching
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """One accepted write to a Deployment, for whoever checks what happened."""
+
+    at: float
+    sent_at: float
+    actor: str
+    workload: WorkloadName
+    before: Template
+    after: Template
+    replicas_before: int
+    replicas_after: int
+    receipt: str
+    """The value of the annotation `rollguard.dev/step` after it."""
+    observed: bool
+    """Whether the status was up to date (observedGeneration = generation) before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emitted:
+    """A Kubernetes Event that the guard put on a workload."""
+
+    at: float
+    uid: str
+    workload: WorkloadName
+    reason: str
+    text: str
+    warning: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """One mutating request (no dry run) at the moment in which a process hands it to its port."""
+
+    at: float
+    process: str
+    workload: WorkloadName
+    patch: str
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blind:
+    """A time in which the metrics store does not answer, by virtual seconds."""
+
+    start: float
+    end: float
+    cause: GapCause
+
+
+@dataclass(slots=True, kw_only=True)
+class WorldSettings:
+    """How the simulated cluster is made. Seconds."""
+
+    scrape_interval: float = 15.0
+    kubelet: KubeletTiming
+
+
+class World:
+    """All that is the same for every process that looks at the cluster. Make it inside a running loop."""
+
+    def __init__(self, seed: int, settings: WorldSettings | None = None) -> None:
+        settings = settings or WorldSettings(kubelet=KubeletTiming())
+        self.loop = asyncio.get_running_loop()
+        self.random = random.Random(seed)
+        self.watching = Watching(self.loop, self.random)
+        self.traffic = Traffic(random.Random(seed + 1), settings.scrape_interval)
+        self.kubelet = Kubelet(self.watching, self.traffic, settings.kubelet)
+        self.controller = Controller(self.kubelet, self.watching)
+        self.kubelet.on_change = self.controller.wake
+        self.deployments: dict[WorkloadName, SimDeployment] = {}
+        self.records = RecordStore(self.loop)
+        self.lease = Lease()
+        self.saved_templates: dict[tuple[str, str], Template] = {}
+        self.emitted: list[Emitted] = []
+        self.evidence: list[tuple[float, str]] = []
+        self.refused: dict[WorkloadName, str] = {}
+        """Deployments whose templates admission refuses to change for the guard, and in which words."""
+        self.changes: list[Changed] = []
+        self.on_change: list[Callable[[Changed], None]] = []
+        self.on_send: list[Callable[[Sent], None]] = []
+        self.blind: list[Blind] = []
+
+    # --- what people and other controllers do ---
+
+    def deploy(
+        self,
+        name: str,
+        image: str,
+        *,
+        namespace: str = "production",
+        replicas: int = 3,
+        rps: float = 20.0,
+        labels: tuple[tuple[str, str], ...] = (),
+        age: float = 0.0,
+    ) -> SimDeployment:
+        """A new Deployment; with `age` it has stood that long already, by its own timestamps."""
+        workload = WorkloadName(namespace, WorkloadKind.DEPLOYMENT, name)
+        raw = pod_template(name, image)
+        now = self.loop.time()
+        deployment = SimDeployment(
+            name=workload,
+            uid=self.watching.uid(),
+            created=now - age,
+            labels={"app": name, **dict(labels)},
+            annotations={LAST_APPLIED: canonical({"spec": {"template": raw}})},
+            raw=raw,
+            template=template_of(raw),
+            replicas=replicas,
+            rps=rps,
+        )
+        deployment.progressed = now
+        self.deployments[workload] = deployment
+        self.watching.touch(deployment)
+        self.controller.wake(deployment)
+        return deployment
+
+    def backdate(self, deployment: SimDeployment, seconds: float) -> None:
+        """As if all that is there had been there that much longer, by the cluster's own timestamps."""
+        deployment.created -= seconds
+        status, reason, since = deployment.condition
+        deployment.condition = (status, reason, since - seconds)
+        for replica_set in deployment.replica_sets:
+            replica_set.created -= seconds
+            self.watching.revision_changed(deployment, replica_set)
+            for pod in replica_set.pods:
+                pod.created -= seconds
+                pod.ready_since = None if pod.ready_since is None else pod.ready_since - seconds
+                self.watching.pod_changed(pod)
+        self.watching.touch(deployment)
+
+    def set_image(
+        self,
+        deployment: SimDeployment,
+        image: str,
+        *,
+        actor: str = "alice",
+        annotations: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """As `kubectl apply` of the manifest with another image."""
+        raw = pod_template(deployment.name.name, image, annotations=annotations)
+        deployment.annotations[LAST_APPLIED] = canonical({"spec": {"template": raw}})
+        self._change(deployment, actor, self.loop.time(), raw=raw)
+
+    def undo_by_hand(self, deployment: SimDeployment, *, actor: str = "alice", number: int | None = None) -> bool:
+        """As `kubectl rollout undo`: the template and the annotations of the revision before; False without one."""
+        target = deployment.target()
+        old = [found for found in deployment.replica_sets if found is not target]
+        chosen = [found for found in old if number in (None, found.number)]
+        if not chosen:
+            return False
+        back = max(chosen, key=lambda found: found.number)
+        kept = {key: value for key, value in deployment.annotations.items() if key in (LAST_APPLIED, REVISION)}
+        deployment.annotations = {**back.annotations, **kept}
+        self._change(deployment, actor, self.loop.time(), raw=back.raw)
+        return True
+
+    def scale(self, deployment: SimDeployment, replicas: int, *, actor: str = "autoscaler") -> None:
+        """As an autoscaler or `kubectl scale` does."""
+        self._change(deployment, actor, self.loop.time(), replicas=replicas)
+
+    def annotate(self, deployment: SimDeployment, key: str, value: str) -> None:
+        """As `kubectl annotate`: moves resourceVersion, not generation."""
+        deployment.annotations[key] = value
+        self.watching.touch(deployment)
+
+    def pause_rollout(self, deployment: SimDeployment, *, paused: bool = True) -> None:
+        """As `kubectl rollout pause` (or resume)."""
+        deployment.paused = paused
+        deployment.generation += 1
+        self.watching.touch(deployment)
+        self.controller.wake(deployment)
+
+    def delete(self, deployment: SimDeployment) -> None:
+        """As `kubectl delete deployment`."""
+        deployment.deleted = True
+        del self.deployments[deployment.name]
+        for pod in deployment.pods():
+            self.kubelet.delete(pod)
+        self.watching.touch(deployment)
+
+    def database_down(self, down: bool) -> None:
+        """The shared database fails (or returns): all workloads suffer alike."""
+        self.settle()
+        self.traffic.database_down = down
+
+    def settle(self) -> None:
+        """Brings all counters up to now."""
+        for deployment in self.deployments.values():
+            self.traffic.settle(deployment, self.loop.time())
+
+    # --- the API server ---
+
+    def send(self, sent: Sent) -> None:
+        """A mutating request is about to leave."""
+        for listener in self.on_send:
+            listener(sent)
+
+    def patch(
+        self, workload: WorkloadName, text: str, *, actor: str, sent_at: float, dry_run: bool
+    ) -> Applied | Conflict | Rejected | None:
+        """A JSON Patch as the API server takes it; None where there is no such Deployment."""
+        deployment = self.deployments.get(workload)
+        if deployment is None:
+            return None
+        operations: JsonValue = json.loads(text)
+        if "/metadata/resourceVersion" in text and _stale_version(operations, deployment.version):
+            return Conflict(detail="the object has been modified; please apply your changes to the latest version")
+        try:
+            after = apply_patch(deployment.document(), operations)
+        except TestFailed as error:
+            return Conflict(detail=str(error))
+        except CannotApply as error:
+            return Conflict(detail=f"422: {error}")
+        refusal = self.refused.get(workload)
+        if refusal is not None:
+            return Rejected(status=403, detail=refusal)
+        metadata, spec = after.get("metadata"), after.get("spec")
+        if not isinstance(metadata, dict) or not isinstance(spec, dict):
+            return Rejected(status=422, detail="metadata and spec are required")
+        raw, annotations, replicas = spec.get("template"), metadata.get("annotations") or {}, spec.get("replicas")
+        if not isinstance(raw, dict) or not isinstance(annotations, dict) or not isinstance(replicas, int):
+            return Rejected(status=422, detail="spec.template must be an object, spec.replicas a number")
+        if not template_of(raw).images:
+            return Rejected(status=422, detail="spec.template.spec.containers: Required value")
+        if dry_run:
+            return Applied(at=at(self.loop.time()), generation=deployment.generation)
+        deployment.annotations = {key: str(value) for key, value in annotations.items()}
+        deployment.paused = spec.get("paused") is True
+        self._change(deployment, actor, sent_at, raw=raw, replicas=replicas)
+        return Applied(at=at(self.loop.time()), generation=deployment.generation)
+
+    def _change(
+        self,
+        deployment: SimDeployment,
+        actor: str,
+        sent_at: float,
+        *,
+        raw: JsonObject | None = None,
+        replicas: int | None = None,
+    ) -> None:
+        before, replicas_before = deployment.template, deployment.replicas
+        observed = deployment.observed_generation == deployment.generation
+        self.traffic.settle(deployment, self.loop.time())
+        if raw is not None:
+            deployment.set_template(raw)
+        if replicas is not None:
+            deployment.replicas = replicas
+        if before.digest != deployment.template.digest or replicas_before != deployment.replicas:
+            deployment.generation += 1
+        self.watching.touch(deployment)
+        self.controller.wake(deployment)
+        change = Changed(
+            at=self.loop.time(),
+            sent_at=sent_at,
+            actor=actor,
+            workload=deployment.name,
+            before=before,
+            after=deployment.template,
+            replicas_before=replicas_before,
+            replicas_after=deployment.replicas,
+            receipt=deployment.annotations.get(RECEIPT, ""),
+            observed=observed,
+        )
+        self.changes.append(change)
+        for listener in self.on_change:
+            listener(change)
+
+
+def _stale_version(operations: JsonValue, version: int) -> bool:
+    if not isinstance(operations, list):
+        return False
+    return any(
+        isinstance(operation, dict)
+        and operation.get("path") == "/metadata/resourceVersion"
+        and operation.get("op") == "replace"
+        and operation.get("value") != str(version)
+        for operation in operations
+    )
