@@ -1,0 +1,227 @@
+"""Each interlock forbids where it must, alone, and is silent one small change away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from rollguard import decide
+from rollguard.decide.interlocks.every import EVERY
+from rollguard.model.action import DecisionKind, Standing
+from rollguard.model.facts import Template
+from rollguard.model.judgement import Attribution, Finding, Verdict
+from rollguard.model.records import Freeze, HumanRequest, LifecycleState, RequestKind
+from rollguard.model.situation import Situation
+from rollguard.model.time import Instant
+from tests.unit.decide.situations import (
+    BAD_TEMPLATE,
+    BEFORE,
+    CRASH_LOOP,
+    GOOD,
+    NOW,
+    OLDER,
+    at,
+    facts,
+    gap,
+    sibling,
+    situation,
+    verdict,
+    workload,
+)
+from tests.unit.records import ERRORS, NEW_IMAGES, OLD_IMAGES, PLAN, UNIT
+
+HOLD, ASK, PAGE = DecisionKind.HOLD, DecisionKind.ASK, DecisionKind.PAGE
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is put before the interlocks."""
+
+    situation: Situation
+    verdict: Verdict
+    now: Instant = NOW
+
+
+def unit(**changes: object) -> Look:
+    s = situation()
+    return Look(replace(s, unit=replace(s.unit, **changes)), verdict())  # type: ignore[arg-type]
+
+
+def rollout(**changes: object) -> Look:
+    s = situation()
+    return Look(replace(s, rollout=replace(s.rollout, **changes)), verdict())  # type: ignore[arg-type]
+
+
+def member(**changes: object) -> Look:
+    return Look(replace(situation(), facts=facts(replace(workload(), **changes))), verdict())  # type: ignore[arg-type]
+
+
+def around(found: Verdict | None = None, **changes: object) -> Look:
+    s = situation()
+    return Look(replace(s, around=replace(s.around, **changes)), found or verdict())  # type: ignore[arg-type]
+
+
+def seen(*findings: Finding, **verdict_changes: object) -> Look:
+    return Look(situation(), replace(verdict(*findings), **verdict_changes))  # type: ignore[arg-type]
+
+
+def referred(**changes: object) -> Finding:
+    return replace(ERRORS, reference=replace(ERRORS.reference, **changes))  # type: ignore[arg-type]
+
+
+def template(**changes: object) -> Template:
+    return replace(BAD_TEMPLATE, **changes)  # type: ignore[arg-type]
+
+
+ALONE = replace(ERRORS, reference=BEFORE)
+DATABASE = replace(ERRORS, signal="database-connections", shared=True, arm="all pods", reference=BEFORE)
+FREEZE = Freeze(until=NOW.plus(60), actor="ana", reason="launch day")
+THAWED = replace(FREEZE, until=NOW)
+REJECTED = HumanRequest(
+    id="r1", kind=RequestKind.REJECT, actor="ana", at=NOW, reason="known", rollout=situation().rollout.id
+)
+FLEET = tuple((replace(UNIT, object_name=f"deployment-{n}"), NOW.plus(-60)) for n in range(5))
+TWO_SUFFER = (sibling("orders", "error-rate"), sibling("users", "error-rate"))
+LATE = (sibling("orders", "error-rate"), sibling("gateway", "error-rate"), sibling("users", "latency"))
+
+
+@dataclass(frozen=True)
+class Case:
+    """An interlock, a look at which it alone forbids, what is left to do, and a look at which it does not."""
+
+    name: str
+    forbidden: Look
+    silent: Look
+    leaves: DecisionKind = HOLD
+
+
+CASES = (
+    Case(
+        "facts incomplete",
+        Look(replace(situation(), facts=replace(facts(), complete=False, missing=("pods",))), verdict()),
+        Look(situation(), verdict()),
+    ),
+    Case("stale status", member(generation=8), member(generation=8, observed_generation=8)),
+    Case("clock off", around(clock_offset=-31.0), around(clock_offset=-30.0)),
+    Case("clock off", around(clock_offset=31.0), around(clock_offset=None)),
+    Case("blind", seen(gaps=(gap(),)), seen(gaps=(gap(in_a_row=1),))),
+    Case("blind", seen(gaps=(gap(),)), seen(gaps=(gap(required=False),))),
+    Case("blind", seen(gaps=(gap(),)), seen(CRASH_LOOP, gaps=(gap(),))),
+    Case("freeze", unit(freeze=FREEZE), unit(freeze=THAWED)),
+    Case("freeze", around(freeze_all=FREEZE), around(freeze_all=THAWED)),
+    Case("paused", member(paused=True), member(paused=False)),
+    Case("answered", unit(requests=(REJECTED,)), unit(requests=(replace(REJECTED, rollout=None),))),
+    Case(
+        "answered",
+        rollout(state=LifecycleState.HELD, asked_until=NOW),
+        rollout(state=LifecycleState.HELD, asked_until=NOW.plus(1)),
+    ),
+    Case("one rollback of a rollout", rollout(plan=PLAN), rollout(plan=None)),
+    Case("no good revision", unit(healthy=()), unit(healthy=(), adopted=GOOD)),
+    Case(
+        "no good revision",
+        unit(healthy=(replace(GOOD, digest="bad-digest", since=NOW),)),
+        unit(healthy=(OLDER, replace(GOOD, digest="bad-digest", since=NOW))),
+    ),
+    Case(
+        "target judged healthy before",
+        unit(healthy=(replace(OLDER, digest="bad-digest"), GOOD)),
+        unit(healthy=(replace(OLDER, digest="bad-digest", since=NOW), GOOD)),
+    ),
+    Case("same images", rollout(target_images=OLD_IMAGES), rollout(target_images=NEW_IMAGES)),
+    Case(
+        "annotations only",
+        member(template=template(bare_digest="good-bare")),
+        member(template=template(bare_digest="older-bare")),
+    ),
+    Case("past its bound before", seen(referred(past_bound=True)), seen(referred(past_bound=True, source="none"))),
+    Case("reference as bad", seen(referred(not_worse=True)), seen(referred(not_worse=True, source="none"))),
+    Case("outage", seen(replace(CRASH_LOOP, attribution=Attribution.NODE)), seen(CRASH_LOOP)),
+    Case("outage", around(verdict(ALONE), siblings=TWO_SUFFER), around(verdict(ALONE), siblings=LATE)),
+    Case("outage", around(verdict(ALONE), siblings=TWO_SUFFER), around(verdict(ERRORS), siblings=TWO_SUFFER)),
+    Case("registry trouble", seen(replace(CRASH_LOOP, attribution=Attribution.REGISTRY)), seen(CRASH_LOOP)),
+    Case(
+        "rollbacks of this workload",
+        unit(automatic_rollbacks=(NOW.plus(-3599), NOW.plus(-60))),
+        unit(automatic_rollbacks=(NOW.plus(-3600), NOW.plus(-60))),
+    ),
+    Case("fleet budget", around(fleet_rollbacks=FLEET), around(fleet_rollbacks=FLEET[:4])),
+    Case(
+        "fleet budget",
+        around(fleet_rollbacks=FLEET),
+        around(fleet_rollbacks=(*FLEET[:4], *FLEET[:4], (UNIT, NOW.plus(-60)))),
+    ),
+    Case("shared resource", seen(DATABASE), seen(replace(DATABASE, arm="new pods")), ASK),
+    Case(
+        "shared resource",
+        seen(replace(DATABASE, arm="new pods", reference=referred(not_worse=True).reference)),
+        seen(replace(DATABASE, arm="new pods", reference=referred().reference)),
+        ASK,
+    ),
+    Case(
+        "beyond the automatic part",
+        Look(situation(), verdict(), at(1801)),
+        Look(situation(), verdict(), at(1800)),
+        ASK,
+    ),
+)
+
+
+def standing(look: Look, name: str) -> Standing:
+    """How the interlock of that name stands in the decision."""
+    decision = decide.decide(look.situation, look.verdict, look.now)
+    return next(s for s in decision.interlocks if s.name == name)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_what_it_forbids_is_not_done(case: Case) -> None:
+    look = case.forbidden
+    decision = decide.decide(look.situation, look.verdict, look.now)
+    assert decision.kind is case.leaves
+    assert [s.name for s in decision.interlocks if s.forbids] == [case.name]
+    assert standing(look, case.name).reason in decision.reason
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_it_alone_forbids_and_without_it_the_release_would_be_rolled_back(case: Case) -> None:
+    look = case.forbidden
+    without = tuple(
+        interlock for interlock in EVERY if interlock.check(look.situation, look.verdict, look.now).name != case.name
+    )
+    assert len(without) == len(EVERY) - 1
+    decision = decide.decide(look.situation, look.verdict, look.now, interlocks=without)
+    assert decision.kind is DecisionKind.ROLL_BACK
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_it_is_silent_one_change_away(case: Case) -> None:
+    look = case.silent
+    decision = decide.decide(look.situation, look.verdict, look.now)
+    assert not standing(look, case.name).forbids
+    assert decision.kind is DecisionKind.ROLL_BACK
+
+
+def test_after_the_guard_window_people_are_paged_and_nothing_is_asked() -> None:
+    decision = decide.decide(situation(), verdict(), at(7201))
+    assert decision.kind is PAGE
+    assert not decision.would
+    assert decide.decide(situation(), verdict(), at(7200)).kind is ASK
+    without = tuple(i for i in EVERY if i.leaves is not PAGE)
+    assert decide.decide(situation(), verdict(), at(7201), interlocks=without).kind is ASK
+
+
+def test_a_workload_that_is_not_seen_is_left_alone() -> None:
+    look = Look(replace(situation(), facts=replace(facts(), members=())), verdict())
+    assert standing(look, "facts incomplete").forbids
+
+
+def test_a_revert_to_an_adopted_revision_is_held_as_well() -> None:
+    look = unit(adopted=replace(OLDER, digest="bad-digest"))
+    assert standing(look, "target judged healthy before").forbids
+
+
+def test_every_interlock_is_tested_here() -> None:
+    tested = {case.name for case in CASES} | {"after the guard window"}
+    look = Look(situation(), verdict())
+    assert {interlock.check(look.situation, look.verdict, look.now).name for interlock in EVERY} == tested
