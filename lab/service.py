@@ -61,32 +61,34 @@ class Tasks:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def until_stopped(tasks: Tasks) -> None:
-    """Waits for SIGTERM or SIGINT, or raises what a background task raised."""
+def run(body: Callable[[Tasks], Coroutine[Any, Any, Callable[[], Awaitable[None]]]]) -> None:
+    """Runs a lab process: `body` starts everything and returns its clean-up.
+
+    SIGTERM and SIGINT end it cleanly, also while it starts; an error of a background task ends it with that error.
+    """
+    die_with_parent()
+    asyncio.run(_live(body))
+
+
+async def _live(body: Callable[[Tasks], Coroutine[Any, Any, Callable[[], Awaitable[None]]]]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    stopping = asyncio.create_task(stop.wait())
-    failing = asyncio.create_task(tasks.failure())
-    done, pending = await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        task.cancel()
-    if failing in done:
-        failing.result()
-
-
-def run(body: Callable[[Tasks], Awaitable[Callable[[], Awaitable[None]]]]) -> None:
-    """Runs a lab process: `body` starts everything and returns its clean-up."""
-
-    async def main() -> None:
-        tasks = Tasks()
-        close = await body(tasks)
-        try:
-            await until_stopped(tasks)
-        finally:
-            await tasks.cancel()
+    tasks = Tasks()
+    ends = {asyncio.create_task(stop.wait()), asyncio.create_task(tasks.failure())}
+    starting = asyncio.create_task(body(tasks))
+    close: Callable[[], Awaitable[None]] | None = None
+    try:
+        await asyncio.wait({starting, *ends}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            close = starting.result()
+        done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in done:
+            end.result()
+    finally:
+        for task in (starting, *ends):
+            task.cancel()
+        await tasks.cancel()
+        if close is not None:
             await close()
-
-    die_with_parent()
-    asyncio.run(main())

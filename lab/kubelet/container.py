@@ -52,7 +52,7 @@ class Container:
         self.started = False
         self.app: App | None = None
         self.log = ContainerLog()
-        self.previous_log: ContainerLog | None = None
+        self._previous_log: ContainerLog | None = None
         self.has_started = asyncio.Event()
         self.changed: Callable[[], None] = lambda: None
         self._runtime = runtime
@@ -129,6 +129,7 @@ class Container:
         self._stopping = True
         if self._exit is None or self._exit.done():
             return
+        self._event("Normal", "Killing", f"Stopping container {self.name}")
         clean = True
         if self._server is not None and not self._behaviour.drains:
             self._server.abort()
@@ -148,6 +149,13 @@ class Container:
                 chaos.effect(metadata["namespace"], metadata.get("labels") or {}, self._image),
             )
         return self._effect[1]
+
+    def log_of(self, *, previous: bool) -> ContainerLog | None:
+        """The log of the current run; of the one before for `previous`. While waiting to start again, the run that
+        ended last is both, as in the kubelet."""
+        if previous and not ("waiting" in self.state and self._container_id):
+            return self._previous_log
+        return self.log
 
     def limit(self, resource: str) -> float | None:
         """The container's limit of `cpu` (cores) or `memory` (bytes)."""
@@ -211,7 +219,7 @@ class Container:
     def _begin(self) -> None:
         now = self._runtime.clock()
         if self._container_id:
-            self.previous_log, self.log = self.log, ContainerLog()
+            self._previous_log, self.log = self.log, ContainerLog()
         seed = f"{self._pod['metadata']['uid']}:{self.name}:{self.restart_count}"
         self._container_id = "containerd://" + hashlib.sha256(seed.encode()).hexdigest()
         self.state = {"running": {"startedAt": rfc3339(now)}}

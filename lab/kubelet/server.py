@@ -54,11 +54,9 @@ class Server:
         container = worker.container(parts[3]) if worker else None
         if container is None:
             return Response(status=404, body=b"no such container\n")
-        log = container.log
-        if request.query.get("previous") == "true":
-            if container.previous_log is None:
-                return Response(status=400, body=b"previous terminated container not found\n")
-            log = container.previous_log
+        log = container.log_of(previous=request.query.get("previous") == "true")
+        if log is None:
+            return Response(status=400, body=b"previous terminated container not found\n")
         return Response(body=log.read(request.query, self._clock()))
 
     def _change_chaos(self, request: Request) -> Response:
