@@ -26,6 +26,7 @@ _FALSE = frozenset({"false", "False", "FALSE"})
 _LOOKS_NUMERIC = re.compile(
     r"[-+]?(?:[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.\d*)?|0[xXoObB]?[0-9a-fA-F_]+|[0-9][0-9_]*)", re.ASCII
 )
+_SECRET_KEY = re.compile(r"[^:]*(?:token|password|secret|authorization|://[^/]*@)[^:]*:?", re.IGNORECASE)
 _UNPRINTABLE = re.compile("[\ud800-\udfff\x00-\x08\x0b-\x1f\x7f]")
 _CORE = frozenset(
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq", "timestamp")
@@ -49,6 +50,8 @@ class Marked:
     data: object = None
     places: dict[Path, Place] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
+    unreadable: set[tuple[int, int]] = field(default_factory=set)
+    """Places of values that could not be read: what follows from them is not said again."""
 
     def at(self, mark: tuple[int, int], offending: str, expected: str, nearest: str = "") -> None:
         """Notes a mistake at a place that counts from 0."""
@@ -75,6 +78,8 @@ class Marked:
         """Notes a mistake in the value (or the key) at a path."""
         place = self.places.get(self.known(path))
         mark = (0, 0) if place is None else place.key if key else place.value
+        if mark in self.unreadable:
+            return
         self.at(mark, shown(offending), expected, near)
 
 
@@ -105,7 +110,9 @@ def read(text: str, file: str) -> Marked:
 
 def _line(text: str, number: int) -> str:
     lines = text.splitlines()
-    return lines[number].strip() if number < len(lines) else ""
+    line = lines[number].strip() if number < len(lines) else ""
+    secret = _SECRET_KEY.match(line)
+    return secret.group() if secret else line
 
 
 def _mark(node: Node) -> tuple[int, int]:
@@ -117,18 +124,22 @@ class _Reader:
     marked: Marked
     seen: set[int] = field(default_factory=set)
 
+    def refuse(self, node: Node, offending: str, expected: str) -> None:
+        self.marked.unreadable.add(_mark(node))
+        self.marked.at(_mark(node), offending, expected)
+
     def value(self, node: Node, path: Path) -> object:
         mark = _mark(node)
         self.marked.places.setdefault(path, Place(mark, mark, str(node.value) if isinstance(node, ScalarNode) else ""))
         if id(node) in self.seen:
-            self.marked.at(mark, "*alias", "the value itself: anchors and aliases are not read here")
+            self.refuse(node, "*alias", "the value itself: anchors and aliases are not read here")
             return None
         self.seen.add(id(node))
         if str(node.tag) not in _CORE:
-            self.marked.at(mark, str(node.tag), "a value without a tag")
+            self.refuse(node, str(node.tag), "a value without a tag")
             return None
         if len(path) > DEEPEST:
-            self.marked.at(mark, "...", f"at most {DEEPEST} levels")
+            self.refuse(node, "...", f"at most {DEEPEST} levels")
             return None
         if isinstance(node, MappingNode):
             return self._mapping(node, path)
@@ -140,12 +151,14 @@ class _Reader:
         data: dict[str, object] = {}
         for key_node, value_node in node.value:
             key = self._scalar(key_node) if isinstance(key_node, ScalarNode) else None
+            if _mark(key_node) in self.marked.unreadable:
+                continue
             if not isinstance(key, str):
-                self.marked.at(_mark(key_node), str(key_node.value)[:80], "a key that is plain text")
+                self.refuse(key_node, str(key_node.value)[:80], "a key that is plain text")
                 continue
             if key in data:
                 first = self.marked.places[(*path, key)].key[0] + 1
-                self.marked.at(_mark(key_node), key, f"each key once: it stands in line {first} already")
+                self.refuse(key_node, key, f"each key once: it stands in line {first} already")
                 continue
             mark = _mark(value_node)
             text = str(value_node.value) if isinstance(value_node, ScalarNode) else ""
@@ -156,13 +169,13 @@ class _Reader:
     def _scalar(self, node: ScalarNode) -> object:
         text = str(node.value)
         if _UNPRINTABLE.search(text):
-            self.marked.at(_mark(node), ascii(text), "text without control characters")
+            self.refuse(node, ascii(text), "text without control characters")
             return None
         if node.style is not None:
             return text
         if text.lower() in _OTHER_WORDS:
-            self.marked.at(
-                _mark(node),
+            self.refuse(
+                node,
                 text,
                 f'true or false, or the word in quotes ("{text}"): kubectl reads a plain `{text}` as a boolean',
             )
@@ -177,8 +190,8 @@ class _Reader:
             return float(text)
         kind = str(node.tag).rsplit(":", 1)[-1]
         if kind != "str" or _LOOKS_NUMERIC.fullmatch(text):
-            self.marked.at(
-                _mark(node),
+            self.refuse(
+                node,
                 text,
                 f'a plain decimal number, or text in quotes ("{text}"): tools read a plain `{text}` differently',
             )
