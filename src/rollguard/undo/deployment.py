@@ -35,8 +35,16 @@ def restore(step: Step, found: Found, receipt: str) -> Write:
 
 
 def _receipt(found: Found, receipt: str) -> list[Json]:
+    """Leaves the receipt, guarded by the one that was read.
+
+    A repeated request that arrives late finds the first one's receipt, and fails even where the bad template has been
+    applied again meanwhile.
+    """
     if found.has_annotations:
-        return [_operation("add", _annotation(RECEIPT), receipt)]
+        return [
+            _operation("test", _annotation(RECEIPT), found.receipt or None),
+            _operation("add", _annotation(RECEIPT), receipt),
+        ]
     # `add` below a missing map answers 422: make the map, but only while there is none.
     return [
         _operation("test", "/metadata/annotations", None),
