@@ -5,10 +5,11 @@ import asyncio
 import signal
 import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 from lab import programs, scenarios
-from lab.manifests import MODEL_SERVICES
+from lab.manifests import MODEL_SERVICES, image
 from lab.processes import ProcessError
 from lab.programs import ProgramError
 from lab.scenarios import ScenarioError
@@ -86,22 +87,22 @@ async def _up(settings: LabSettings) -> int:
 
 
 def _how_to(lab: Lab) -> str:
-    kubectl = f"{programs.require(['kubectl'])['kubectl']} --kubeconfig {lab.kubeconfig} -n {NAMESPACE}"
+    kubectl = f"{_kubectl(lab)} -n {NAMESPACE}"
     first = MODEL_SERVICES[0]
-    container = f"{first}=registry.example.com/dubbing/{first}"
+    release = f"{kubectl} set image deployment/{first} {first}={image(first, '')}"
     return f"""
 The lab is up: {", ".join(MODEL_SERVICES)} run in namespace {NAMESPACE}.
 
 Look at it
   {kubectl} get deployments,pods
-  {lab.prometheus.url}/graph      (Prometheus; try http_requests_total)
-  {lab.workdir}      (logs of every process)
+  {lab.prometheus.url}/query?g0.expr=http_requests_total      (Prometheus)
+  {lab.workdir}      (the log of each process)
 
 Break it (the image's tag names the behaviour)
-  {kubectl} set image deployment/{first} {container}:v2-errors-15pct
-  {kubectl} set image deployment/{first} {container}:v2-slow
-  {kubectl} set image deployment/{first} {container}:v2-crash
-  {kubectl} set image deployment/{first} {container}:v2-missing
+  {release}v2-errors-15pct
+  {release}v2-slow
+  {release}v2-crash
+  {release}v2-missing
 Mend it
   {kubectl} rollout undo deployment/{first}
 
@@ -109,6 +110,15 @@ Guard it
   rollguard run --policy FILE --kubeconfig {lab.kubeconfig}
 
 Ctrl-C ends all of it."""
+
+
+def _kubectl(lab: Lab) -> Path:
+    """A short command that is kubectl with the lab's kubeconfig."""
+    script = lab.workdir / "kubectl"
+    program = programs.require(["kubectl"])["kubectl"]
+    script.write_text(f'#!/bin/sh\nexec "{program}" --kubeconfig "{lab.kubeconfig}" "$@"\n')
+    script.chmod(0o755)
+    return script
 
 
 def _say(text: str) -> None:

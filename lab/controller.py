@@ -25,9 +25,9 @@ class Controller:
     def records(self) -> list[Record]:
         """The structured log of all its starts, oldest first; lines that are not JSON objects are left out."""
         found: list[Record] = []
-        for line in self.log.read_text(errors="replace").splitlines():
-            # A line that is being written, or another program's words on standard error.
-            if line.startswith("{") and line.endswith("}"):
+        for line in self.log.read_text(errors="replace").splitlines(keepends=True):
+            # Others: a line that is still being written, and Python's own words on standard error.
+            if line.startswith("{") and line.endswith("}\n"):
                 found.append(msgspec.json.decode(line, type=Record))
         return found
 

@@ -72,15 +72,19 @@ async def test_traffic_reaches_the_pods(lab: Lab) -> None:
 
 
 async def test_prometheus_comes_back_at_its_address_with_its_data(lab: Lab) -> None:
-    async def remembers() -> bool:
-        return bool(await lab.prometheus.query("count(last_over_time(up[5m]))"))
+    before: dict[str, float] = {}
 
-    await lab.until(remembers, what="a first scrape", timeout_s=30)
+    async def scraped() -> bool:
+        before.update(await lab.prometheus.query("max(timestamp(up))"))
+        return bool(before)
+
+    await lab.until(scraped, what="a first scrape", timeout_s=30)
     address = lab.prometheus.url
     await lab.prometheus.kill()
     await lab.prometheus.start()
     assert lab.prometheus.url == address
-    await lab.until(remembers, what="data after the restart", timeout_s=30)
+    remembered = await lab.prometheus.query(f"max(timestamp(up @ {before['']}))")
+    assert remembered == before
 
 
 def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
