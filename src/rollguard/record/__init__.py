@@ -1,0 +1,38 @@
+"""GuardedUnit and GuardedRollout as JSON, their definitions and admission policy. Pure: no cluster is spoken to."""
+
+from __future__ import annotations
+
+from rollguard.record.admission import admission
+from rollguard.record.budget import BUDGET_BYTES, fit_rollout, fit_unit
+from rollguard.record.codec import Json, Unreadable, from_json, to_json
+from rollguard.record.crds import crds
+from rollguard.record.objects import (
+    freeze_to_json,
+    request_to_json,
+    rollout_from_json,
+    rollout_to_json,
+    unit_from_json,
+    unit_to_json,
+)
+
+__all__ = [
+    "BUDGET_BYTES",
+    "Json",
+    "Unreadable",
+    "fit_rollout",
+    "fit_unit",
+    "freeze_to_json",
+    "from_json",
+    "manifests",
+    "request_to_json",
+    "rollout_from_json",
+    "rollout_to_json",
+    "to_json",
+    "unit_from_json",
+    "unit_to_json",
+]
+
+
+def manifests() -> tuple[dict[str, Json], ...]:
+    """What a cluster needs before the guard runs, in the order to apply it: the two definitions, then the policy."""
+    return (*crds(), *admission())

@@ -1,0 +1,23 @@
+"""The cluster, the records and the leadership on a real Kubernetes API server."""
+
+from __future__ import annotations
+
+from rollguard.adapters.kubernetes.api import Api, NoAnswer
+from rollguard.adapters.kubernetes.cluster import KubernetesCluster
+from rollguard.adapters.kubernetes.install import InstallError, install_manifests
+from rollguard.adapters.kubernetes.kubeconfig import ConfigError, Connection, load
+from rollguard.adapters.kubernetes.leadership import KubernetesLeadership
+from rollguard.adapters.kubernetes.records import KubernetesRecords
+
+__all__ = [
+    "Api",
+    "ConfigError",
+    "Connection",
+    "InstallError",
+    "KubernetesCluster",
+    "KubernetesLeadership",
+    "KubernetesRecords",
+    "NoAnswer",
+    "install_manifests",
+    "load",
+]

@@ -1,0 +1,231 @@
+"""Copies of the collections behind the facts: Deployments always, the rest only where units are guarded.
+
+ReplicaSets, pods and events are watched by namespace: all of a namespace that has a guarded unit, not the unit's alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from rollguard.adapters.kubernetes import facts, rights
+from rollguard.adapters.kubernetes.api import Api
+from rollguard.adapters.kubernetes.facts import OwnedPod, OwnedRevision
+from rollguard.adapters.kubernetes.reflector import Change, Collection, Key, Reflector
+from rollguard.adapters.kubernetes.template import Templates
+from rollguard.model.facts import ClusterEvent, Workload
+from rollguard.ports import Clock
+
+T = TypeVar("T")
+
+REMEMBERED = 20_000
+"""ReplicaSets that are gone but whose pods may still be there."""
+
+
+Watch = Reflector[Workload] | Reflector[OwnedRevision] | Reflector[OwnedPod] | Reflector[ClusterEvent]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Namespace:
+    """The copies that belong to one namespace, and the tasks that keep them."""
+
+    revisions: Reflector[OwnedRevision]
+    pods: Reflector[OwnedPod]
+    events: Reflector[ClusterEvent]
+    tasks: tuple[asyncio.Task[None], ...]
+
+
+class Cache:
+    """All copies, with the indexes by owner. `changed` is called with (namespace, Deployment's name)."""
+
+    def __init__(
+        self, api: Api, clock: Clock, rng: random.Random, changed: Callable[[str, str], None], *, stall: float
+    ) -> None:
+        self._api = api
+        self._clock = clock
+        self._rng = rng
+        self._changed = changed
+        self._stall = stall
+        self._templates = Templates()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._namespaces: dict[str, Namespace] = {}
+        self.deployments: dict[str, Reflector[Workload]] = {}
+        self.revisions_of: defaultdict[str, dict[str, OwnedRevision]] = defaultdict(dict)
+        self.pods_of: defaultdict[str, dict[Key, OwnedPod]] = defaultdict(dict)
+        self.events_of: defaultdict[Key, dict[Key, ClusterEvent]] = defaultdict(dict)
+        self._owner_of_set: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
+        self._sets: defaultdict[str, set[str]] = defaultdict(set)
+
+    def watch_deployments(self, namespaces: tuple[str, ...]) -> None:
+        """Begins to copy the Deployments of these namespaces; of all where none is named."""
+        for namespace in namespaces or ("",):
+            collection = Collection(
+                name=f"Deployments in {namespace or 'all namespaces'}",
+                list_right=rights.LIST_DEPLOYMENTS,
+                watch_right=rights.WATCH_DEPLOYMENTS,
+                namespace=namespace,
+                convert=self._workload,
+            )
+            reflector = self._reflector(collection, self._deployment_changed)
+            self.deployments[namespace] = reflector
+            self._tasks.append(asyncio.create_task(reflector.run(), name=collection.name))
+
+    def watch_namespaces(self, wanted: frozenset[str]) -> None:
+        """Copies ReplicaSets, pods and events of exactly these namespaces from now on."""
+        for namespace in wanted - self._namespaces.keys():
+            self._namespaces[namespace] = self._begin(namespace)
+        for namespace in self._namespaces.keys() - wanted:
+            self._end(namespace)
+
+    def namespace(self, name: str) -> Namespace | None:
+        """The copies of a namespace; None where it is not watched."""
+        return self._namespaces.get(name)
+
+    def behind(self, namespace: str) -> tuple[Watch, ...]:
+        """The copies that a unit's facts in this namespace rest on."""
+        deployments = self.deployments.get(namespace) or self.deployments.get("")
+        found: tuple[Watch, ...] = (deployments,) if deployments is not None else ()
+        local = self._namespaces.get(namespace)
+        return (*found, local.revisions, local.pods, local.events) if local is not None else found
+
+    def all(self) -> tuple[Watch, ...]:
+        """Every copy that is kept."""
+        local = ((each.revisions, each.pods, each.events) for each in self._namespaces.values())
+        return (*self.deployments.values(), *(watch for group in local for watch in group))
+
+    def workload(self, namespace: str, name: str) -> Workload | None:
+        """A Deployment from the copy, without its revisions."""
+        reflector = self.deployments.get(namespace) or self.deployments.get("")
+        return reflector.items.get((namespace, name)) if reflector is not None else None
+
+    def sets_of(self, deployment: str) -> frozenset[str]:
+        """Uids of the Deployment's ReplicaSets, those that are gone included."""
+        return frozenset(self._sets.get(deployment, ()))
+
+    def check(self) -> None:
+        """Raises what ended a copy's task: a bug, or an object that no API server sends."""
+        tasks = [*self._tasks, *(task for each in self._namespaces.values() for task in each.tasks)]
+        for task in tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    async def close(self) -> None:
+        """Ends all watches."""
+        for name in tuple(self._namespaces):
+            self._tasks += self._end(name)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, namespace: str) -> Namespace:
+        revisions = self._reflector(
+            Collection(
+                name=f"ReplicaSets in {namespace}",
+                list_right=rights.LIST_REPLICASETS,
+                watch_right=rights.WATCH_REPLICASETS,
+                namespace=namespace,
+                convert=self._revision,
+            ),
+            self._revision_changed,
+        )
+        pods = self._reflector(
+            Collection(
+                name=f"pods in {namespace}",
+                list_right=rights.LIST_PODS,
+                watch_right=rights.WATCH_PODS,
+                namespace=namespace,
+                convert=facts.owned_pod,
+            ),
+            self._pod_changed,
+        )
+        events = self._reflector(
+            Collection(
+                name=f"events in {namespace}",
+                list_right=rights.LIST_EVENTS,
+                watch_right=rights.WATCH_EVENTS,
+                namespace=namespace,
+                convert=facts.event,
+                field_selector="involvedObject.kind=Pod",
+            ),
+            self._event_changed,
+        )
+        tasks = tuple(
+            asyncio.create_task(run, name=f"{what} in {namespace}")
+            for what, run in (("ReplicaSets", revisions.run()), ("pods", pods.run()), ("events", events.run()))
+        )
+        return Namespace(revisions=revisions, pods=pods, events=events, tasks=tasks)
+
+    def _end(self, namespace: str) -> tuple[asyncio.Task[None], ...]:
+        gone = self._namespaces.pop(namespace)
+        for task in gone.tasks:
+            task.cancel()
+        for owned in gone.revisions.items.values():
+            self.revisions_of.pop(owned.owner, None)
+            self._forget(owned.revision.uid)
+        for pod in gone.pods.items.values():
+            self.pods_of.pop(pod.owner, None)
+        for key in [key for key in self.events_of if key[0] == namespace]:
+            del self.events_of[key]
+        return gone.tasks
+
+    def _forget(self, set_uid: str) -> None:
+        owner, _, _ = self._owner_of_set.pop(set_uid, ("", "", ""))
+        self._sets[owner].discard(set_uid)
+        if not self._sets[owner]:
+            del self._sets[owner]
+
+    def _reflector(self, collection: Collection[T], on_change: Callable[[Change[T]], None]) -> Reflector[T]:
+        return Reflector(self._api, collection, self._clock, self._rng, on_change, stall=self._stall)
+
+    def _workload(self, raw: msgspec.Raw) -> Workload:
+        return facts.workload(raw, self._templates)
+
+    def _revision(self, raw: msgspec.Raw) -> OwnedRevision | None:
+        return facts.owned_revision(raw, self._templates)
+
+    def _deployment_changed(self, change: Change[Workload]) -> None:
+        self._changed(*change.key)
+
+    def _revision_changed(self, change: Change[OwnedRevision]) -> None:
+        if change.old is not None:
+            self.revisions_of[change.old.owner].pop(change.old.revision.uid, None)
+        if change.new is not None:
+            owned = change.new
+            self.revisions_of[owned.owner][owned.revision.uid] = owned
+            self._owner_of_set[owned.revision.uid] = (owned.owner, owned.namespace, owned.owner_name)
+            self._sets[owned.owner].add(owned.revision.uid)
+            if len(self._owner_of_set) > REMEMBERED:
+                self._forget(next(iter(self._owner_of_set)))
+        about = change.new or change.old
+        if about is not None:
+            self._changed(about.namespace, about.owner_name)
+
+    def _pod_changed(self, change: Change[OwnedPod]) -> None:
+        if change.old is not None:
+            self.pods_of[change.old.owner].pop(change.key, None)
+        if change.new is not None:
+            self.pods_of[change.new.owner][change.key] = change.new
+        about = change.new or change.old
+        if about is not None and about.owner in self._owner_of_set:
+            _, namespace, name = self._owner_of_set[about.owner]
+            self._changed(namespace, name)
+
+    def _event_changed(self, change: Change[ClusterEvent]) -> None:
+        about = change.new or change.old
+        if about is None:
+            return
+        pod = (change.key[0], about.pod)
+        if change.new is None:
+            self.events_of[pod].pop(change.key, None)
+        else:
+            self.events_of[pod][change.key] = change.new
+            namespace = self._namespaces.get(change.key[0])
+            owned = namespace.pods.items.get(pod) if namespace is not None else None
+            if owned is not None and owned.owner in self._owner_of_set:
+                self._changed(*self._owner_of_set[owned.owner][1:])

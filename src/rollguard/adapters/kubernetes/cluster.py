@@ -1,0 +1,205 @@
+"""The Cluster port on a real API server."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from rollguard.adapters.kubernetes import evidence, facts, notes, saved, writes
+from rollguard.adapters.kubernetes.api import Api, NoAnswer
+from rollguard.adapters.kubernetes.cache import Cache
+from rollguard.adapters.kubernetes.reflector import STALL_S
+from rollguard.adapters.kubernetes.template import template_of
+from rollguard.adapters.kubernetes.wire import Deployment
+from rollguard.model.action import Absent, Evidence, FetchOutcome, Found, Unknown, Write, WriteOutcome
+from rollguard.model.facts import ClusterEvent, InventoryItem, Pod, Template, UnitFacts, Workload
+from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadKind, WorkloadName
+from rollguard.ports import Clock
+from rollguard.record.names import ANNOTATION_STEP
+
+EVENTS_MAX = 50
+
+
+class KubernetesCluster:
+    """Facts from copies that watches keep, writes straight to the server. Use as an async context manager."""
+
+    def __init__(
+        self,
+        api: Api,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        namespaces: tuple[str, ...] = (),
+        instance: str = "rollguard",
+        stall: float = STALL_S,
+    ) -> None:
+        self._api = api
+        self._clock = clock
+        self._namespaces = namespaces
+        self._instance = instance
+        self._cache = Cache(api, clock, rng, self._wake, stall=stall)
+        self._guarded: frozenset[UnitName] = frozenset()
+        self._known: set[UnitName] = set()
+        self._pending: dict[UnitName, None] = {}
+        self._woken = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._cache.watch_deployments(self._namespaces)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._cache.close()
+
+    async def changes(self) -> AsyncIterator[UnitName]:
+        """Guarded units whose facts changed, and workloads that came or went; many changes wake once."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            while self._pending:
+                unit = next(iter(self._pending))
+                del self._pending[unit]
+                yield unit
+
+    def inventory(self) -> tuple[InventoryItem, ...] | None:
+        """All Deployments that exist; None until the first list is complete."""
+        self._cache.check()
+        if not all(each.listed.is_set() for each in self._cache.deployments.values()):
+            return None
+        return tuple(
+            InventoryItem(name=each.name, uid=each.uid, labels=each.labels, annotations=each.annotations)
+            for reflector in self._cache.deployments.values()
+            for each in reflector.items.values()
+        )
+
+    def guard(self, units: frozenset[UnitName]) -> None:
+        """Which units' ReplicaSets, pods and events are copied from now on (by their namespaces)."""
+        self._guarded = units
+        self._cache.watch_namespaces(frozenset(unit.namespace for unit in units))
+
+    def facts(self, unit: UnitName) -> UnitFacts:
+        """The unit's facts. Not `complete` while a copy behind them is not in sync; `missing` says which."""
+        self._cache.check()
+        name = deployment_name(unit)
+        behind = self._cache.behind(unit.namespace)
+        missing = tuple(
+            f"{each.collection.name}: {each.last_error or 'not listed yet'}" for each in behind if not each.in_sync
+        )
+        if self._cache.namespace(unit.namespace) is None:
+            missing = (*missing, f"ReplicaSets, pods and events in {unit.namespace}: not watched")
+        now = self._clock.now()
+        stale = [each.last_sync for each in behind if not each.in_sync and each.last_sync is not None]
+        member = self._cache.workload(unit.namespace, name)
+        pods = self._pods(member) if member is not None else ()
+        return UnitFacts(
+            unit=unit,
+            as_of=min([now, *stale]),
+            complete=not missing,
+            missing=missing,
+            members=(self._with_revisions(member),) if member is not None else (),
+            pods=pods,
+            events=self._events(unit.namespace, pods),
+        )
+
+    async def fetch(self, ref: Ref, *, timeout: float) -> FetchOutcome:
+        """A quorum read of a Deployment; Absent also where another uid has its name."""
+        try:
+            reply = await writes.read(self._api, ref, timeout=timeout)
+        except NoAnswer as error:
+            return Unknown(detail=str(error))
+        if reply.status == 404:
+            return Absent()
+        if not reply.ok:
+            return Unknown(detail=reply.message())
+        found = _found(reply.body)
+        return found if not ref.uid or found.uid == ref.uid else Absent()
+
+    async def apply(self, write: Write, *, dry_run: bool, timeout: float) -> WriteOutcome:
+        """One guarded patch, sent once."""
+        return await writes.patch(self._api, self._clock, write, dry_run=dry_run, timeout=timeout)
+
+    async def save_evidence(self, rollout: RolloutId, unit: UnitName, *, timeout: float) -> Evidence:
+        """Statuses, events and logs of the unit's pods, masked, in ConfigMaps; what is ready when time is up."""
+        return await evidence.save(self._api, self._clock, rollout, self.facts(unit), timeout=timeout)
+
+    async def save_template(self, workload: WorkloadName, template: Template, *, timeout: float) -> str | Unknown:
+        """Keeps the template as a ControllerRevision with our labels only; its name."""
+        return await saved.save(self._api, workload, template, timeout=timeout)
+
+    async def load_template(self, namespace: str, name: str, *, timeout: float) -> Template | Absent | Unknown:
+        """A template that `save_template` kept."""
+        return await saved.load(self._api, namespace, name, timeout=timeout)
+
+    async def emit_event(self, workload: WorkloadName, uid: str, reason: str, text: str, *, warning: bool) -> None:
+        """A Kubernetes Event on the workload; best effort."""
+        note = notes.Note(workload=workload, uid=uid, reason=reason, text=text, warning=warning)
+        await notes.emit(self._api, self._clock, self._instance, note)
+
+    def clock_offset(self) -> float | None:
+        """Seconds by which the API server's clock is ahead of ours, to about half a second."""
+        return self._api.clock_offset()
+
+    def watch_errors(self) -> tuple[tuple[str, int, str], ...]:
+        """(collection, errors so far, the last one) of every watch, for the guard's own metrics."""
+        return tuple((each.collection.name, each.errors, each.last_error) for each in self._cache.all())
+
+    def _with_revisions(self, member: Workload) -> Workload:
+        owned = self._cache.revisions_of.get(member.uid, {}).values()
+        revisions = sorted((each.revision for each in owned), key=lambda revision: revision.number)
+        return dataclasses.replace(member, revisions=tuple(revisions))
+
+    def _pods(self, member: Workload) -> tuple[Pod, ...]:
+        known = self._cache.revisions_of.get(member.uid, {})
+        pods = []
+        for set_uid in self._cache.sets_of(member.uid):
+            revision = known[set_uid].revision if set_uid in known else None
+            template = revision.template if revision is not None else member.template
+            hash_ = revision.hash if revision is not None else None
+            for owned in self._cache.pods_of.get(set_uid, {}).values():
+                pods.append(facts.pod(owned.pod, member.name, hash_, template))
+        return tuple(sorted(pods, key=lambda pod: (pod.created, pod.name)))
+
+    def _events(self, namespace: str, pods: tuple[Pod, ...]) -> tuple[ClusterEvent, ...]:
+        found = [event for pod in pods for event in self._cache.events_of.get((namespace, pod.name), {}).values()]
+        return tuple(sorted(found, key=lambda event: (event.last_seen, event.pod, event.reason))[-EVENTS_MAX:])
+
+    def _wake(self, namespace: str, name: str) -> None:
+        unit = UnitName.of_workload(WorkloadName(namespace, WorkloadKind.DEPLOYMENT, name))
+        exists = self._cache.workload(namespace, name) is not None
+        if unit in self._guarded or exists != (unit in self._known):
+            self._pending[unit] = None
+            self._woken.set()
+        (self._known.add if exists else self._known.discard)(unit)
+
+
+def deployment_name(unit: UnitName) -> str:
+    """The Deployment that the unit guards."""
+    return unit.object_name.removeprefix("deployment-")
+
+
+def _found(body: bytes) -> Found:
+    whole = msgspec.json.decode(body, type=Deployment)
+    meta = whole.metadata
+    annotations = meta.annotations or {}
+    raw = bytes(whole.spec.template)
+    template = template_of(raw)
+    return Found(
+        uid=meta.uid,
+        resource_version=meta.resource_version,
+        generation=meta.generation,
+        observed_generation=whole.status.observed_generation,
+        paused=whole.spec.paused,
+        template_body=template.body,
+        template_digest=template.digest,
+        receipt=annotations.get(ANNOTATION_STEP, ""),
+        has_annotations=bool(annotations),
+        raw_template=raw.decode(),
+        last_applied=annotations.get(facts.LAST_APPLIED, ""),
+    )

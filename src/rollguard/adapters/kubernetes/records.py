@@ -1,0 +1,218 @@
+"""The Records port: GuardedUnit and GuardedRollout objects, every write a compare-and-swap on resourceVersion."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from rollguard.adapters.kubernetes import rights
+from rollguard.adapters.kubernetes.api import Api, Lane, NoAnswer, Reply
+from rollguard.adapters.kubernetes.reflector import STALL_S, Change, Collection, Reflector
+from rollguard.adapters.kubernetes.rights import Right
+from rollguard.adapters.kubernetes.wire import OnlyMeta, Page
+from rollguard.model.action import Absent, Unknown
+from rollguard.model.names import RolloutId, UnitName
+from rollguard.model.records import Exists, RolloutRecord, Stale, StoredRollout, StoredUnit, UnitRecord
+from rollguard.ports import Clock
+from rollguard.record import rollout_from_json, rollout_to_json, unit_from_json, unit_to_json
+
+PAGE = "500"
+TIMEOUT_S = 5.0
+LIST_TIMEOUT_S = 30.0
+
+
+class KubernetesRecords:
+    """State in the cluster. `requests()` needs the context manager; the rest does not."""
+
+    def __init__(
+        self,
+        api: Api,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        namespaces: tuple[str, ...] = (),
+        timeout: float = TIMEOUT_S,
+        stall: float = STALL_S,
+    ) -> None:
+        self._api = api
+        self._namespaces = namespaces or ("",)
+        self._timeout = timeout
+        self._pending: dict[UnitName, None] = {}
+        self._woken = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._reflectors = [
+            Reflector(api, _units(namespace), clock, rng, self._changed, stall=stall) for namespace in self._namespaces
+        ]
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [asyncio.create_task(each.run(), name=each.collection.name) for each in self._reflectors]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def list_units(self) -> tuple[StoredUnit, ...] | Unknown:
+        """All units; Unknown unless every page of every namespace was read."""
+        raw = await self._list(rights.LIST_UNITS)
+        return raw if isinstance(raw, Unknown) else tuple(unit_from_json(each) for each in raw)
+
+    async def list_rollouts(self, *, open_only: bool) -> tuple[StoredRollout, ...] | Unknown:
+        """All rollouts (or the open ones) whose creation was completed."""
+        raw = await self._list(rights.LIST_ROLLOUTS)
+        if isinstance(raw, Unknown):
+            return raw
+        found = [stored for each in raw if (stored := rollout_from_json(each)) is not None]
+        return tuple(stored for stored in found if not open_only or stored.record.closed is None)
+
+    async def read_unit(self, name: UnitName) -> StoredUnit | Absent | Unknown:
+        """A quorum read."""
+        reply = await self._read(rights.GET_UNIT, name.namespace, name.object_name)
+        return unit_from_json(reply.body) if isinstance(reply, Reply) else reply
+
+    async def read_rollout(self, unit: UnitName, id_: RolloutId) -> StoredRollout | Absent | Unknown:
+        """A quorum read; Absent also for one whose creation was cut short, which creating it again completes."""
+        reply = await self._read(rights.GET_ROLLOUT, unit.namespace, id_)
+        if isinstance(reply, Reply):
+            return rollout_from_json(reply.body) or Absent()
+        return reply
+
+    async def create_unit(self, record: UnitRecord) -> StoredUnit | Exists | Unknown:
+        """Creates the object, then writes its status (a creation cannot carry one)."""
+        reply = await self._send(rights.CREATE_UNIT, record.name.namespace, "", unit_to_json(record))
+        if isinstance(reply, Unknown):
+            return reply
+        if reply.status == 409:
+            return Exists()
+        if not reply.ok:
+            return Unknown(detail=reply.message())
+        written = await self.replace_unit(unit_from_json(reply.body), record)
+        # A human's request, or another replica, came between: the unit is known, and read as it is.
+        return Exists() if isinstance(written, Stale | Absent) else written
+
+    async def create_rollout(self, record: RolloutRecord) -> StoredRollout | Exists | Unknown:
+        """Creates the object and writes its status; one that was left without status is completed."""
+        namespace = record.unit.namespace
+        reply = await self._send(rights.CREATE_ROLLOUT, namespace, "", rollout_to_json(record))
+        if isinstance(reply, Unknown):
+            return reply
+        if reply.status == 409:
+            found = await self._read(rights.GET_ROLLOUT, namespace, record.id)
+            if not isinstance(found, Reply):
+                return Unknown(detail="gone again after it existed") if isinstance(found, Absent) else found
+            if rollout_from_json(found.body) is not None:
+                return Exists()
+            reply = found
+        if not reply.ok:
+            return Unknown(detail=reply.message())
+        version = msgspec.json.decode(reply.body, type=OnlyMeta).metadata.resource_version
+        written = await self.replace_rollout(StoredRollout(record=record, version=version), record)
+        return Exists() if isinstance(written, Stale | Absent) else written
+
+    async def replace_unit(self, stored: StoredUnit, record: UnitRecord) -> StoredUnit | Stale | Absent | Unknown:
+        """Writes the status, if the object is still at the stored version."""
+        name, body = record.name, unit_to_json(record, version=stored.version)
+        reply = await self._replace(rights.UPDATE_UNIT, name.namespace, name.object_name, body)
+        return unit_from_json(reply.body) if isinstance(reply, Reply) else reply
+
+    async def replace_rollout(
+        self, stored: StoredRollout, record: RolloutRecord
+    ) -> StoredRollout | Stale | Absent | Unknown:
+        """Writes the status, if the object is still at the stored version."""
+        body = rollout_to_json(record, version=stored.version)
+        reply = await self._replace(rights.UPDATE_ROLLOUT, record.unit.namespace, record.id, body)
+        if not isinstance(reply, Reply):
+            return reply
+        return rollout_from_json(reply.body) or Unknown(detail="the server kept no status: is the CRD ours?")
+
+    async def delete_rollout(self, stored: StoredRollout) -> Unknown | None:
+        """Deletes exactly the version that was read; one that is gone or changed since is no error."""
+        body = msgspec.json.encode(
+            {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"resourceVersion": stored.version}}
+        ).decode()
+        record = stored.record
+        reply = await self._send(rights.DELETE_ROLLOUT, record.unit.namespace, record.id, body)
+        if isinstance(reply, Unknown):
+            return reply
+        return None if reply.ok or reply.status in (404, 409) else Unknown(detail=reply.message())
+
+    async def requests(self) -> AsyncIterator[UnitName]:
+        """Units whose `spec` changed, and those there are at the start; many changes wake once."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            while self._pending:
+                unit = next(iter(self._pending))
+                del self._pending[unit]
+                yield unit
+
+    def _changed(self, change: Change[int]) -> None:
+        # The generation moves with spec only: our own status writes do not wake us.
+        if change.old != change.new:
+            self._pending[UnitName(*change.key)] = None
+            self._woken.set()
+
+    async def _list(self, right: Right) -> list[msgspec.Raw] | Unknown:
+        items: list[msgspec.Raw] = []
+        for namespace in self._namespaces:
+            token = ""
+            while True:
+                page = await self._page(right, namespace, token)
+                if isinstance(page, Unknown):
+                    return page
+                items += page.items or []
+                token = page.metadata.continue_
+                if not token:
+                    break
+        return items
+
+    async def _page(self, right: Right, namespace: str, token: str) -> Page | Unknown:
+        params = {"limit": PAGE, **({"continue": token} if token else {})}
+        try:
+            reply = await self._api.send(right, namespace, params=params, timeout=LIST_TIMEOUT_S)
+        except NoAnswer as error:
+            return Unknown(detail=str(error))
+        return msgspec.json.decode(reply.body, type=Page) if reply.ok else Unknown(detail=reply.message())
+
+    async def _read(self, right: Right, namespace: str, name: str) -> Reply | Absent | Unknown:
+        try:
+            reply = await self._api.send(right, namespace, name, timeout=self._timeout, lane=Lane.ACTING)
+        except NoAnswer as error:
+            return Unknown(detail=str(error))
+        if reply.status == 404:
+            return Absent()
+        return reply if reply.ok else Unknown(detail=reply.message())
+
+    async def _replace(self, right: Right, namespace: str, name: str, body: str) -> Reply | Stale | Absent | Unknown:
+        reply = await self._send(right, namespace, name, body)
+        if isinstance(reply, Unknown):
+            return reply
+        if reply.status == 404:
+            return Absent()
+        if reply.status == 409:
+            return Stale()
+        return reply if reply.ok else Unknown(detail=reply.message())
+
+    async def _send(self, right: Right, namespace: str, name: str, body: str) -> Reply | Unknown:
+        try:
+            return await self._api.send(right, namespace, name, body=body, timeout=self._timeout)
+        except NoAnswer as error:
+            return Unknown(detail=str(error))
+
+
+def _units(namespace: str) -> Collection[int]:
+    return Collection(
+        name=f"GuardedUnits in {namespace or 'all namespaces'}",
+        list_right=rights.LIST_UNITS,
+        watch_right=rights.WATCH_UNITS,
+        namespace=namespace,
+        convert=lambda raw: msgspec.json.decode(raw, type=OnlyMeta).metadata.generation,
+    )

@@ -1,0 +1,204 @@
+"""Keeps a copy of a collection: paged list, then a watch that goes on where it ended. Losing nothing is its promise.
+
+After a 410 the copy is compared whole with a fresh list, so that deletions during the gap are seen as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+
+from rollguard.adapters.kubernetes.api import Api, Lane, NoAnswer, Refusal
+from rollguard.adapters.kubernetes.rights import Right
+from rollguard.adapters.kubernetes.wire import OnlyMeta, Page, Status, Watched
+from rollguard.model.time import Instant
+from rollguard.ports import Clock
+
+T = TypeVar("T")
+Key = tuple[str, str]
+
+PAGE = 500
+LIST_TIMEOUT_S = 60.0
+WATCH_S = (240, 300)
+STALL_S = 90.0
+"""Bookmarks come every minute: a watch that is silent for longer is dead, whatever its connection says."""
+BACK_OFF_S = (0.2, 30.0)
+GONE = 410
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection(Generic[T]):
+    """What is copied. `convert` turns an object's JSON into what is kept; None passes the object over."""
+
+    name: str
+    list_right: Right
+    watch_right: Right
+    namespace: str
+    convert: Callable[[msgspec.Raw], T | None]
+    field_selector: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change(Generic[T]):
+    """One difference: `old` is None for what is new, `new` for what is gone."""
+
+    key: Key
+    old: T | None
+    new: T | None
+
+
+class Reflector(Generic[T]):
+    """A copy of one collection. `run` keeps it; reading it never waits."""
+
+    def __init__(
+        self,
+        api: Api,
+        collection: Collection[T],
+        clock: Clock,
+        rng: random.Random,
+        on_change: Callable[[Change[T]], None],
+        *,
+        stall: float = STALL_S,
+    ) -> None:
+        self.collection = collection
+        self.items: dict[Key, T] = {}
+        self.in_sync = False
+        self.last_sync: Instant | None = None
+        self.listed = asyncio.Event()
+        self.errors = 0
+        self.last_error = ""
+        self.relists = 0
+        self._api = api
+        self._clock = clock
+        self._rng = rng
+        self._on_change = on_change
+        self._stall = stall
+        self._versions: dict[Key, str] = {}
+        self._version = ""
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Lists and watches until cancelled."""
+        while True:
+            try:
+                if not self._version:
+                    await self._list()
+                await self._watch()
+            except Refusal as refusal:
+                self._failed(str(refusal))
+                if refusal.reply.status == GONE:
+                    self._version = ""
+            except NoAnswer as error:
+                self._failed(str(error))
+            await asyncio.sleep(self._back_off())
+
+    def _failed(self, text: str) -> None:
+        self._lost_sync()
+        self.errors += 1
+        self._failures += 1
+        self.last_error = text
+
+    def _lost_sync(self) -> None:
+        if self.in_sync:
+            self.last_sync = self._clock.now()
+        self.in_sync = False
+
+    def _back_off(self) -> float:
+        low, high = BACK_OFF_S
+        # Also after a watch that ended well: a server that ends each at once must not be asked in a tight loop.
+        return min(high, low * 2.0 ** min(max(self._failures - 1, 0), 10)) * self._rng.uniform(0.5, 1.0)
+
+    async def _list(self) -> None:
+        self.relists += 1
+        raw: list[msgspec.Raw] = []
+        token = ""
+        while True:
+            page = await self._page(token)
+            raw += page.items or []
+            token = page.metadata.continue_
+            if not token:
+                break
+        self._replace(raw)
+        self._version = page.metadata.resource_version
+        self.in_sync = True
+        self.listed.set()
+
+    async def _page(self, token: str) -> Page:
+        params = {"limit": str(PAGE), **self._selector()}
+        if token:
+            params["continue"] = token
+        reply = await self._api.send(
+            self.collection.list_right,
+            self.collection.namespace,
+            params=params,
+            timeout=LIST_TIMEOUT_S,
+            lane=Lane.READING,
+        )
+        if not reply.ok:
+            raise Refusal(reply)
+        return msgspec.json.decode(reply.body, type=Page)
+
+    def _replace(self, raw: list[msgspec.Raw]) -> None:
+        """The full comparison: what the fresh list lacks is gone."""
+        seen: set[Key] = set()
+        for item in raw:
+            seen.add(self._put(item))
+        for key in [key for key in self._versions if key not in seen]:
+            self._drop(key)
+
+    async def _watch(self) -> None:
+        params = {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self._version,
+            "timeoutSeconds": str(self._rng.randint(*WATCH_S)),
+            **self._selector(),
+        }
+        right, namespace = self.collection.watch_right, self.collection.namespace
+        async with self._api.stream(right, namespace, params, stall=self._stall) as lines:
+            self.in_sync = True
+            async for line in lines:
+                self._event(msgspec.json.decode(line, type=Watched))
+                self._failures = 0
+
+    def _event(self, event: Watched) -> None:
+        if event.type == "ERROR":
+            status = msgspec.json.decode(event.object, type=Status)
+            if status.code == GONE:
+                self._version = ""
+            raise NoAnswer(f"watch of {self.collection.name}: {status.code} {status.message}")
+        meta = msgspec.json.decode(event.object, type=OnlyMeta).metadata
+        if event.type == "DELETED":
+            self._drop((meta.namespace, meta.name))
+        elif event.type != "BOOKMARK":
+            self._put(event.object)
+        self._version = meta.resource_version
+
+    def _put(self, raw: msgspec.Raw) -> Key:
+        meta = msgspec.json.decode(raw, type=OnlyMeta).metadata
+        key = (meta.namespace, meta.name)
+        if self._versions.get(key) == meta.resource_version:
+            return key
+        self._versions[key] = meta.resource_version
+        old, new = self.items.get(key), self.collection.convert(raw)
+        if new is None:
+            self.items.pop(key, None)
+        else:
+            self.items[key] = new
+        if old is not None or new is not None:
+            self._on_change(Change(key=key, old=old, new=new))
+        return key
+
+    def _drop(self, key: Key) -> None:
+        self._versions.pop(key, None)
+        old = self.items.pop(key, None)
+        if old is not None:
+            self._on_change(Change(key=key, old=old, new=None))
+
+    def _selector(self) -> dict[str, str]:
+        return {"fieldSelector": self.collection.field_selector} if self.collection.field_selector else {}

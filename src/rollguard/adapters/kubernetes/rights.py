@@ -1,0 +1,136 @@
+"""Every kind of request to the API server, with the RBAC right that it needs.
+
+A request is made from one of these, which also gives its path and method: none can be sent without being declared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+METHODS = {
+    "get": "GET",
+    "list": "GET",
+    "watch": "GET",
+    "create": "POST",
+    "update": "PUT",
+    "patch": "PATCH",
+    "delete": "DELETE",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Right:
+    """One verb on one resource. `resource` holds the subresource too, as `pods/log`."""
+
+    group: str
+    version: str
+    resource: str
+    verb: str
+    why: str
+    cluster_wide: bool = False
+    """For resources without namespace, as CustomResourceDefinitions."""
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return METHODS[self.verb]
+
+    @property
+    def mutates(self) -> bool:
+        """Whether a request of this kind changes the cluster."""
+        return self.method != "GET"
+
+    def path(self, namespace: str, name: str = "") -> str:
+        """The request's path; an empty namespace means all of them."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        resource, _, sub = self.resource.partition("/")
+        parts = [root]
+        if namespace and not self.cluster_wide:
+            parts.append(f"namespaces/{namespace}")
+        parts.append(resource)
+        parts += [part for part in (name, sub) if part]
+        return "/".join(parts)
+
+
+def _apps(resource: str, verb: str, why: str) -> Right:
+    return Right(group="apps", version="v1", resource=resource, verb=verb, why=why)
+
+
+def _core(resource: str, verb: str, why: str) -> Right:
+    return Right(group="", version="v1", resource=resource, verb=verb, why=why)
+
+
+def _own(resource: str, verb: str, why: str) -> Right:
+    return Right(group="rollguard.dev", version="v1alpha1", resource=resource, verb=verb, why=why)
+
+
+def _lease(verb: str, why: str) -> Right:
+    return Right(group="coordination.k8s.io", version="v1", resource="leases", verb=verb, why=why)
+
+
+LIST_DEPLOYMENTS = _apps("deployments", "list", "to know the workloads and their targets")
+WATCH_DEPLOYMENTS = _apps("deployments", "watch", "to see a rollout begin")
+GET_DEPLOYMENT = _apps("deployments", "get", "a fresh read before each step")
+PATCH_DEPLOYMENT = _apps("deployments", "patch", "to put an old template back")
+LIST_REPLICASETS = _apps("replicasets", "list", "the recorded revisions")
+WATCH_REPLICASETS = _apps("replicasets", "watch", "the recorded revisions")
+GET_TEMPLATE = _apps("controllerrevisions", "get", "templates of healthy revisions that were kept")
+CREATE_TEMPLATE = _apps("controllerrevisions", "create", "to keep the template of a healthy revision")
+LIST_PODS = _core("pods", "list", "which pods run which revision, and how they fare")
+WATCH_PODS = _core("pods", "watch", "to see crash loops and failed image pulls at once")
+READ_LOGS = _core("pods/log", "get", "evidence saved before a rollback")
+LIST_EVENTS = _core("events", "list", "the cause of a failed image pull")
+WATCH_EVENTS = _core("events", "watch", "the cause of a failed image pull")
+CREATE_CONFIGMAP = _core("configmaps", "create", "to keep evidence")
+CREATE_EVENT = Right(
+    group="events.k8s.io", version="v1", resource="events", verb="create", why="to say on the workload what was done"
+)
+LIST_UNITS = _own("guardedunits", "list", "the guard's own state")
+WATCH_UNITS = _own("guardedunits", "watch", "people's requests and freezes")
+GET_UNIT = _own("guardedunits", "get", "the guard's own state")
+CREATE_UNIT = _own("guardedunits", "create", "the guard's own state")
+UPDATE_UNIT = _own("guardedunits/status", "update", "the guard's own state")
+LIST_ROLLOUTS = _own("guardedrollouts", "list", "the guard's own state")
+GET_ROLLOUT = _own("guardedrollouts", "get", "the guard's own state")
+CREATE_ROLLOUT = _own("guardedrollouts", "create", "the guard's own state")
+UPDATE_ROLLOUT = _own("guardedrollouts/status", "update", "the guard's own state")
+DELETE_ROLLOUT = _own("guardedrollouts", "delete", "clean-up of old rollouts")
+GET_LEASE = _lease("get", "who acts")
+CREATE_LEASE = _lease("create", "who acts")
+UPDATE_LEASE = _lease("update", "who acts")
+
+CONTROLLER = (
+    LIST_DEPLOYMENTS,
+    WATCH_DEPLOYMENTS,
+    GET_DEPLOYMENT,
+    PATCH_DEPLOYMENT,
+    LIST_REPLICASETS,
+    WATCH_REPLICASETS,
+    GET_TEMPLATE,
+    CREATE_TEMPLATE,
+    LIST_PODS,
+    WATCH_PODS,
+    READ_LOGS,
+    LIST_EVENTS,
+    WATCH_EVENTS,
+    CREATE_CONFIGMAP,
+    CREATE_EVENT,
+    LIST_UNITS,
+    WATCH_UNITS,
+    GET_UNIT,
+    CREATE_UNIT,
+    UPDATE_UNIT,
+    LIST_ROLLOUTS,
+    GET_ROLLOUT,
+    CREATE_ROLLOUT,
+    UPDATE_ROLLOUT,
+    DELETE_ROLLOUT,
+    GET_LEASE,
+    CREATE_LEASE,
+    UPDATE_LEASE,
+)
+
+
+def collected() -> tuple[tuple[str, str, str, str], ...]:
+    """(group, resource, verb, why) of every request that the running guard makes, sorted; for its Role."""
+    return tuple(sorted((right.group, right.resource, right.verb, right.why) for right in CONTROLLER))

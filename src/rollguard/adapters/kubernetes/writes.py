@@ -1,0 +1,103 @@
+"""What the server's answer to a patch means. On 422 the object is read again: a failed `test` and an invalid value
+answer alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from rollguard.adapters.kubernetes import rights
+from rollguard.adapters.kubernetes.api import JSON_PATCH, MANAGER, Api, Lane, NoAnswer, Reply
+from rollguard.adapters.kubernetes.wire import OnlyMeta
+from rollguard.model.action import Absent, Applied, Conflict, Rejected, Throttled, Unknown, Write, WriteOutcome
+from rollguard.model.names import Ref
+from rollguard.ports import Clock
+
+THROTTLED_S = 1.0
+MISSING = object()
+
+
+async def patch(api: Api, clock: Clock, write: Write, *, dry_run: bool, timeout: float) -> WriteOutcome:
+    """Sends the patch once, within `timeout` seconds, and says what became of it."""
+    params = {"fieldManager": MANAGER, **({"dryRun": "All"} if dry_run else {})}
+    ref, began = write.ref, clock.mono()
+    try:
+        reply = await api.send(
+            rights.PATCH_DEPLOYMENT,
+            ref.namespace,
+            ref.name,
+            params=params,
+            body=write.patch,
+            content_type=JSON_PATCH,
+            timeout=timeout,
+        )
+    except NoAnswer as error:
+        return Unknown(detail=str(error))
+    if reply.status == 422:
+        left = max(0.1, timeout - clock.mono().since(began))
+        return await _classify(api, write, reply, timeout=left)
+    return _outcome(reply, clock)
+
+
+def _outcome(reply: Reply, clock: Clock) -> WriteOutcome:
+    if reply.ok:
+        meta = msgspec.json.decode(reply.body, type=OnlyMeta).metadata
+        return Applied(at=clock.now(), generation=meta.generation)
+    if reply.status == 404:
+        return Absent()
+    if reply.status == 409:
+        return Conflict(detail=reply.message())
+    if reply.status == 429:
+        return Throttled(after=reply.retry_after if reply.retry_after is not None else THROTTLED_S)
+    if 400 <= reply.status < 500:
+        return Rejected(status=reply.status, detail=reply.message())
+    return Unknown(detail=reply.message())
+
+
+async def _classify(api: Api, write: Write, refused: Reply, *, timeout: float) -> WriteOutcome:
+    """422: Conflict where a guard no longer holds on a fresh read, else Rejected."""
+    try:
+        reply = await read(api, write.ref, timeout=timeout)
+    except NoAnswer:
+        # Nothing was applied, and why is not known: read again and decide again.
+        return Conflict(detail=refused.message())
+    if reply.status == 404:
+        return Absent()
+    if reply.ok and (failed := failed_test(write.patch, reply.body)):
+        return Conflict(detail=f"changed since it was read: {failed}")
+    return Rejected(status=refused.status, detail=refused.message())
+
+
+async def read(api: Api, ref: Ref, *, timeout: float) -> Reply:
+    """A quorum read: without resourceVersion, from etcd. Raises NoAnswer."""
+    return await api.send(rights.GET_DEPLOYMENT, ref.namespace, ref.name, timeout=timeout, lane=Lane.ACTING)
+
+
+def failed_test(patch_: str, body: bytes) -> str:
+    """The path of the patch's first `test` that the object does not pass, or that must be there and is not."""
+    operations: list[dict[str, Any]] = msgspec.json.decode(patch_)
+    document: Any = msgspec.json.decode(body)
+    for operation in operations:
+        found = _at(document, str(operation.get("path", "")))
+        if operation.get("op") == "test" and (None if found is MISSING else found) != operation.get("value"):
+            return str(operation["path"])
+        if operation.get("op") in ("replace", "remove") and found is MISSING:
+            return str(operation["path"])
+        if operation.get("op") != "test" and operation.get("path") != "/metadata/resourceVersion":
+            # Later tests would see what this one changes.
+            break
+    return ""
+
+
+def _at(document: Any, pointer: str) -> Any:
+    here = document
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(here, dict) and key in here:
+            here = here[key]
+        elif isinstance(here, list) and key.isdigit() and int(key) < len(here):
+            here = here[int(key)]
+        else:
+            return MISSING
+    return here

@@ -1,0 +1,130 @@
+"""Keeps a record small: what may go, in which order, and what never goes.
+
+The plan is never cut: it must be carried out after a crash from this object alone. A record is larger than the budget
+only where the templates that its plan puts back are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from rollguard.model.records import Notice, NoticeState, RolloutRecord, UnitRecord
+from rollguard.record.codec import Json, to_json
+
+BUDGET_BYTES = 32 * 1024
+FINDINGS_MAX = 8
+PODS_MAX = 200
+TIMELINE_MAX = 60
+NOTICES_MAX = 32
+TIMELINE_HEAD = 3
+TIMELINE_TAIL = 8
+TEXT_MAX = 1024
+"""Longer texts of people and servers are cut; bodies of a plan's steps are not."""
+
+
+def fit_rollout(record: RolloutRecord, budget: int = BUDGET_BYTES) -> RolloutRecord:
+    """The record within its budget: oldest middle entries of the timeline and oldest findings go first, then sent
+    notices, then the oldest pods; the plan, unsent notices, the first and the last entries stay."""
+    record = _capped(record)
+    for cut in (_cut_timeline, _cut_findings, _cut_notices, _cut_pods):
+        record = _until(record, cut, budget)
+    return record
+
+
+def fit_unit(record: UnitRecord) -> UnitRecord:
+    """The record with at most as many notices, healthy revisions and handled requests as are of use."""
+    return dataclasses.replace(
+        record,
+        notices=_notices(record.notices, NOTICES_MAX),
+        healthy=record.healthy[-10:],
+        handled_requests=record.handled_requests[-64:],
+        automatic_rollbacks=record.automatic_rollbacks[-32:],
+    )
+
+
+def clip(value: Json, key: str = "") -> Json:
+    """The JSON with every text cut to TEXT_MAX characters, but for the bodies of steps."""
+    if isinstance(value, str):
+        return value if key == "body" or len(value) <= TEXT_MAX else value[: TEXT_MAX - 1] + "…"
+    if isinstance(value, list):
+        return [clip(item, key) for item in value]
+    if isinstance(value, dict):
+        return {name: clip(item, name) for name, item in value.items()}
+    return value
+
+
+def size(record: RolloutRecord) -> int:
+    """Bytes of the record as stored."""
+    return len(msgspec.json.encode(clip(to_json(record))))
+
+
+def _capped(record: RolloutRecord) -> RolloutRecord:
+    timeline = record.timeline
+    if len(timeline) > TIMELINE_MAX:
+        timeline = timeline[:TIMELINE_HEAD] + timeline[TIMELINE_HEAD - TIMELINE_MAX :]
+    newest = sorted(record.findings, key=lambda finding: finding.since)[-FINDINGS_MAX:]
+    return dataclasses.replace(
+        record,
+        timeline=timeline,
+        findings=tuple(finding for finding in record.findings if finding in newest)[-FINDINGS_MAX:],
+        pods=record.pods[-PODS_MAX:],
+        notices=_notices(record.notices, NOTICES_MAX),
+    )
+
+
+def _until(
+    record: RolloutRecord, cut: Callable[[RolloutRecord], Iterator[RolloutRecord]], budget: int
+) -> RolloutRecord:
+    if size(record) <= budget:
+        return record
+    for smaller in cut(record):
+        record = smaller
+        if size(record) <= budget:
+            break
+    return record
+
+
+def _cut_timeline(record: RolloutRecord) -> Iterator[RolloutRecord]:
+    timeline = record.timeline
+    while len(timeline) > TIMELINE_HEAD + TIMELINE_TAIL:
+        timeline = timeline[:TIMELINE_HEAD] + timeline[TIMELINE_HEAD + 1 :]
+        yield dataclasses.replace(record, timeline=timeline)
+
+
+def _cut_findings(record: RolloutRecord) -> Iterator[RolloutRecord]:
+    findings = record.findings
+    while len(findings) > 1:
+        oldest = min(findings, key=lambda finding: finding.since)
+        findings = tuple(finding for finding in findings if finding is not oldest)
+        yield dataclasses.replace(record, findings=findings)
+
+
+def _cut_notices(record: RolloutRecord) -> Iterator[RolloutRecord]:
+    notices = record.notices
+    for keep in range(len(notices) - 1, -1, -1):
+        fewer = _notices(record.notices, keep)
+        if len(fewer) < len(notices):
+            notices = fewer
+            yield dataclasses.replace(record, notices=notices)
+
+
+def _cut_pods(record: RolloutRecord) -> Iterator[RolloutRecord]:
+    pods = record.pods
+    while pods:
+        pods = pods[10:]
+        yield dataclasses.replace(record, pods=pods)
+
+
+def _notices(notices: tuple[Notice, ...], most: int) -> tuple[Notice, ...]:
+    """At most so many notices, the oldest sent ones going first; an unsent one never goes."""
+    surplus = len(notices) - most
+    kept: list[Notice] = []
+    for notice in notices:
+        if surplus > 0 and notice.state is not NoticeState.PENDING:
+            surplus -= 1
+        else:
+            kept.append(notice)
+    return tuple(kept)

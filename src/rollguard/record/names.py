@@ -1,0 +1,24 @@
+"""What the objects, their group and our annotations are called in the cluster."""
+
+from __future__ import annotations
+
+GROUP = "rollguard.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+UNIT_KIND = "GuardedUnit"
+ROLLOUT_KIND = "GuardedRollout"
+UNITS = "guardedunits"
+ROLLOUTS = "guardedrollouts"
+POLICY_NAME = "rollguard-actor"
+
+LABEL_UNIT = f"{GROUP}/unit"
+LABEL_ROLLOUT = f"{GROUP}/rollout"
+LABEL_SAVED = f"{GROUP}/saved"
+ANNOTATION_EPOCH = f"{GROUP}/epoch"
+ANNOTATION_STEP = f"{GROUP}/step"
+ANNOTATION_WORKLOAD = f"{GROUP}/workload"
+
+
+def label_value(text: str) -> str:
+    """The text as the value of a label: at most 63 characters that begin and end with a letter or digit."""
+    return text[:63].strip("-_.")
