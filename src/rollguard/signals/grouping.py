@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from rollguard.model.metrics import Expression
 from rollguard.model.names import WorkloadName
 from rollguard.model.policy import MetricsStore, Signal
-from rollguard.policy import durations
 from rollguard.policy.promql import Matcher, narrowed
 from rollguard.signals import parts
 
@@ -36,7 +35,8 @@ class Grouping:
 
     def resets(self, selector: str, *more: Matcher) -> Expression:
         """How often the counters were reset in the slot."""
-        span = durations.format_(self.counting_seconds)
+        milliseconds = round(self.counting_seconds * 1000)
+        span = f"{milliseconds}ms" if milliseconds % 1000 else f"{milliseconds // 1000}s"
         counted = f"resets({self.narrow(selector, *more)}[{span}])"
         return Expression(part=parts.RESETS, promql=f"sum by ({self.labels()}) ({counted})")
 
