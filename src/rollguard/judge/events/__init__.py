@@ -1,0 +1,8 @@
+"""Rules on the cluster's own statuses: they need no metrics and do not wait for them."""
+
+from __future__ import annotations
+
+from rollguard.judge.events.crash import crash_loop, exits_seen
+from rollguard.judge.events.pull import image_pull, pulls_seen
+
+__all__ = ["crash_loop", "exits_seen", "image_pull", "pulls_seen"]

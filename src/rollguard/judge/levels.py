@@ -1,0 +1,169 @@
+"""Slots in, level readings and findings out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rollguard.judge.kinds import KINDS
+from rollguard.judge.memory import SignalMemory, entered, slots_of, sums, sums_before
+from rollguard.judge.pooled import ArmState, SlotSums
+from rollguard.judge.reference import Compared, compared
+from rollguard.judge.window import Window, new_arm, window
+from rollguard.judge.words import level_text, unit_of
+from rollguard.model.judgement import Attribution, Finding, LevelReading, Observation, SignalGap
+from rollguard.model.metrics import Answer, GapCause
+from rollguard.model.policy import Level, LevelName, Signal, Timing
+from rollguard.model.time import Instant
+from rollguard.observe.slots import number_ending_at_or_before, number_starting_at_or_after, slot_at
+
+RANK = {LevelName.WARNING: 0, LevelName.CRITICAL: 1, LevelName.ROLLBACK: 2}
+BEFORE_WINDOWS = 4
+"""How many times the longest window of the time before is kept."""
+BLIND_AFTER = 2
+"""Slots in a row without a complete answer."""
+_OVERDUE_TICKS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalLook:
+    """One signal at one look."""
+
+    signal: Signal
+    memory: SignalMemory
+    readings: tuple[LevelReading, ...]
+    findings: tuple[Finding, ...]
+    """The levels reached of the highest name: `P95` and `P99` of the same name may both be."""
+    gap: SignalGap | None
+
+
+def remembered(memory: SignalMemory | None, signal: Signal, observation: Observation, timing: Timing) -> SignalMemory:
+    """The memory with the observation's slots of this signal, each once, in order of time."""
+    mine = sorted((a for a in observation.answers if a.signal == signal.name), key=lambda a: a.slot.end)
+    before = sorted((a for a in observation.before if a.signal == signal.name), key=lambda a: a.slot.end)
+    seconds = next((a.slot.seconds for a in (*mine, *before)), memory.seconds if memory else timing.slot)
+    if memory is None:
+        memory = SignalMemory(signal=signal.name, seconds=seconds, since=(None,) * len(signal.levels))
+    longest = max((slots_of(level.seconds, seconds) for level in signal.levels), default=1)
+    if before:
+        memory = _with_before(memory, signal, before, observation, capacity=BEFORE_WINDOWS * longest)
+    automatic_end = observation.rollout.started.plus(timing.automatic)
+    for answer in mine:
+        slot = sums(answer, signal, new=observation.arms.new, reference=observation.arms.reference)
+        memory = _with_slot(memory, slot, signal, capacity=longest + 2, automatic=slot.slot.end <= automatic_end)
+    return memory
+
+
+def _with_before(
+    memory: SignalMemory, signal: Signal, answers: list[Answer], observation: Observation, *, capacity: int
+) -> SignalMemory:
+    known = {slot.number: slot for slot in memory.before}
+    for answer in answers:
+        slot = sums_before(answer, signal, reference=observation.rollout.baseline)
+        known.setdefault(slot.number, slot)
+    return replace(memory, before=tuple(known[number] for number in sorted(known))[-capacity:])
+
+
+def _with_slot(memory: SignalMemory, slot: SlotSums, signal: Signal, *, capacity: int, automatic: bool) -> SignalMemory:
+    after = entered(memory, slot, capacity=capacity, automatic=automatic, requests=KINDS[signal.kind].requests)
+    if after is memory:
+        return memory
+    end = after.ring[-1].number
+    ring = {known.number: known for known in after.ring}
+    since: list[int | None] = []
+    reached = after.reached
+    for level, was in enumerate(after.since):
+        seen = window(ring, signal, level, end=end, seconds=after.seconds, arm=new_arm)
+        since.append((was if was is not None else seen.first) if seen.reached else None)
+        reached = reached or (automatic and seen.reached)
+    return replace(after, since=tuple(since), reached=reached)
+
+
+def look(memory: SignalMemory, signal: Signal, observation: Observation, timing: Timing) -> SignalLook:
+    """All levels of a signal as they stand now, and whether it has lately had no answers."""
+    ring = {slot.number: slot for slot in memory.ring}
+    end = _end(memory, observation, timing)
+    readings: list[LevelReading] = []
+    reached: list[Finding] = []
+    for level, rule in enumerate(signal.levels):
+        seen = window(ring, signal, level, end=end, seconds=memory.seconds, arm=new_arm)
+        comparison = compared(memory, ring, signal, level, seen, end=end)
+        all_pods = any(ring[n].all_pods for n in range(seen.first, end + 1) if n in ring)
+        arm = "all pods" if all_pods else "new pods"
+        reading = _reading(signal, rule, seen, comparison, arm)
+        readings.append(reading)
+        if seen.reached:
+            began = memory.since[level]
+            since = slot_at(began if began is not None else seen.first, memory.seconds).start
+            reached.append(_finding(reading, seen, comparison, since=since, arm=arm))
+    highest = max((RANK[finding.level] for finding in reached), default=-1)
+    return SignalLook(
+        signal=signal,
+        memory=memory,
+        readings=tuple(readings),
+        findings=tuple(finding for finding in reached if RANK[finding.level] == highest),
+        gap=_gap(memory, ring, signal, end),
+    )
+
+
+def _reading(signal: Signal, rule: Level, seen: Window, comparison: Compared, arm: str) -> LevelReading:
+    return LevelReading(
+        signal=signal.name,
+        level=rule.name,
+        text=level_text(signal, rule, seen, comparison.reference, arm),
+        value=seen.pooled.value,
+        bound=seen.bound,
+        unit=unit_of(signal),
+        traffic=seen.pooled.total if KINDS[signal.kind].requests else 0.0,
+        slots=seen.pooled.slots,
+        gaps=seen.gaps,
+        reached=seen.reached,
+        reference=comparison.reference,
+    )
+
+
+def _finding(reading: LevelReading, seen: Window, comparison: Compared, *, since: Instant, arm: str) -> Finding:
+    return Finding(
+        signal=reading.signal,
+        level=reading.level,
+        value=seen.pooled.value or 0.0,
+        bound=reading.bound,
+        unit=reading.unit,
+        text=reading.text,
+        since=since,
+        slots=reading.slots,
+        bad=seen.pooled.bad,
+        total=seen.pooled.total,
+        arm=arm,
+        reference=comparison.reference,
+        attribution=Attribution.RELEASE,
+        shared=comparison.shared,
+    )
+
+
+def _end(memory: SignalMemory, observation: Observation, timing: Timing) -> int:
+    """The slot that windows end with: the newest answered, or one that is overdue since (then it is a gap)."""
+    if not memory.ring:
+        return number_starting_at_or_after(observation.rollout.started, memory.seconds) - 1
+    due = observation.now.plus(-timing.lateness - _OVERDUE_TICKS * timing.tick)
+    return max(memory.ring[-1].number, number_ending_at_or_before(due, memory.seconds))
+
+
+def _gap(memory: SignalMemory, ring: dict[int, SlotSums], signal: Signal, end: int) -> SignalGap | None:
+    """The gap that the signal is in now, None where the last slot is complete or owed nothing."""
+    in_a_row = 0
+    for number in range(end, min(ring, default=end + 1) - 1, -1):
+        slot = ring.get(number)
+        if slot is not None and slot.new.state is not ArmState.GAP:
+            break
+        in_a_row += 1
+    if not in_a_row:
+        return None
+    last = ring.get(end)
+    return SignalGap(
+        signal=signal.name,
+        required=signal.required,
+        last=last.slot if last is not None else slot_at(end, memory.seconds),
+        cause=last.cause if last is not None else GapCause.NOT_ASKED.value,
+        detail=last.detail if last is not None else "no answer came for this slot",
+        in_a_row=in_a_row,
+    )

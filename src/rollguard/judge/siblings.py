@@ -1,0 +1,135 @@
+"""The same levels asked of whole workloads: does an unchanged one breach them too, and has a restored one recovered?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from rollguard.judge.levels import RANK
+from rollguard.judge.memory import slots_of, sums
+from rollguard.judge.pooled import SlotSums
+from rollguard.judge.window import Window, new_arm, window
+from rollguard.judge.words import unit_of, written
+from rollguard.model.metrics import Answer, Answered, SeriesKey
+from rollguard.model.names import TemplateHash, WorkloadName
+from rollguard.model.policy import LevelName, Signal, SignalKind
+from rollguard.model.time import Instant
+
+_ALL = TemplateHash("")
+
+
+def breaches(answers: tuple[Answer, ...], signals: tuple[Signal, ...], workload: WorkloadName) -> tuple[str, ...]:
+    """Names of the signals that all of the workload's pods together breach at rollback level, as of the last slot."""
+    return tuple(
+        signal.name
+        for signal in signals
+        if signal.kind is not SignalKind.EVENT and _breached(_of(answers, signal, workload, None), signal)
+    )
+
+
+def _breached(ring: dict[int, SlotSums], signal: Signal) -> bool:
+    if not ring:
+        return False
+    end = max(ring)
+    return any(
+        window(ring, signal, i, end=end, seconds=ring[end].slot.seconds, arm=new_arm).reached
+        for i, level in enumerate(signal.levels)
+        if level.name is LevelName.ROLLBACK
+    )
+
+
+def _of(
+    answers: tuple[Answer, ...], signal: Signal, workload: WorkloadName, revision: TemplateHash | None
+) -> dict[int, SlotSums]:
+    """The signal's slots for the workload's pods of that revision (of any, where it is None)."""
+    found: dict[int, SlotSums] = {}
+    for answer in answers:
+        if answer.signal != signal.name:
+            continue
+        mine = _narrowed(answer, workload, revision) if isinstance(answer, Answered) else answer
+        slot = sums(mine, signal, new=_ALL, reference=None)
+        found.setdefault(slot.number, slot)
+    return found
+
+
+def _narrowed(answer: Answered, workload: WorkloadName, revision: TemplateHash | None) -> Answered:
+    def mine(key: SeriesKey) -> bool:
+        return key.workload == workload and (key.pod is None or revision is None or key.revision == revision)
+
+    return replace(
+        answer,
+        samples=tuple(replace(s, key=replace(s.key, revision=_ALL)) for s in answer.samples if mine(s.key)),
+        pod_gaps=tuple((replace(k, revision=_ALL), cause) for k, cause in answer.pod_gaps if mine(k)),
+    )
+
+
+class Recovery(StrEnum):
+    """Whether what was breached is in order again."""
+
+    YES = "recovered"
+    NO = "not recovered"
+    NO_TRAFFIC = "no traffic"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryLook:
+    """The answer with its reason. A gap is no evidence that a rollback did not help: it counts as NO_TRAFFIC."""
+
+    recovery: Recovery
+    detail: str
+
+
+def recovered(
+    answers: tuple[Answer, ...],
+    signals: tuple[Signal, ...],
+    workload: WorkloadName,
+    revision: TemplateHash,
+    *,
+    since: Instant,
+    seconds: float,
+) -> RecoveryLook:
+    """Is each of the (breached) signals inside its warning bound for the last `seconds`, on the restored pods?
+
+    Slots that began before `since` do not count. Event signals have nothing to measure: their pods' readiness is the
+    caller's to check.
+    """
+    after = tuple(answer for answer in answers if answer.slot.start >= since)
+    looks = [
+        _recovered(_of(after, signal, workload, revision), signal, seconds)
+        for signal in signals
+        if signal.kind is not SignalKind.EVENT and signal.levels
+    ]
+    for wanted in (Recovery.NO, Recovery.NO_TRAFFIC):
+        bad = next((entry for entry in looks if entry.recovery is wanted), None)
+        if bad is not None:
+            return bad
+    return RecoveryLook(recovery=Recovery.YES, detail="; ".join(entry.detail for entry in looks))
+
+
+def _recovered(ring: dict[int, SlotSums], signal: Signal, seconds: float) -> RecoveryLook:
+    at = min(range(len(signal.levels)), key=lambda i: RANK[signal.levels[i].name])
+    mildest = replace(signal.levels[at], seconds=seconds)
+    asked = replace(signal, levels=tuple(mildest if i == at else level for i, level in enumerate(signal.levels)))
+    if not ring:
+        return RecoveryLook(recovery=Recovery.NO_TRAFFIC, detail=f"{signal.name}: no data yet")
+    end = max(ring)
+    slot_seconds = ring[end].slot.seconds
+    seen = window(ring, asked, at, end=end, seconds=slot_seconds, arm=new_arm)
+    value = seen.pooled.value
+    if not seen.usable:
+        have, need = seen.pooled.slots, slots_of(seconds, slot_seconds)
+        return RecoveryLook(
+            recovery=Recovery.NO_TRAFFIC, detail=f"{signal.name}: {have} of {need} slots complete so far"
+        )
+    if value is None or not seen.enough:
+        return RecoveryLook(
+            recovery=Recovery.NO_TRAFFIC,
+            detail=f"{signal.name}: {seen.pooled.total:,.0f} requests, {signal.minimum_traffic} are needed",
+        )
+    return _within(signal, seen, value)
+
+
+def _within(signal: Signal, seen: Window, value: float) -> RecoveryLook:
+    unit = unit_of(signal)
+    told = f"{signal.name}: {written(value, unit)}, warning bound {written(seen.bound, unit)}"
+    return RecoveryLook(recovery=Recovery.YES if seen.calm else Recovery.NO, detail=told)

@@ -1,0 +1,135 @@
+"""Observation -> Verdict. Only complete evidence makes a release bad or healthy; a gap makes neither."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rollguard.judge.events import crash_loop, exits_seen, image_pull, pulls_seen
+from rollguard.judge.kinds import KINDS
+from rollguard.judge.levels import BLIND_AFTER, RANK, SignalLook, look, remembered
+from rollguard.judge.memory import JudgeState, SignalMemory
+from rollguard.model.judgement import Finding, Observation, SignalGap, Verdict, VerdictKind
+from rollguard.model.policy import EventRule, LevelName, Policy, Signal, SignalKind, Timing, Watch
+from rollguard.observe.slots import number_ending_at_or_before, number_starting_at_or_after
+
+COMPLETE_AT_LEAST = 0.95
+"""Share of the automatic part's slots in which a required signal must be complete for `healthy`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """What decides the verdict."""
+
+    findings: tuple[Finding, ...]
+    gaps: tuple[SignalGap, ...]
+    missing: str
+    """What is missing for `healthy`, empty where nothing is."""
+
+
+def signals_of(policy: Policy, watch: Watch) -> tuple[Signal, ...]:
+    """The policy's signals that apply to the watch."""
+    return tuple(signal for signal in policy.signals if not watch.signals or signal.name in watch.signals)
+
+
+def judge(state: JudgeState, observation: Observation, policy: Policy, watch: Watch) -> tuple[JudgeState, Verdict]:
+    """The verdict on the rollout as of the observation, and what to remember for the next.
+
+    Each slot counts once, whatever the order of the answers; repeating an observation changes nothing.
+    """
+    timing = policy.timing
+    signals = signals_of(policy, watch)
+    looks = tuple(
+        look(remembered(state.of(signal.name), signal, observation, timing), signal, observation, timing)
+        for signal in signals
+        if signal.kind is not SignalKind.EVENT
+    )
+    state, events = _events(state, signals, observation, timing)
+    state = replace(state, signals=tuple(seen.memory for seen in looks))
+    findings = sorted(
+        (*events, *(finding for seen in looks for finding in seen.findings)),
+        key=lambda finding: -RANK[finding.level],
+    )
+    seen = _Look(
+        findings=tuple(findings),
+        gaps=tuple(entry.gap for entry in looks if entry.gap is not None),
+        missing=_missing(state, looks, observation, timing),
+    )
+    kind, why = _conclusion(seen)
+    return state, Verdict(
+        kind=kind,
+        as_of=observation.now,
+        findings=seen.findings,
+        gaps=seen.gaps,
+        readings=tuple(reading for entry in looks for reading in entry.readings),
+        why=why,
+    )
+
+
+def _conclusion(seen: _Look) -> tuple[VerdictKind, str]:
+    worst = seen.findings[0] if seen.findings else None
+    if worst is not None and worst.level is LevelName.ROLLBACK:
+        return VerdictKind.BAD, worst.text
+    blind = next((gap for gap in seen.gaps if gap.required and gap.in_a_row >= BLIND_AFTER), None)
+    if blind is not None:
+        about = f"{blind.signal}: no complete answer in the last {blind.in_a_row} slots ({blind.cause}"
+        return VerdictKind.BLIND, f"{about}: {blind.detail})" if blind.detail else f"{about})"
+    if worst is not None:
+        return VerdictKind.DEGRADED, worst.text
+    if seen.missing:
+        return VerdictKind.UNDECIDED, seen.missing
+    return VerdictKind.HEALTHY, "nothing was reached, and every required signal was complete"
+
+
+def _events(
+    state: JudgeState, signals: tuple[Signal, ...], observation: Observation, timing: Timing
+) -> tuple[JudgeState, tuple[Finding, ...]]:
+    exits, pulls = exits_seen(state.exits, observation), pulls_seen(state.pulls, observation)
+    findings: list[Finding] = []
+    for signal in signals:
+        level = max((rule.name for rule in signal.levels), key=lambda name: RANK[name], default=LevelName.ROLLBACK)
+        if signal.rule is EventRule.CRASH_LOOP:
+            findings += crash_loop(signal.name, level, exits, observation)
+        elif signal.rule is EventRule.IMAGE_PULL:
+            findings += image_pull(signal.name, level, pulls, observation)
+    automatic = observation.now <= observation.rollout.started.plus(timing.automatic)
+    reached = state.event_reached or (automatic and bool(findings))
+    return replace(state, exits=exits, pulls=pulls, event_reached=reached), tuple(findings)
+
+
+def _missing(state: JudgeState, looks: tuple[SignalLook, ...], observation: Observation, timing: Timing) -> str:
+    """Why the release is not called healthy (yet), in words; empty where it is."""
+    end = observation.rollout.started.plus(timing.automatic)
+    left = end.since(observation.now)
+    if left > 0:
+        return f"nothing is reached; {left:.0f} s of the automatic part are left"
+    if state.event_reached or any(seen.memory.reached for seen in looks):
+        return "a level or an event rule was reached in the automatic part"
+    required = [seen for seen in looks if seen.signal.required]
+    if not required:
+        return "the policy requires no signal for this workload, so nothing shows it to be healthy"
+    for seen in required:
+        short = _short(seen.memory, seen.signal, observation, timing)
+        if short:
+            return f"{seen.signal.name}: {short}"
+    return ""
+
+
+def _short(memory: SignalMemory, signal: Signal, observation: Observation, timing: Timing) -> str:
+    """What a required signal lacks over the automatic part.
+
+    Slots before the first ready pod are left out, but for no longer than the phase `startup`.
+    """
+    started = observation.rollout.started
+    last = number_ending_at_or_before(started.plus(timing.automatic), memory.seconds)
+    if memory.first is None:
+        return "never answered for the new pods"
+    if not memory.ring or memory.ring[-1].number < last:
+        return "the last slots of the automatic part are not answered yet"
+    begun = min(memory.first, number_starting_at_or_after(started.plus(timing.startup), memory.seconds))
+    every = last - begun + 1
+    if every < 1 or memory.complete < COMPLETE_AT_LEAST * every:
+        return f"complete in {memory.complete} of {max(every, 0)} slots, {COMPLETE_AT_LEAST:.0%} are needed"
+    least = max(1, signal.minimum_traffic)
+    if KINDS[signal.kind].requests and memory.requests < least:
+        return f"{memory.requests:,.0f} requests seen, {least} are needed"
+    return ""

@@ -1,0 +1,95 @@
+"""When a level is reached: pooled over its window and over each third of it, with traffic and without holes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rollguard.judge.kinds import KINDS
+from rollguard.judge.memory import slots_of
+from rollguard.judge.pooled import ArmSlot, ArmState, Pooled, SlotSums, pool
+from rollguard.model.policy import Signal
+
+GAPS_AT_MOST = 10
+"""One slot in so many may be a gap."""
+LAST_WITHOUT_GAP = 2
+
+Arm = Callable[[SlotSums], ArmSlot]
+
+
+def new_arm(slot: SlotSums) -> ArmSlot:
+    """The new pods (or all, where they cannot be told apart)."""
+    return slot.new
+
+
+def old_arm(slot: SlotSums) -> ArmSlot:
+    """The reference."""
+    return slot.old
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A level's window as it stands at the slot `end`."""
+
+    pooled: Pooled
+    bound: float
+    slots: int
+    """How many slots it should hold."""
+    gaps: int
+    usable: bool
+    """Few enough gaps, none of the last two."""
+    enough: bool
+    """The minimum of traffic is there."""
+    past: bool
+    """The whole and each third are past the bound."""
+    calm: bool
+    """Neither the whole nor any third is."""
+    first: int
+    """Number of its first slot."""
+
+    @property
+    def reached(self) -> bool:
+        """Past the bound with evidence enough."""
+        return self.usable and self.enough and self.past
+
+
+def window(ring: dict[int, SlotSums], signal: Signal, level: int, *, end: int, seconds: float, arm: Arm) -> Window:
+    """The window (t-D, t] of a level, t being the end of slot number `end`; `ring` by slot number."""
+    rule, kind = signal.levels[level], KINDS[signal.kind]
+    bound = kind.bound(rule)
+    count = slots_of(rule.seconds, seconds)
+    numbers = range(end - count + 1, end + 1)
+    good = {n for n in numbers if n in ring and _tells(arm(ring[n]), level)}
+    gaps = count - len(good)
+    pooled = pool((arm(ring[n]) for n in numbers if n in good), level, bound)
+    whole, *parts = (
+        _past(pool((arm(ring[n]) for n in part if n in good), level, bound), bound)
+        for part in (numbers, *thirds(numbers))
+    )
+    return Window(
+        pooled=pooled,
+        bound=bound,
+        slots=count,
+        gaps=gaps,
+        usable=gaps <= count // GAPS_AT_MOST and all(n in good for n in numbers[-LAST_WITHOUT_GAP:]),
+        enough=not kind.requests or pooled.total >= max(1, signal.minimum_traffic),
+        past=whole and (all(parts) or kind.any_at_all(rule)),
+        calm=not whole and not any(parts),
+        first=numbers[0],
+    )
+
+
+def thirds(numbers: range) -> list[range]:
+    """The window in three, rounded to whole slots; a window of less than three slots has fewer parts."""
+    count = len(numbers)
+    cuts = [(2 * i * count + 3) // 6 for i in range(4)]
+    return [numbers[low:high] for low, high in itertools.pairwise(cuts) if high > low]
+
+
+def _tells(arm: ArmSlot, level: int) -> bool:
+    return arm.state is ArmState.COMPLETE and arm.bad[level] is not None
+
+
+def _past(pooled: Pooled, bound: float) -> bool:
+    return pooled.value is not None and pooled.value > bound

@@ -1,0 +1,70 @@
+"""Values, bounds and sentences for people."""
+
+from __future__ import annotations
+
+from rollguard.judge.kinds import KINDS
+from rollguard.judge.reference import BEFORE, BESIDE
+from rollguard.judge.window import Window
+from rollguard.model.judgement import Reference
+from rollguard.model.policy import Level, Signal, SignalKind
+from rollguard.policy import durations
+
+
+def percent(fraction: float) -> str:
+    """`14.8%`, `10%`, `0.02%`: one digit after the point, two where there is less than 0.1%."""
+    digits = 2 if 0 < fraction < 0.001 else 1
+    text = f"{fraction * 100:.{digits}f}"
+    return text.removesuffix(".0") + "%"
+
+
+def unit_of(signal: Signal) -> str:
+    """How the signal's values are written."""
+    if signal.kind is SignalKind.GAUGE and signal.limit:
+        return "%"
+    return KINDS[signal.kind].unit
+
+
+def written(value: float, unit: str) -> str:
+    """A value with its unit."""
+    return percent(value) if unit == "%" else f"{value:.4g}{unit}"
+
+
+def level_text(signal: Signal, level: Level, seen: Window, reference: Reference, arm: str) -> str:
+    """One sentence: the value, over how much and how long, its bound, on which pods, and the reference beside it."""
+    unit = unit_of(signal)
+    span = durations.format_(level.seconds)
+    value = seen.pooled.value
+    if value is None:
+        return f"{signal.name}: no data over {span}, bound {_bound(signal, level, seen.bound, unit)}, on the {arm}"
+    text = f"{signal.name}: {_measured(signal, level, value, seen.pooled.total, unit)} over {span}"
+    text += f", bound {_bound(signal, level, seen.bound, unit)}, on the {arm}"
+    return text + _beside(reference, unit)
+
+
+def _measured(signal: Signal, level: Level, value: float, total: float, unit: str) -> str:
+    if signal.kind is SignalKind.RATIO:
+        return f"{percent(value)} of {total:,.0f} requests"
+    if signal.kind is SignalKind.HISTOGRAM:
+        return f"{percent(value)} of {total:,.0f} requests took longer than {durations.format_(level.bound)}"
+    if signal.kind is SignalKind.GAUGE:
+        return f"{written(value, unit)} (highest pod)"
+    return written(value, unit)
+
+
+def _bound(signal: Signal, level: Level, bound: float, unit: str) -> str:
+    if signal.kind is SignalKind.HISTOGRAM and level.quantile is not None:
+        quantile = f"P{level.quantile * 100:.4g} > {durations.format_(level.bound)}"
+        return f"{percent(bound)} ({quantile})"
+    return written(bound, unit)
+
+
+def _beside(reference: Reference, unit: str) -> str:
+    if reference.value is None:
+        return ""
+    source = {BESIDE: "old pods beside them", BEFORE: "before the rollout"}[reference.source]
+    text = f"; {source} {written(reference.value, unit)}"
+    if reference.past_bound and reference.source == BESIDE and not reference.not_worse:
+        text += " (past the bound there, or before the rollout)"
+    elif reference.not_worse:
+        text += " (not worse by an exact test at 1%)"
+    return text
