@@ -125,9 +125,7 @@ class ControlPlane:
         """Brings all three up in order; raises ProcessError with the end of the log that explains it."""
         self._choose_ports()
         etcd = self._start("etcd", _etcd_flags(self))
-        async with httpx2.AsyncClient(
-            base_url=f"http://127.0.0.1:{self.etcd_port}", trust_env=False
-        ) as client:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{self.etcd_port}", trust_env=False) as client:
             await etcd.until(lambda: _ok(client, "/health"), what="/health")
         await self.start_apiserver()
         await self.start_controller_manager()

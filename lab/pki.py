@@ -38,9 +38,7 @@ def create(directory: Path) -> Pki:
     signer = ec.generate_private_key(ec.SECP256R1())
     _write_private(pki.service_account_key, signer)
     pki.service_account_public_key.write_bytes(
-        signer.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        signer.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
     return pki
 
@@ -48,9 +46,7 @@ def create(directory: Path) -> Pki:
 def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "rollguard-lab")])
     now = dt.datetime.now(dt.UTC)
-    names = x509.SubjectAlternativeName(
-        [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
-    )
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")])
     return (
         x509.CertificateBuilder()
         .subject_name(name)

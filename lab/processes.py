@@ -49,9 +49,7 @@ class Child:
         """The last lines of its output."""
         return "\n".join(self.output().splitlines()[-TAIL_LINES:])
 
-    async def until(
-        self, probe: Callable[[], Awaitable[bool]], *, what: str, timeout_s: float = 60.0
-    ) -> None:
+    async def until(self, probe: Callable[[], Awaitable[bool]], *, what: str, timeout_s: float = 60.0) -> None:
         """Returns when the probe says yes; raises ProcessError at its exit or after the timeout."""
         deadline = time.monotonic() + timeout_s
         while not await probe():
