@@ -42,9 +42,10 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
-        text = "{" + ", ".join(str(key) for key in value) + "}"
+        text = "{" + ", ".join(str(key) for key in list(value)[:8]) + "}"
     elif isinstance(value, list):
-        text = "[" + ", ".join(shown(item) for item in value[:8]) + "]"
+        # only one level: aliases can make a small text a large tree
+        text = "[" + ", ".join("…" if isinstance(item, list | dict) else shown(item) for item in value[:8]) + "]"
     else:
         text = str(value)
     text = " ".join(text.split())

@@ -122,7 +122,8 @@ def _mark(node: Node) -> tuple[int, int]:
 @dataclass(slots=True)
 class _Reader:
     marked: Marked
-    seen: set[int] = field(default_factory=set)
+    read: dict[int, object] = field(default_factory=dict)
+    """By node: an alias is the node again."""
 
     def refuse(self, node: Node, offending: str, expected: str) -> None:
         self.marked.unreadable.add(_mark(node))
@@ -131,10 +132,15 @@ class _Reader:
     def value(self, node: Node, path: Path) -> object:
         mark = _mark(node)
         self.marked.places.setdefault(path, Place(mark, mark, str(node.value) if isinstance(node, ScalarNode) else ""))
-        if id(node) in self.seen:
-            self.refuse(node, "*alias", "the value itself: anchors and aliases are not read here")
-            return None
-        self.seen.add(id(node))
+        if id(node) in self.read:
+            return self.read[id(node)]
+        self.read[id(node)] = None
+        self.read[id(node)] = data = self._fresh(node, path)
+        return data
+
+    def _fresh(self, node: Node, path: Path) -> object:
+        if node.anchor:
+            self.refuse(node, f"&{node.anchor}", "the value itself wherever it is needed: anchors are not read here")
         if str(node.tag) not in _CORE:
             self.refuse(node, str(node.tag), "a value without a tag")
             return None
