@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.api import Api
+from lab.endpoints import Address, ServiceKey, Slices
 from lab.exposition import CONTENT_TYPE, Family, render
 from lab.http_client import Outcome, Pool
 from lab.http_server import HttpServer, Request, Response, json_response
 from lab.kubelet.addresses import loopback
-from lab.kubelet.runtime import ready_addresses
 from lab.mirror import Mirror
 from lab.service import Tasks, run, say_ready
 
@@ -28,9 +28,6 @@ LAG_S = (0.1, 0.5)
 REQUEST_TIMEOUT_S = 30.0
 CONCURRENCY_MAX = 400
 _LATENCIES_KEPT = 5000
-
-Address = tuple[str, int]
-TargetKey = tuple[str, str]
 
 
 @dataclass(slots=True)
@@ -97,33 +94,27 @@ class Endpoints:
     def __init__(self, seed: str, lag_s: tuple[float, float] = LAG_S) -> None:
         self._random = random.Random(f"{seed}:lag")
         self._lag_s = lag_s
-        self._slices: dict[TargetKey, dict[str, tuple[Address, ...]]] = {}
-        self._known: dict[TargetKey, tuple[int, tuple[Address, ...]]] = {}
+        self._slices = Slices()
+        self._known: dict[ServiceKey, tuple[int, tuple[Address, ...]]] = {}
         self._version = 0
-        self._listeners: list[Callable[[TargetKey], None]] = []
+        self._listeners: list[Callable[[ServiceKey], None]] = []
 
-    def subscribe(self, listener: Callable[[TargetKey], None]) -> None:
+    def subscribe(self, listener: Callable[[ServiceKey], None]) -> None:
         self._listeners.append(listener)
 
-    def addresses(self, key: TargetKey) -> tuple[Address, ...]:
+    def addresses(self, key: ServiceKey) -> tuple[Address, ...]:
         return self._known.get(key, (0, ()))[1]
 
     def on_slice(self, kind: str, item: Any) -> None:
         """Listener of a Mirror of EndpointSlices."""
-        service = (item["metadata"].get("labels") or {}).get("kubernetes.io/service-name")
-        if service is None:
+        key = self._slices.apply(kind, item)
+        if key is None:
             return
-        key = (item["metadata"]["namespace"], service)
-        slices = self._slices.setdefault(key, {})
-        slices.pop(item["metadata"]["name"], None)
-        if kind != "DELETED":
-            slices[item["metadata"]["name"]] = ready_addresses(item)
         self._version += 1
-        addresses = tuple(sorted({address for each in slices.values() for address in each}))
         lag = self._random.uniform(*self._lag_s)
-        asyncio.get_running_loop().call_later(lag, self._learn, key, self._version, addresses)
+        asyncio.get_running_loop().call_later(lag, self._learn, key, self._version, self._slices.addresses(key))
 
-    def _learn(self, key: TargetKey, version: int, addresses: tuple[Address, ...]) -> None:
+    def _learn(self, key: ServiceKey, version: int, addresses: tuple[Address, ...]) -> None:
         if version > self._known.get(key, (0, ()))[0]:
             self._known[key] = (version, addresses)
             for listener in self._listeners:
@@ -133,7 +124,7 @@ class Endpoints:
 class Target:
     """Requests to one Service at a rate that does not depend on the answers."""
 
-    def __init__(self, key: TargetKey, endpoints: Endpoints, seed: str) -> None:
+    def __init__(self, key: ServiceKey, endpoints: Endpoints, seed: str) -> None:
         self.stats = Stats()
         self.rps = 0.0
         self.path = "/"
@@ -204,10 +195,10 @@ class LoadGenerator:
     def __init__(self, endpoints: Endpoints, seed: str) -> None:
         self._endpoints = endpoints
         self._seed = seed
-        self._targets: dict[TargetKey, Target] = {}
+        self._targets: dict[ServiceKey, Target] = {}
         endpoints.subscribe(self._on_endpoints)
 
-    def _on_endpoints(self, key: TargetKey) -> None:
+    def _on_endpoints(self, key: ServiceKey) -> None:
         if key in self._targets:
             self._targets[key].forget_removed()
 
@@ -238,7 +229,7 @@ class LoadGenerator:
     async def close(self) -> None:
         await asyncio.gather(*(target.stop() for target in self._targets.values()))
 
-    def _put(self, key: TargetKey, request: Request) -> Response:
+    def _put(self, key: ServiceKey, request: Request) -> Response:
         try:
             document = request.json()
             rps = float(document["rps"])
@@ -251,7 +242,7 @@ class LoadGenerator:
         self._targets[key].set(rps, document.get("path", "/"))
         return json_response({"rps": rps})
 
-    async def _delete(self, key: TargetKey) -> Response:
+    async def _delete(self, key: ServiceKey) -> Response:
         target = self._targets.pop(key, None)
         if target is None:
             return json_response({"error": f"no target {'/'.join(key)}"}, 404)

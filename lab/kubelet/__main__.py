@@ -44,7 +44,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", default="1")
     parser.add_argument("--startup", type=_range, default=(0.5, 2.0), metavar="LOW..HIGH", help="seconds")
     parser.add_argument("--backoff", type=float, default=1.0, help="scale of the back-off of 10 s, 20 s, 40 s")
-    parser.add_argument("--linger", type=float, default=0.8, help="seconds an app serves on after SIGTERM")
+    parser.add_argument("--linger", type=float, default=1.5, help="seconds an app serves on after SIGTERM")
     parser.add_argument("--schedule", action="store_true", help="also bind pending pods to nodes")
     parser.add_argument("--cpu", default="64")
     parser.add_argument("--memory", default="256Gi")

@@ -11,24 +11,18 @@ from typing import Any
 from lab.http_server import HttpServer
 from lab.kubelet.app import App, Usage
 from lab.kubelet.backoff import Backoff
-from lab.kubelet.behaviour import parse_image
+from lab.kubelet.behaviour import PullFailure, parse_image
 from lab.kubelet.chaos import Effect
-from lab.kubelet.logs import ContainerLog
+from lab.kubelet.logs import SECRET_LINE, TRACEBACK, ContainerLog
 from lab.kubelet.probe import Probe
-from lab.kubelet.pull import PULL_FAILURES
+from lab.kubelet.pull import Puller
 from lab.kubelet.quantity import parse_quantity
-from lab.kubelet.runtime import Runtime, digest, environment, image_id
+from lab.kubelet.runtime import Runtime, environment, image_id
 from lab.kubelet.timestamps import rfc3339
 
 _CREATE_S = (0.05, 0.2)
 _JOB_RUNS_S = 1.0
 _MEMORY_LOOK_S = 0.5
-_TRACEBACK = """Traceback (most recent call last):
-  File "/app/main.py", line 12, in <module>
-    start(load_settings())
-  File "/app/settings.py", line 40, in load_settings
-    return Settings(**values)
-TypeError: Settings.__init__() missing 1 required argument: 'region'"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +62,15 @@ class Container:
         self._container_id = ""
         self._effect = (-1, Effect())
         self._digest = ""
+        self._puller = Puller(
+            runtime,
+            self._image,
+            self._random,
+            failure=self._pull_failure,
+            event=self._event,
+            wait=self._wait,
+            retag=lambda: self.effect().retag,
+        )
         self._stopping = False
 
     @property
@@ -99,7 +102,7 @@ class Container:
         """Runs and restarts the container as its pod's policy says; `listen` is the app's address, if it has one."""
         backoff = Backoff(self._runtime.settings.backoff)
         while True:
-            await self._pull()
+            self._digest = await self._puller.pull(self.spec.get("imagePullPolicy") == "Always")
             started_at, ended = await self._run_once(listen)
             finished_at = self._runtime.clock()
             self._show_exit(ended, started_at, finished_at)
@@ -167,34 +170,6 @@ class Container:
             return False
         return self._restart_policy == "Always" or (self._restart_policy == "OnFailure" and code != 0)
 
-    async def _pull(self) -> None:
-        backoff = Backoff(self._runtime.settings.backoff, immediate_first=False)
-        images = self._runtime.images
-        if self.spec.get("imagePullPolicy") != "Always" and self._image in images:
-            self._digest = images[self._image]
-            return
-        while True:
-            failure = self.effect().pull or self._behaviour.pull
-            self._event("Normal", "Pulling", f'Pulling image "{self._image}"')
-            await asyncio.sleep(self._random.uniform(0.1, 0.3))
-            if failure is None:
-                break
-            reason, cause = PULL_FAILURES[failure]
-            cause = cause.replace("IMAGE", self._image)
-            self._event("Warning", "Failed", f'Failed to pull image "{self._image}": {cause}')
-            self._event("Warning", "Failed", f"Error: {reason}")
-            self._wait(reason, cause)
-            wait = backoff.failed(0.0)
-            shown_s = min(2.0, wait / 4)
-            await asyncio.sleep(shown_s)
-            if reason == "ErrImagePull":
-                self._event("Normal", "BackOff", f'Back-off pulling image "{self._image}"')
-                self._event("Warning", "Failed", "Error: ImagePullBackOff")
-                self._wait("ImagePullBackOff", f'Back-off pulling image "{self._image}": {reason}: {cause}')
-            await asyncio.sleep(wait - shown_s)
-        self._digest = images[self._image] = digest(self._image, self.effect().retag)
-        self._event("Normal", "Pulled", f'Successfully pulled image "{self._image}"')
-
     async def _run_once(self, listen: tuple[str, int] | None) -> tuple[float, Exit]:
         await asyncio.sleep(self._random.uniform(*_CREATE_S))
         loop = asyncio.get_running_loop()
@@ -228,7 +203,7 @@ class Container:
         self.has_started.set()
         self._event("Normal", "Started", f"Started container {self.name}")
         self._write(f"INFO starting {self._image}")
-        self._write("DEBUG upstream request headers: Authorization: Bearer abcdef0123456789.lab-fake-token")
+        self._write(SECRET_LINE)
         self.changed()
 
     def _new_app(self, seed: str) -> App:
@@ -272,7 +247,7 @@ class Container:
 
     async def _crash(self, after_s: float) -> None:
         await asyncio.sleep(after_s)
-        self._write(_TRACEBACK)
+        self._write(TRACEBACK)
         self.kill(1)
 
     async def _complete(self) -> None:
@@ -318,6 +293,9 @@ class Container:
     def _linger_s(self) -> float:
         hook = ((self.spec.get("lifecycle") or {}).get("preStop") or {}).get("sleep")
         return float(hook["seconds"]) if hook else self._runtime.settings.linger_s
+
+    def _pull_failure(self) -> PullFailure | None:
+        return self.effect().pull or self._behaviour.pull
 
     def _event(self, kind: str, reason: str, message: str) -> None:
         self._runtime.events.record(self._pod, kind, reason, message, self._field_path)

@@ -9,6 +9,16 @@ from lab.kubelet.timestamps import rfc3339_nano
 
 _LINES_MAX = 5000
 
+SECRET_LINE = "DEBUG upstream request headers: Authorization: Bearer abcdef0123456789.lab-fake-token"
+"""A made-up secret in every log, so that masking has something to mask."""
+
+TRACEBACK = """Traceback (most recent call last):
+  File "/app/main.py", line 12, in <module>
+    start(load_settings())
+  File "/app/settings.py", line 40, in load_settings
+    return Settings(**values)
+TypeError: Settings.__init__() missing 1 required argument: 'region'"""
+
 
 class ContainerLog:
     def __init__(self) -> None:

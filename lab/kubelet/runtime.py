@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab.endpoints import Address, ServiceKey, Slices
 from lab.http_client import Pool
 from lab.kubelet.addresses import Addresses, loopback
 from lab.kubelet.chaos import Chaos
@@ -19,13 +20,14 @@ _CALLEE_TIMEOUT_S = 15.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """`startup_s`: from a container's start until its app listens. `backoff`: scale of the kubelet's 10 s, 20 s, ...
-    `linger_s`: how long an app without a preStop sleep goes on serving after it was told to end."""
+    `linger_s`: how long an app without a preStop sleep goes on serving after it was told to end; longer than
+    endpoints take to reach the load generator on a busy machine."""
 
     node: str
     seed: str
     startup_s: tuple[float, float] = (0.5, 2.0)
     backoff: float = 1.0
-    linger_s: float = 0.8
+    linger_s: float = 1.5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,47 +47,30 @@ class Runtime:
 
 
 class Services:
-    """Ready addresses by Service, from its EndpointSlices, and pools of connections to them."""
+    """Calls from one app to another Service, over pools of connections to its ready pods."""
 
     def __init__(self, seed: str) -> None:
-        self._slices: dict[tuple[str, str], dict[str, tuple[tuple[str, int], ...]]] = {}
-        self._pools: dict[tuple[str, int], Pool] = {}
+        self._slices = Slices()
+        self._pools: dict[ServiceKey, dict[Address, Pool]] = {}
         self._random = random.Random(f"{seed}:services")
 
     def on_slice(self, kind: str, item: Any) -> None:
-        """Listener of a Mirror of EndpointSlices."""
-        service = item["metadata"].get("labels", {}).get("kubernetes.io/service-name")
-        if service is None:
-            return
-        slices = self._slices.setdefault((item["metadata"]["namespace"], service), {})
-        slices.pop(item["metadata"]["name"], None)
-        if kind != "DELETED":
-            slices[item["metadata"]["name"]] = ready_addresses(item)
-
-    def addresses(self, namespace: str, service: str) -> tuple[tuple[str, int], ...]:
-        slices = self._slices.get((namespace, service), {})
-        return tuple(address for addresses in slices.values() for address in addresses)
+        """Listener of a Mirror of EndpointSlices; connections to pods that left are closed."""
+        key = self._slices.apply(kind, item)
+        pools = self._pools.get(key, {}) if key is not None else {}
+        for address in set(pools).difference(self._slices.addresses(key) if key is not None else ()):
+            pools.pop(address).close()
 
     async def call(self, namespace: str, service: str, path: str) -> bool:
         """One GET to one of the Service's ready pods; true when it answered without a 5xx."""
-        candidates = self.addresses(namespace, service)
+        key = (namespace, service)
+        candidates = self._slices.addresses(key)
         if not candidates:
             return False
-        ip, port = self._random.choice(candidates)
-        pool = self._pools.setdefault((ip, port), Pool(loopback(ip), port))
+        address = self._random.choice(candidates)
+        pool = self._pools.setdefault(key, {}).setdefault(address, Pool(loopback(address[0]), address[1]))
         outcome = await pool.get(path, _CALLEE_TIMEOUT_S)
         return outcome.failure is None and outcome.status < 500
-
-
-def ready_addresses(endpoint_slice: Any) -> tuple[tuple[str, int], ...]:
-    """(pod IP, port) of the ready endpoints of one slice."""
-    ports = [port["port"] for port in endpoint_slice.get("ports") or () if port.get("port")]
-    return tuple(
-        (address, ports[0])
-        for endpoint in endpoint_slice.get("endpoints") or ()
-        if ports and endpoint.get("conditions", {}).get("ready", True)
-        for address in endpoint["addresses"]
-    )
 
 
 def digest(image: str, retag: str = "") -> str:
