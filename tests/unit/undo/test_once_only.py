@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rollguard import undo
@@ -15,7 +15,7 @@ from tests.unit.records import START
 from tests.unit.undo.server import BAD, FIXED, GOOD, NEW, NEWER, OLD, Server, child, plan_to_restore
 
 TEMPLATES: dict[str, JsonObject] = {"re-apply bad": NEW, "apply fix": FIXED, "apply good": OLD}
-EVENTS = (*TEMPLATES, "scale", "pause", "resume", "freeze", "release", "observe", "late delivery", "expire")
+EVENTS = (*TEMPLATES, "scale", "pause", "resume", "freeze", "release", "lag", "catch up", "late delivery", "expire")
 GOES = ("answered", "lost on the way", "lost on the way back", "delayed")
 
 
@@ -28,6 +28,16 @@ class World:
         self.now = START.plus(1)
         self.frozen = ""
         self.under_way: list[str] = []
+        self.lagging = False
+
+    def play(self, line: str) -> None:
+        """One line of a story."""
+        if line in GOES:
+            self.go(line)
+        else:
+            self.meet(line)
+        if not self.lagging:
+            self.server.observe()
 
     def go(self, fate: str) -> None:
         """Reads, asks and does; the write meets that fate."""
@@ -58,25 +68,27 @@ class World:
             server.pause(event == "pause")
         elif event in {"freeze", "release"}:
             self.frozen = "launch day" if event == "freeze" else ""
-        elif event == "observe":
-            server.observe()
+        elif event in {"lag", "catch up"}:
+            self.lagging = event == "lag"
         elif event == "expire":
             self.now = self.plan.expires
         elif self.under_way:
             server.send(self.under_way.pop(0))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=600, deadline=None)
+@example(True, ["answered", "re-apply bad", "answered"])
+@example(True, ["lost on the way back", "re-apply bad", "late delivery"])
+@example(False, ["lost on the way back", "re-apply bad", "late delivery"])
+@example(True, ["delayed", "apply fix", "late delivery"])
+@example(True, ["delayed", "scale", "late delivery"])
 @given(st.booleans(), st.lists(st.sampled_from((*EVENTS, *GOES)), max_size=25))
 def test_at_most_one_write_takes_effect_and_no_newer_template_is_overwritten(annotated: bool, story: list[str]) -> None:
     world = World(annotated)
     for line in story:
         before = template_of(child(world.server.spec, "template")).digest
         replicas = world.server.spec["replicas"]
-        if line in GOES:
-            world.go(line)
-        else:
-            world.meet(line)
+        world.play(line)
         after = template_of(child(world.server.spec, "template")).digest
         if line in GOES or line == "late delivery":
             assert before == after or (before, after) == (BAD.digest, GOOD.digest)
@@ -86,16 +98,10 @@ def test_at_most_one_write_takes_effect_and_no_newer_template_is_overwritten(ann
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.booleans(), st.lists(st.sampled_from((*GOES, "scale", "observe", "late delivery")), max_size=15))
+@given(st.booleans(), st.lists(st.sampled_from((*GOES, "scale", "lag", "late delivery")), max_size=15))
 def test_once_faults_stop_the_step_is_done(annotated: bool, story: list[str]) -> None:
     world = World(annotated)
-    for line in story:
-        if line in GOES:
-            world.go(line)
-        else:
-            world.meet(line)
-    for _ in range(2):
-        world.server.observe()
-        world.go("answered")
+    for line in (*story, "catch up", "answered", "answered"):
+        world.play(line)
     assert undo.next(world.plan, world.server.found(), world.now, frozen="") == undo.Finished()
     assert world.server.restored == 1
