@@ -70,6 +70,10 @@ class SimLeadership:
             started = self._clock.mono()
         return await self._write(started, self._seen, open_epochs)
 
+    def left(self) -> float:
+        """Seconds that we may still act, by our own clock; 0 or less where we may not."""
+        return self.until.since(self._clock.mono()) if self.until is not None else 0.0
+
     async def release(self) -> None:
         """Gives the Lease back, if it is still ours."""
         self.until = None

@@ -75,9 +75,10 @@ def _deliver(answer: asyncio.Future[R], effect: Callable[[], R]) -> None:
     try:
         result = effect()
     except InvariantBroken as error:
-        if not answer.done():
-            answer.set_exception(error)
-        raise
+        if answer.done():
+            raise
+        answer.set_exception(error)
+        return
     if not answer.done():
         answer.set_result(result)
 

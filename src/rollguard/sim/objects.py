@@ -126,6 +126,8 @@ class SimDeployment:
     history_limit: int = 10
     progress_deadline: float = 600.0
     generation: int = 1
+    generation_since: float = 0.0
+    """When the generation moved last."""
     version: int = 1
     observed_generation: int = 0
     total: int = 0

@@ -16,7 +16,7 @@ from rollguard.sim.signalling import Names
 from rollguard.sim.store import RecordStore
 
 R = TypeVar("R")
-_TIMEOUT = 5.0
+_TIMEOUT = 3.0
 
 
 class SimRecords:

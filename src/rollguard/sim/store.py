@@ -32,6 +32,9 @@ class RecordStore:
         self._version = 0
         self.units: dict[UnitName, StoredUnit] = {}
         self.rollouts: dict[tuple[UnitName, RolloutId], StoredRollout] = {}
+        self.broken: list[InvariantBroken] = []
+        """Writes that the server would have refused."""
+        self.frozen_since: dict[UnitName, float] = {}
         self.on_requests: list[Callable[[UnitName], None]] = []
         self.on_rollout: list[Callable[[RolloutRecord | None, RolloutRecord], None]] = []
 
@@ -47,6 +50,10 @@ class RecordStore:
 
     def freeze(self, unit: UnitName, freeze: Freeze | None) -> bool:
         """Sets or lifts `spec.freeze`; False where there is no such unit."""
+        if freeze is None:
+            self.frozen_since.pop(unit, None)
+        else:
+            self.frozen_since.setdefault(unit, self._loop.time())
         return self._spec(unit, lambda record: replace(record, freeze=freeze))
 
     def _spec(self, unit: UnitName, change: Callable[[UnitRecord], UnitRecord]) -> bool:
@@ -93,7 +100,11 @@ class RecordStore:
             return Absent()
         if found.version != stored.version:
             return Stale()
-        check_rollout(found.record, record)
+        try:
+            check_rollout(found.record, record)
+        except InvariantBroken as error:
+            self.broken.append(error)
+            raise
         result = StoredRollout(record=record, version=self._next())
         self.rollouts[key] = result
         for listener in self.on_rollout:

@@ -8,6 +8,7 @@ import random
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from rollguard.model.names import WorkloadName
 from rollguard.sim.objects import SimDeployment, SimPod
 
 
@@ -72,6 +73,8 @@ class Traffic:
         self.interval = scrape_interval
         self.series: dict[str, Series] = {}
         self.database_down = False
+        self.answered: dict[WorkloadName, int] = {}
+        """All requests of each workload so far, over all restarts."""
 
     def add(self, pod: SimPod, now: float) -> None:
         """A pod that will be scraped from now on."""
@@ -137,6 +140,7 @@ class Traffic:
         requests = int(exact)
         series.carry = exact - requests
         if requests:
+            self.answered[pod.owner.name] = self.answered.get(pod.owner.name, 0) + requests
             self._answer(counters, pod, requests, middle_age)
         if behaviour.db_errors_per_min and middle_age >= behaviour.db_errors_after:
             due = behaviour.db_errors_per_min / 60 * seconds + series.db_carry

@@ -193,6 +193,7 @@ class World:
         """As `kubectl rollout pause` (or resume)."""
         deployment.paused = paused
         deployment.generation += 1
+        deployment.generation_since = self.loop.time()
         self.watching.touch(deployment)
         self.controller.wake(deployment)
 
@@ -273,6 +274,7 @@ class World:
             deployment.replicas = replicas
         if before.digest != deployment.template.digest or replicas_before != deployment.replicas:
             deployment.generation += 1
+            deployment.generation_since = self.loop.time()
         self.watching.touch(deployment)
         self.controller.wake(deployment)
         change = Changed(

@@ -1,0 +1,1 @@
+"""One suite of promises that the simulator and a real API server both keep."""
