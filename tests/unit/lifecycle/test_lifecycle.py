@@ -1,0 +1,252 @@
+"""The table of states: every pair has its row, and the rows that matter most by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rollguard.lifecycle import advance
+from rollguard.model.action import Decision, DecisionKind
+from rollguard.model.judgement import VerdictKind
+from rollguard.model.lifecycle import (
+    Act,
+    ApprovalGiven,
+    ApprovalRefused,
+    ApprovalTimedOut,
+    AskApproval,
+    Close,
+    Decided,
+    LifecycleInput,
+    MakePlan,
+    MarkHealthy,
+    NewTarget,
+    OpenIncident,
+    PlanDone,
+    PlanRefused,
+    PlanStored,
+    PlanSuperseded,
+    RecoverySeen,
+    ResolveIncident,
+    StartVerifying,
+    Tell,
+    Transition,
+    WindowOver,
+    WorkloadGone,
+)
+from rollguard.model.records import LifecycleState, NoticeClass, Outcome
+from tests.unit.decide.situations import verdict
+
+S, K, V = LifecycleState, DecisionKind, VerdictKind
+
+
+def decided(kind: DecisionKind, found: VerdictKind, *, would: bool = False) -> Decided:
+    return Decided(
+        decision=Decision(
+            kind=kind, reason="14.8% > 10%", interlocks=(), verdict=verdict(kind=found), target=None, would=would
+        )
+    )
+
+
+INPUTS: dict[str, LifecycleInput] = {
+    "healthy": decided(K.CONTINUE, V.HEALTHY),
+    "continue": decided(K.CONTINUE, V.UNDECIDED),
+    "warn": decided(K.WARN, V.DEGRADED),
+    "critical": decided(K.PAGE, V.DEGRADED),
+    "would": decided(K.PAGE, V.BAD, would=True),
+    "page only": decided(K.PAGE, V.BAD),
+    "hold": decided(K.HOLD, V.BAD),
+    "blind": decided(K.HOLD, V.BLIND),
+    "ask": decided(K.ASK, V.BAD),
+    "roll back": decided(K.ROLL_BACK, V.BAD),
+    "plan stored": PlanStored(),
+    "plan refused": PlanRefused(reason="denied by admission"),
+    "plan done": PlanDone(),
+    "plan superseded": PlanSuperseded(reason="frozen"),
+    "recovered": RecoverySeen(outcome=Outcome.RECOVERED, reason="0.2%"),
+    "unconfirmed": RecoverySeen(outcome=Outcome.UNCONFIRMED, reason="no traffic"),
+    "did not help": RecoverySeen(outcome=Outcome.DID_NOT_HELP, reason="still 14%"),
+    "approved": ApprovalGiven(actor="ana", reason="go"),
+    "rejected": ApprovalRefused(actor="ana", reason="known"),
+    "timed out": ApprovalTimedOut(roll_back=False),
+    "timed out, roll back": ApprovalTimedOut(roll_back=True),
+    "new target": NewTarget(reason="revision 3"),
+    "window over": WindowOver(),
+    "window over, healthy": WindowOver(healthy=True),
+    "gone": WorkloadGone(),
+}
+
+W, A, P, X, Y, H, C = S.WATCHING, S.AWAITING_APPROVAL, S.PLANNED, S.ACTING, S.VERIFYING, S.HELD, S.CLOSED
+FROM = (W, A, P, X, Y, H, C)
+TABLE: dict[str, tuple[LifecycleState, ...]] = {
+    # from                  watching, awaiting, planned, acting, verifying, held, closed
+    "healthy": (W, W, P, X, Y, W, C),
+    "continue": (W, W, P, X, Y, W, C),
+    "warn": (W, W, P, X, Y, W, C),
+    "critical": (W, W, P, X, Y, W, C),
+    "would": (W, W, P, X, Y, W, C),
+    "page only": (W, W, P, X, Y, H, C),
+    "hold": (H, H, P, X, Y, H, C),
+    "blind": (H, H, P, X, Y, H, C),
+    "ask": (A, A, P, X, Y, A, C),
+    "roll back": (P, P, P, X, Y, P, C),
+    "plan stored": (X, X, X, X, Y, X, C),
+    "plan refused": (W, A, H, H, Y, H, C),
+    "plan done": (Y, Y, Y, Y, Y, Y, C),
+    "plan superseded": (H, H, H, H, Y, H, C),
+    "recovered": (W, A, P, X, C, H, C),
+    "unconfirmed": (W, A, P, X, C, H, C),
+    "did not help": (W, A, P, X, C, H, C),
+    "approved": (P, P, P, X, Y, P, C),
+    "rejected": (W, H, H, X, Y, H, C),
+    "timed out": (W, H, P, X, Y, H, C),
+    "timed out, roll back": (W, P, P, X, Y, H, C),
+    "new target": (C, C, C, X, C, C, C),
+    "window over": (C, C, P, X, Y, C, C),
+    "window over, healthy": (C, C, P, X, Y, C, C),
+    "gone": (C, C, C, C, C, C, C),
+}
+PAIRS = list(product(FROM, INPUTS))
+
+
+@dataclass(frozen=True)
+class Told:
+    """A notice without its words."""
+
+    class_: NoticeClass
+    topic: str
+
+
+def told(transition: Transition) -> list[Told]:
+    return [Told(e.class_, e.topic) for e in transition.effects if isinstance(e, Tell)]
+
+
+def page(topic: str) -> list[Told]:
+    return [Told(NoticeClass.PAGE, topic)]
+
+
+def kinds(transition: Transition) -> set[type]:
+    return {type(effect) for effect in transition.effects}
+
+
+def outcome(transition: Transition) -> Outcome | None:
+    return next((e.outcome for e in transition.effects if isinstance(e, Close)), None)
+
+
+def test_every_kind_of_input_and_every_state_is_in_this_table() -> None:
+    assert {type(input_) for input_ in INPUTS.values()} == set(get_args(LifecycleInput))
+    assert set(FROM) == set(LifecycleState)
+    assert TABLE.keys() == INPUTS.keys()
+
+
+@pytest.mark.parametrize(("state", "name"), PAIRS, ids=str)
+def test_each_pair_leads_where_the_table_says(state: LifecycleState, name: str) -> None:
+    assert advance(state, INPUTS[name]).state is TABLE[name][FROM.index(state)]
+
+
+@pytest.mark.parametrize(("state", "name"), PAIRS, ids=str)
+def test_each_change_of_state_carries_its_effect(state: LifecycleState, name: str) -> None:
+    transition = advance(state, INPUTS[name])
+    entered = transition.state if transition.state is not state else None
+    effects = kinds(transition)
+    assert (Close in effects) == (entered is C)
+    assert (MakePlan in effects) == (entered is P)
+    assert (Act in effects) == (entered is X)
+    assert (StartVerifying in effects) == (entered is Y)
+    assert (AskApproval in effects) == (entered is A)
+    if entered is H and name != "rejected":
+        assert any(t.class_ is NoticeClass.PAGE for t in told(transition))
+    assert outcome(transition) is not Outcome.RECOVERED or name == "recovered"
+    assert ResolveIncident not in effects or name == "recovered"
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_closed_absorbs_everything(name: str) -> None:
+    assert advance(C, INPUTS[name]) == Transition(state=C, effects=())
+
+
+@given(st.lists(st.sampled_from(sorted(INPUTS)), max_size=30))
+def test_once_acting_a_rollout_is_never_just_watched_again_without_a_hold_between(story: list[str]) -> None:
+    state = W
+    for name in story:
+        earlier, state = state, advance(state, INPUTS[name]).state
+        assert earlier not in {X, Y} or state not in {W, A, P}
+        assert earlier is not C or state is C
+
+
+def test_a_bad_release_is_planned_with_an_incident() -> None:
+    transition = advance(W, INPUTS["roll back"])
+    assert transition.effects == (
+        OpenIncident(reason="14.8% > 10%"),
+        MakePlan(actor="rollguard", reason="14.8% > 10%"),
+    )
+
+
+def test_a_hold_pages_and_opens_an_incident_but_blindness_only_pages() -> None:
+    assert told(advance(W, INPUTS["hold"])) == page("hold")
+    assert OpenIncident in kinds(advance(W, INPUTS["hold"]))
+    assert told(advance(W, INPUTS["blind"])) == page("blind")
+    assert OpenIncident not in kinds(advance(W, INPUTS["blind"]))
+
+
+def test_a_blind_hold_that_turns_out_bad_is_told() -> None:
+    assert told(advance(H, INPUTS["hold"])) == page("hold")
+
+
+@pytest.mark.parametrize("state", [W, A, P, X, H])
+def test_a_superseded_plan_pages_in_every_state(state: LifecycleState) -> None:
+    assert told(advance(state, INPUTS["plan superseded"])) == page("superseded")
+
+
+def test_a_rollback_that_did_not_help_pages_and_leaves_the_incident_open() -> None:
+    transition = advance(Y, INPUTS["did not help"])
+    assert told(transition) == page("did-not-help")
+    assert outcome(transition) is Outcome.DID_NOT_HELP
+
+
+def test_without_traffic_the_rollback_is_unconfirmed_and_paged() -> None:
+    transition = advance(Y, INPUTS["unconfirmed"])
+    assert told(transition) == page("unconfirmed")
+    assert outcome(transition) is Outcome.UNCONFIRMED
+
+
+def test_recovery_resolves_the_incident() -> None:
+    assert ResolveIncident in kinds(advance(Y, INPUTS["recovered"]))
+
+
+def test_a_person_is_named_in_the_plan_that_they_approve_even_from_a_hold() -> None:
+    for state in (W, A, H):
+        assert MakePlan(actor="ana", reason="go") in advance(state, INPUTS["approved"]).effects
+
+
+def test_observe_tells_what_would_have_been_done_and_goes_on_watching() -> None:
+    transition = advance(W, INPUTS["would"])
+    assert told(transition) == page("would-roll-back")
+    assert MakePlan not in kinds(transition)
+
+
+def test_a_healthy_revision_becomes_a_valid_target() -> None:
+    assert MarkHealthy in kinds(advance(W, INPUTS["healthy"]))
+    assert MarkHealthy not in kinds(advance(W, INPUTS["continue"]))
+
+
+def test_the_end_of_the_window_says_how_it_ended() -> None:
+    assert outcome(advance(W, INPUTS["window over"])) is Outcome.UNDECIDED
+    assert outcome(advance(W, INPUTS["window over, healthy"])) is Outcome.HEALTHY
+    assert outcome(advance(H, INPUTS["window over"])) is Outcome.HELD
+    assert told(advance(H, INPUTS["window over"])) == page("held-to-the-end")
+
+
+def test_a_deleted_workload_closes_quietly() -> None:
+    for state in (W, A, P, X, Y, H):
+        transition = advance(state, INPUTS["gone"])
+        assert kinds(transition) == {Close}
+
+
+def test_a_new_target_after_the_restore_closes_as_rolled_back() -> None:
+    assert outcome(advance(Y, INPUTS["new target"])) is Outcome.ROLLED_BACK
+    assert outcome(advance(W, INPUTS["new target"])) is Outcome.SUPERSEDED

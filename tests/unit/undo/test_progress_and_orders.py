@@ -1,0 +1,119 @@
+"""A rollback that gets stuck, and one that a person ordered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rollguard import undo
+from rollguard.model.action import Plan, Standing, Target
+from rollguard.model.facts import Condition, Revision, Template, Workload
+from rollguard.model.names import TemplateHash
+from rollguard.model.records import Freeze, HumanRequest, RequestKind
+from rollguard.model.situation import Situation
+from tests.unit.decide.situations import BAD_TEMPLATE, GOOD, NOW, OLDER, facts, situation, workload
+from tests.unit.undo.test_plan import TEMPLATE, planned
+
+STUCK = Condition(type="Progressing", status="False", reason="ProgressDeadlineExceeded", message="timed out", since=NOW)
+DOUBT = Standing(name="outage", forbids=True, reason="it is an outage", judging=True)
+LIMIT = Standing(name="fleet budget", forbids=True, reason="the budget is spent")
+ORDER = HumanRequest(id="r1", kind=RequestKind.ROLLBACK, actor="ana", at=NOW, reason="customers call")
+
+
+def recorded(number: int, template: Template) -> Revision:
+    return Revision(
+        hash=TemplateHash(f"h{number}"),
+        number=number,
+        uid=f"rs-{number}",
+        created=NOW,
+        template=template,
+        replicas=0,
+        ready=0,
+    )
+
+
+def with_history() -> Situation:
+    unknown = replace(TEMPLATE, digest="unknown", body='{"u":1}')
+    revisions = (recorded(1, TEMPLATE), recorded(2, unknown), recorded(3, BAD_TEMPLATE))
+    return replace(situation(), facts=facts(replace(workload(), revisions=revisions)))
+
+
+def ordered(s: Situation, *standings: Standing, to: int | None = None, force: bool = False) -> Target | undo.Refused:
+    return undo.manual(s, replace(ORDER, to_revision=to, force=force), standings, NOW)
+
+
+def refusal(s: Situation, *standings: Standing, to: int | None = None, force: bool = False) -> str:
+    answer = ordered(s, *standings, to=to, force=force)
+    assert isinstance(answer, undo.Refused)
+    return answer.reason
+
+
+def restored(member: Workload) -> undo.Progress:
+    plan = planned(situation())
+    assert isinstance(plan, Plan)
+    return undo.progress(plan, facts(member))
+
+
+def test_a_rollback_that_the_cluster_gives_up_is_stalled() -> None:
+    stuck = replace(workload(), template=TEMPLATE, desired=3, total=4, updated=2, available=1, conditions=(STUCK,))
+    answer = restored(stuck)
+    assert isinstance(answer, undo.Stalled)
+    assert "ProgressDeadlineExceeded" in answer.detail
+    assert restored(replace(stuck, total=3, updated=3, available=3)) == undo.Restored()
+
+
+def test_a_rollback_that_somebody_replaced_or_deleted_is_stalled() -> None:
+    newer = replace(workload(), template=replace(TEMPLATE, digest="newer"))
+    assert isinstance(restored(newer), undo.Stalled)
+    assert isinstance(restored(replace(newer, uid="uid-2")), undo.Stalled)
+
+
+def test_an_order_goes_to_the_last_healthy_revision_or_to_the_one_named() -> None:
+    last = ordered(with_history())
+    named = ordered(with_history(), to=1)
+    assert isinstance(last, Target)
+    assert isinstance(named, Target)
+    assert (last.hash, last.judged) == (GOOD.hash, True)
+    assert (named.number, named.judged) == (1, True)
+
+
+def test_a_revision_that_was_never_good_needs_force() -> None:
+    assert "--force" in refusal(with_history(), to=2)
+    forced = ordered(with_history(), to=2, force=True)
+    assert isinstance(forced, Target)
+    assert (forced.number, forced.judged) == (2, False)
+
+
+def test_a_revision_that_is_not_there_or_runs_already_is_refused_whatever_the_force() -> None:
+    assert "1, 2, 3" in refusal(with_history(), to=9, force=True)
+    assert "runs now" in refusal(with_history(), to=3, force=True)
+
+
+def test_force_overrides_doubts_of_judgement_only() -> None:
+    assert "it is an outage" in refusal(with_history(), DOUBT)
+    assert isinstance(ordered(with_history(), DOUBT, force=True), Target)
+
+
+def test_limits_on_the_guard_alone_do_not_bind_a_person() -> None:
+    assert isinstance(ordered(with_history(), LIMIT, replace(DOUBT, forbids=False)), Target)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_freeze_a_pause_and_doubtful_facts_bind_a_person_too(force: bool) -> None:
+    s = with_history()
+    freeze = Freeze(until=NOW.plus(1), actor="ben", reason="launch")
+    assert "frozen" in refusal(replace(s, unit=replace(s.unit, freeze=freeze)), force=force)
+    assert "frozen" in refusal(replace(s, around=replace(s.around, freeze_all=freeze)), force=force)
+    thawed = replace(s, unit=replace(s.unit, freeze=replace(freeze, until=NOW)))
+    assert isinstance(ordered(thawed, force=force), Target)
+    assert "paused" in refusal(replace(s, facts=facts(replace(workload(), paused=True))), force=force)
+    assert "behind" in refusal(replace(s, facts=facts(replace(workload(), generation=9))), force=force)
+    assert "incomplete" in refusal(replace(s, facts=replace(s.facts, complete=False)), force=force)
+    assert "exist" in refusal(replace(s, facts=replace(s.facts, members=())), force=force)
+
+
+def test_without_a_good_revision_an_order_must_name_one() -> None:
+    s = with_history()
+    assert "--to-revision" in refusal(replace(s, unit=replace(s.unit, healthy=())))
+    assert isinstance(ordered(replace(s, unit=replace(s.unit, healthy=(OLDER,)))), Target)
