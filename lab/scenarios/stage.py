@@ -1,4 +1,4 @@
-"""What a story has at hand: the lab, a voice with a clock, and eyes on the workloads of its namespace."""
+"""What a story has at hand: the lab, a voice with a clock, and eyes on workloads and controllers."""
 
 import asyncio
 import time
@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab.controller import Record
 from lab.world import Lab
 
 LOOK_EVERY_S = 0.25
@@ -24,6 +25,7 @@ class Stage:
     started: float
     namespace: str = "production"
     _seen: dict[str, str] = field(default_factory=dict)
+    _told: dict[str, int] = field(default_factory=dict)
 
     def tell(self, text: str) -> None:
         """Prints one line with the story's time in front."""
@@ -37,7 +39,7 @@ class Stage:
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
-        """Tells, while the block runs, every change of the Deployments and pods of the story's namespace."""
+        """Tells, while the block runs, every change of the Deployments and pods, and what controllers log."""
         watching = asyncio.create_task(self._watch())
         try:
             yield
@@ -65,6 +67,17 @@ class Stage:
             if self._seen.get(name) != line:
                 self.tell(f"  {name}: {line}")
         self._seen = lines
+        for each in self.lab.controllers:
+            records = each.records()
+            for record in records[self._told.get(each.name, 0) :]:
+                self.tell(f"  {each.name}: {_of_record(record)}")
+            self._told[each.name] = len(records)
+
+
+def _of_record(record: Record) -> str:
+    words = [str(record.get("event", ""))]
+    words += [f"{key}={value}" for key, value in record.items() if key not in ("event", "level", "timestamp")]
+    return " ".join(words)
 
 
 def _of_deployment(item: Any) -> str:

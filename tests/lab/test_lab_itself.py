@@ -14,7 +14,8 @@ from lab import programs
 from lab.api import Api, ApiError
 from lab.controlplane import ControlPlane
 from lab.parts import REPOSITORY
-from lab.world import Lab
+from lab.processes import ProcessError
+from lab.world import Lab, LabSettings
 
 pytestmark = pytest.mark.lab
 
@@ -85,6 +86,13 @@ async def test_prometheus_comes_back_at_its_address_with_its_data(lab: Lab) -> N
     assert lab.prometheus.url == address
     remembered = await lab.prometheus.query(f"max(timestamp(up @ {before['']}))")
     assert remembered == before
+
+
+async def test_a_part_that_cannot_start_says_why(control_plane: ControlPlane, tmp_path: Path) -> None:
+    settings = LabSettings(workdir=tmp_path, startup_s=(2.0, 1.0))
+    with pytest.raises(ProcessError, match=r"(?s)ended with code 2 before its ready line.*expected 0 <= LOW <= HIGH"):
+        async with Lab.up(settings, plane=control_plane):
+            pass
 
 
 def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
