@@ -1,0 +1,7 @@
+"""Runs the loop: ticks, workers, the executor of plans, the outbox, leadership. Ports in, no adapters."""
+
+from rollguard.loop.guard import Guard
+from rollguard.loop.settings import Log, Settings
+from rollguard.loop.status import Status, UnitStatus
+
+__all__ = ["Guard", "Log", "Settings", "Status", "UnitStatus"]

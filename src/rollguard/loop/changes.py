@@ -1,0 +1,244 @@
+"""Changes of the records, as functions of the record: applied again, they change nothing more."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from rollguard.model.action import Plan, StepState
+from rollguard.model.facts import UnitFacts
+from rollguard.model.lifecycle import (
+    AskApproval,
+    Close,
+    MakePlan,
+    OpenIncident,
+    ResolveIncident,
+    StartVerifying,
+    Tell,
+    Transition,
+)
+from rollguard.model.names import TemplateHash
+from rollguard.model.policy import Policy
+from rollguard.model.records import (
+    GoodRevision,
+    LifecycleState,
+    Notice,
+    NoticeClass,
+    NoticeState,
+    RolloutRecord,
+    TimelineEntry,
+    UnitRecord,
+)
+from rollguard.model.time import Instant
+from rollguard.notify.words import words
+
+ENTRIES = 60
+FIRST_ENTRIES = 20
+PODS = 200
+NOTICES = 24
+HANDLED = 64
+GOOD = 10
+ROLLBACKS = 20
+ORDER = (StepState.PENDING, StepState.TRYING, StepState.DONE, StepState.FAILED)
+
+
+def to_milliseconds(now: Instant) -> Instant:
+    """The instant as it reads after a round through a record: whole milliseconds."""
+    return Instant(round(now.seconds, 3))
+
+
+def with_entries(record: RolloutRecord, entries: Iterable[TimelineEntry]) -> RolloutRecord:
+    """The record with these lines of its story; one that is there already is not told twice."""
+    timeline = list(record.timeline)
+    for entry in entries:
+        if not any(_same_entry(entry, known) for known in timeline):
+            timeline.append(entry)
+    if len(timeline) > ENTRIES:
+        timeline = timeline[:FIRST_ENTRIES] + timeline[FIRST_ENTRIES - ENTRIES :]
+    return replace(record, timeline=tuple(timeline))
+
+
+def _same_entry(one: TimelineEntry, other: TimelineEntry) -> bool:
+    return one.kind == other.kind and one.text == other.text and abs(one.at.since(other.at)) < 0.002
+
+
+def with_pods(record: RolloutRecord, facts: UnitFacts) -> RolloutRecord:
+    """The record with the revisions of the pods that exist now; pods that are gone stay while there is room."""
+    known: dict[str, TemplateHash] = dict(record.pods)
+    for pod in facts.pods:
+        if pod.revision is not None:
+            known[pod.name] = pod.revision
+    if len(known) > PODS:
+        alive = {pod.name for pod in facts.pods}
+        ordered = sorted(known, key=lambda name: name in alive)
+        known = {name: known[name] for name in ordered[-PODS:]}
+    return replace(record, pods=tuple(known.items()))
+
+
+def advanced(
+    record: RolloutRecord, transition: Transition, *, unit: UnitRecord, policy: Policy, now: Instant
+) -> RolloutRecord:
+    """The record after a transition of the state machine, with everything that its effects write into it."""
+    record = replace(record, state=transition.state)
+    for effect in transition.effects:
+        match effect:
+            case MakePlan(actor=actor, reason=reason):
+                entry = TimelineEntry(at=now, kind="plan", text=f"Rollback ordered: {reason}", actor=actor)
+                record = with_entries(record, (entry,))
+            case AskApproval():
+                record = replace(record, asked_until=now.plus(policy.timing.approval_within))
+            case StartVerifying():
+                record = replace(record, verify_since=now)
+            case OpenIncident() if not record.incident:
+                record = replace(record, incident=str(record.id))
+            case ResolveIncident() if record.incident and record.incident_resolved is None:
+                record = replace(record, incident_resolved=now)
+            case Close(outcome=outcome, reason=reason):
+                entry = TimelineEntry(at=now, kind="decision", text=f"Closed, {outcome.value}: {reason}")
+                record = with_entries(replace(record, outcome=outcome, closed=now, why=reason), (entry,))
+            case _:
+                pass  # Act and MarkHealthy change other objects; a second OpenIncident changes nothing
+    for effect in transition.effects:
+        if isinstance(effect, Tell):
+            record = told(record, effect, unit=unit, policy=policy, now=now)
+    return record
+
+
+def told(record: RolloutRecord, tell: Tell, *, unit: UnitRecord, policy: Policy, now: Instant) -> RolloutRecord:
+    """The record with the notice in its outbox; the same topic and reason again only at the policy's interval.
+
+    Numbers in the reason do not make it another reason: a value that moves is not news.
+    """
+    key = _key(tell)
+    mine = [n for n in record.notices if n.topic == tell.topic]
+    same = [n for n in mine if n.id.rsplit(".", 1)[0] == f"{record.id}.{tell.topic}.{key}"]
+    if same and now.since(same[-1].at) < policy.timing.repeat_notice:
+        return record
+    text = words(tell, record, unit, policy, now)
+    notice = Notice(
+        id=f"{record.id}.{tell.topic}.{key}.{len(same) + 1}",
+        class_=tell.class_,
+        topic=tell.topic,
+        title=text.title,
+        text=text.text,
+        at=now,
+    )
+    entry = TimelineEntry(at=now, kind="notice", text=text.title)
+    return with_entries(replace(record, notices=_kept((*record.notices, notice))), (entry,))
+
+
+def told_unit(unit: UnitRecord, tell: Tell, *, policy: Policy, now: Instant) -> UnitRecord:
+    """As `told`, for a notice that belongs to no rollout."""
+    key = _key(tell)
+    prefix = f"{unit.name.object_name}.{tell.topic}.{key}"
+    same = [n for n in unit.notices if n.id.rsplit(".", 1)[0] == prefix]
+    if same and now.since(same[-1].at) < policy.timing.repeat_notice:
+        return unit
+    text = words(tell, None, unit, policy, now)
+    notice = Notice(
+        id=f"{prefix}.{int(now.seconds)}",
+        class_=tell.class_,
+        topic=tell.topic,
+        title=text.title,
+        text=text.text,
+        at=now,
+    )
+    return replace(unit, notices=_kept((*unit.notices, notice)))
+
+
+def _key(tell: Tell) -> str:
+    text = re.sub(r"\d+(\.\d+)?", "#", tell.reason)
+    return hashlib.sha256(f"{tell.class_.value}/{text}".encode()).hexdigest()[:8]
+
+
+def _kept(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
+    """At most so many; delivered ones go first, pending ones and failed pages never."""
+    surplus = len(notices) - NOTICES
+    kept = []
+    for notice in notices:
+        dear = notice.state is NoticeState.PENDING or (
+            notice.state is NoticeState.FAILED and notice.class_ is NoticeClass.PAGE
+        )
+        if surplus > 0 and not dear:
+            surplus -= 1
+            continue
+        kept.append(notice)
+    return tuple(kept)
+
+
+def with_notice(notices: tuple[Notice, ...], changed: Notice) -> tuple[Notice, ...]:
+    """The outbox with that notice in its new state; a notice that has arrived or failed stays so."""
+    return tuple(changed if n.id == changed.id and n.state is NoticeState.PENDING else n for n in notices)
+
+
+def with_step(record: RolloutRecord, plan_id: str, n: int, state: StepState, detail: str) -> RolloutRecord:
+    """The record with the step at least that far: the state of a step only advances."""
+    plan = record.plan
+    if plan is None or plan.id != plan_id:
+        return record
+    steps = tuple(
+        replace(step, state=state, detail=detail) if step.n == n and _further(step.state, state) else step
+        for step in plan.steps
+    )
+    return replace(record, plan=replace(plan, steps=steps))
+
+
+def _further(present: StepState, wanted: StepState) -> bool:
+    final = present in (StepState.DONE, StepState.FAILED)
+    return not final and ORDER.index(wanted) > ORDER.index(present)
+
+
+def alive(plan: Plan) -> bool:
+    """True until one of its steps has failed: a plan that is given up is never taken up again."""
+    return all(step.state is not StepState.FAILED for step in plan.steps)
+
+
+def with_dead_plan(record: RolloutRecord, reason: str) -> RolloutRecord:
+    """The record with what was open of its plan failed for that reason."""
+    plan = record.plan
+    if plan is None:
+        return record
+    for step in plan.steps:
+        record = with_step(record, plan.id, step.n, StepState.FAILED, reason)
+    return replace(record, why=reason)
+
+
+def handled(unit: UnitRecord, request: str) -> UnitRecord:
+    """The unit with that request handled."""
+    if request in unit.handled_requests:
+        return unit
+    standing = {r.id for r in unit.requests}
+    ids = (*unit.handled_requests, request)
+    recent = ids[-HANDLED:]
+    return replace(unit, handled_requests=tuple(i for i in ids if i in standing or i in recent))
+
+
+def with_good(unit: UnitRecord, good: GoodRevision) -> UnitRecord:
+    """The unit with that revision judged healthy, as the newest."""
+    others = tuple(g for g in unit.healthy if g.digest != good.digest)
+    if len(others) < len(unit.healthy) and unit.healthy[-1].hash == good.hash:
+        return unit
+    return replace(unit, healthy=(*others, good)[-GOOD:])
+
+
+def with_rollback(unit: UnitRecord, at: Instant) -> UnitRecord:
+    """The unit with an automatic rollback counted, once."""
+    if any(abs(at.since(known)) < 0.002 for known in unit.automatic_rollbacks):
+        return unit
+    return replace(unit, automatic_rollbacks=(*unit.automatic_rollbacks, at)[-ROLLBACKS:])
+
+
+def acting(record: RolloutRecord | None) -> bool:
+    """True while there is something for the executor to do or to go on with."""
+    return record is not None and record.state in (LifecycleState.PLANNED, LifecycleState.ACTING)
+
+
+def with_saved(unit: UnitRecord, hash_: TemplateHash, saved: str) -> UnitRecord:
+    """The unit with the name under which that revision's template is kept."""
+    healthy = tuple(replace(g, saved=saved) if g.hash == hash_ and not g.saved else g for g in unit.healthy)
+    adopted = unit.adopted
+    if adopted is not None and adopted.hash == hash_ and not adopted.saved:
+        adopted = replace(adopted, saved=saved)
+    return replace(unit, healthy=healthy, adopted=adopted)

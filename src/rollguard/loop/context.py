@@ -1,0 +1,89 @@
+"""What the parts of the loop share: the ports, the records and the memory of each unit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rollguard.judge import JudgeState
+from rollguard.loop import changes
+from rollguard.loop.answers import Answers
+from rollguard.loop.leader import Gate
+from rollguard.loop.outbox import Outbox
+from rollguard.loop.settings import Log, Settings
+from rollguard.loop.store import Store
+from rollguard.loop.workers import Priority
+from rollguard.model.action import Decision
+from rollguard.model.judgement import Verdict
+from rollguard.model.names import RolloutId, UnitName, WorkloadName
+from rollguard.model.policy import Policy, Watch
+from rollguard.model.time import Instant
+from rollguard.ports import Clock, Cluster, Journal
+
+
+class LookAgain(Exception):
+    """The record is not as it was when this look began: nothing was decided, look at it as it is now."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Memory:
+    """What is known of a unit beyond its records: lost with the process, rebuilt from cluster and store."""
+
+    watch: Watch
+    workload: WorkloadName
+    lock: asyncio.Lock
+    """Held while the unit is looked at or acted upon: one worker per unit."""
+    judged: RolloutId | None = None
+    """Whose judge state it is."""
+    judge: JudgeState = field(default_factory=JudgeState.empty)
+    fed: Instant | None = None
+    """The end of the last slot that the judge has seen."""
+    verdict: Verdict | None = None
+    decision: Decision | None = None
+    deciding: Instant | None = None
+    """A rollback is decided and not yet counted in the records: it counts for the fleet's budget."""
+    restored: Instant | None = None
+    breached: tuple[str, ...] = ()
+    breached_since: Instant | None = None
+    informed: bool = False
+    """The judge has had the time before the rollout."""
+    dropped: str = ""
+    """Why the unit is not guarded any more, while its rollout is still to be ended."""
+    again: bool = False
+    """Something happened while it was worked upon: look again afterwards."""
+    error: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """One per Guard."""
+
+    policy: Policy
+    cluster: Cluster
+    journal: Journal
+    clock: Clock
+    settings: Settings
+    log: Log
+    gate: Gate
+    store: Store
+    outbox: Outbox
+    answers: Answers
+    offset: Callable[[], float | None]
+    """The worst known clock offset."""
+    later: Callable[[float, Priority, UnitName], None]
+    """Queues a job for a unit after so many seconds."""
+    units: dict[UnitName, Memory] = field(default_factory=dict)
+    locks: dict[UnitName, asyncio.Lock] = field(default_factory=dict)
+    """They outlive the memory: what was begun under an earlier leadership ends before anything new begins."""
+
+    def remember(self, workload: WorkloadName, watch: Watch) -> Memory:
+        """A new memory of a unit."""
+        name = UnitName.of_workload(workload)
+        memory = Memory(watch=watch, workload=workload, lock=self.locks.setdefault(name, asyncio.Lock()))
+        self.units[name] = memory
+        return memory
+
+    def now(self) -> Instant:
+        """Wall time in whole milliseconds, as records keep it."""
+        return changes.to_milliseconds(self.clock.now())

@@ -1,0 +1,379 @@
+"""The guard: leads or waits, looks at every unit on each tick and at once when the cluster says so, and acts."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Coroutine
+
+from rollguard import judge
+from rollguard.loop import executor
+from rollguard.loop.answers import Answers
+from rollguard.loop.context import Context, LookAgain, Memory
+from rollguard.loop.leader import Gate, LeadershipLost
+from rollguard.loop.look import look
+from rollguard.loop.outbox import Outbox
+from rollguard.loop.selection import select
+from rollguard.loop.settings import Log, Settings
+from rollguard.loop.status import Status, UnitStatus
+from rollguard.loop.store import Store, Unavailable, Vanished
+from rollguard.loop.workers import Priority, Workers
+from rollguard.model.action import Unknown
+from rollguard.model.metrics import Gap
+from rollguard.model.names import UnitName
+from rollguard.model.policy import Policy
+from rollguard.model.time import Instant, Mono
+from rollguard.ports import Clock, Cluster, Held, Journal, Leadership, Metrics, Notifier, Records
+
+ANSWERS_WITHIN = 0.8
+"""Share of the tick in which the metrics store must answer."""
+OUTBOX_EVERY = 1.0
+SURVEY_EVERY = 600.0
+AGAIN = 0.25
+RETRY = 1.0
+FINISH_WITHIN = 10.0
+"""Seconds that a graceful stop gives to what is being done."""
+
+
+class Guard:
+    """One process's guard. Everything it must not forget is in the cluster: it may be killed at any await."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        cluster: Cluster,
+        records: Records,
+        leadership: Leadership,
+        metrics: Metrics,
+        notifiers: tuple[Notifier, ...],
+        journal: Journal,
+        clock: Clock,
+        settings: Settings,
+        log: Log,
+    ) -> None:
+        self._records = records
+        self._leadership = leadership
+        self._metrics = metrics
+        self._clock = clock
+        self._settings = settings
+        self._log = log
+        gate = Gate(clock)
+        store = Store(records, gate, settings, log)
+        outbox = Outbox(
+            store=store, cluster=cluster, notifiers=notifiers, gate=gate, clock=clock, settings=settings, log=log
+        )
+        self._workers = Workers(settings.workers, self._work)
+        self._context = Context(
+            policy=policy,
+            cluster=cluster,
+            journal=journal,
+            clock=clock,
+            settings=settings,
+            log=log,
+            gate=gate,
+            store=store,
+            outbox=outbox,
+            answers=Answers(metrics, policy),
+            offset=self._offset,
+            later=self._later,
+        )
+        self._timers: dict[tuple[Priority, UnitName], asyncio.Task[None]] = {}
+        self._activated = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._running = False
+        self._ticks = 0
+        self._late = 0
+        self._errors = 0
+        self._last_tick = 0.0
+        self._blind: tuple[str, ...] = ()
+
+    # --- life ---
+
+    async def run(self) -> None:
+        """Runs until `stop`; then finishes what is being done and gives the Lease back."""
+        self._running = True
+        duties: tuple[Coroutine[None, None, None], ...] = (
+            self._lead(),
+            self._tick_on(),
+            self._watch_cluster(),
+            self._watch_requests(),
+            self._keep_house(),
+            self._send(),
+            self._workers.run(),
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(duty) for duty in duties]
+                await self._stopping.wait()
+                await self._workers.finish(self._clock, self._clock.mono().plus(FINISH_WITHIN))
+                for task in tasks:
+                    task.cancel()
+        finally:
+            self._running = False
+            for timer in self._timers.values():
+                timer.cancel()
+        if self._context.gate.leading():
+            await self._leadership.release()
+        self._deactivate()
+        self._log("stopped", {})
+
+    def stop(self) -> None:
+        """Asks `run` to end."""
+        self._stopping.set()
+
+    def status(self) -> Status:
+        """A snapshot of what the guard knows of itself."""
+        context = self._context
+        units = []
+        for name, memory in sorted(context.units.items()):
+            record = context.store.rollout(name)
+            units.append(
+                UnitStatus(
+                    unit=name,
+                    rollout=record.id if record is not None else None,
+                    state=record.state if record is not None else None,
+                    verdict=memory.verdict if record is not None else None,
+                    decision=memory.decision if record is not None else None,
+                    error=memory.error,
+                )
+            )
+        return Status(
+            leading=context.gate.leading(),
+            active=self._activated.is_set(),
+            epoch=context.gate.epoch,
+            ticks=self._ticks,
+            late_ticks=self._late,
+            last_tick_seconds=self._last_tick,
+            errors=self._errors,
+            units=tuple(units),
+            open_rollouts=sum(1 for unit in units if unit.rollout is not None),
+            blind_signals=self._blind,
+            outbox_pending=context.outbox.pending(),
+        )
+
+    # --- leadership ---
+
+    async def _lead(self) -> None:
+        while True:
+            started = self._clock.mono()
+            await self.renew()
+            await self._clock.sleep_until(started.plus(self._settings.renew_every))
+
+    async def renew(self) -> None:
+        """One renewal, or one try to take over; a new leader loads everything before it does anything."""
+        gate = self._context.gate
+        epochs = await self._open_epochs()
+        if epochs is None:
+            return
+        outcome = await self._leadership.renew(open_epochs=epochs)
+        if not isinstance(outcome, Held):
+            # without a known holder the last renewal still holds until its end
+            if outcome.holder or not gate.leading():
+                gate.hold(None)
+                self._deactivate()
+            return
+        fresh = outcome.epoch != gate.epoch
+        gate.hold(outcome)
+        if fresh:
+            self._deactivate()
+        if not self._activated.is_set():
+            await self._activate()
+
+    async def _open_epochs(self) -> tuple[int, ...] | None:
+        """The epochs of all open rollouts, read afresh before a takeover; None where the server does not answer."""
+        if self._context.gate.leading():
+            return tuple(record.epoch for record in self._context.store.rollouts)
+        listed = await self._records.list_rollouts(open_only=True)
+        return None if isinstance(listed, Unknown) else tuple(stored.record.epoch for stored in listed)
+
+    async def _activate(self) -> None:
+        gate, store = self._context.gate, self._context.store
+        if not await store.load() or not gate.leading():
+            return
+        if any(record.epoch > gate.epoch for record in store.rollouts):
+            # a rollout was written under a higher epoch since we listed them: take over once more, above it
+            self._log("epoch-behind", {"epoch": gate.epoch})
+            gate.hold(None)
+            store.clear()
+            await self._leadership.release()
+            return
+        self._log("leading", {"epoch": gate.epoch, "rollouts": len(store.rollouts)})
+        self._activated.set()
+
+    def _deactivate(self) -> None:
+        """Forgets everything: the next leader writes from here on, and so what we know is old."""
+        if self._activated.is_set():
+            self._log("not-leading", {})
+        self._activated.clear()
+        self._workers.clear()
+        self._context.store.clear()
+        self._context.answers.clear()
+        self._context.units.clear()
+        self._blind = ()
+
+    # --- looking ---
+
+    async def _tick_on(self) -> None:
+        interval = self._context.policy.timing.tick
+        while True:
+            await self._activated.wait()
+            due = self._clock.mono()
+            while self._activated.is_set():
+                await self.tick()
+                due = due.plus(interval)
+                late = self._clock.mono().since(due)
+                if late > 0:
+                    missed = int(late // interval) + 1
+                    self._late += missed
+                    due = due.plus(missed * interval)
+                await self._clock.sleep_until(due)
+
+    async def tick(self) -> None:
+        """One look at everything: asks the store for the slots that have closed, then looks at each unit."""
+        context = self._context
+        if not self._activated.is_set() or not context.gate.leading():
+            return
+        started = self._clock.mono()
+        if not select(context):
+            return
+        now = context.now()
+        facts = [context.cluster.facts(name) for name in sorted(context.units)]
+        context.answers.pods = context.answers.pods.updated(facts, context.store.rollouts, now)
+        new = await context.answers.ask(
+            now,
+            earliest=self._earliest(now),
+            workloads=tuple(sorted(memory.workload for memory in context.units.values())),
+            deadline=started.plus(ANSWERS_WITHIN * context.policy.timing.tick),
+        )
+        self._blind = tuple(sorted({a.signal for a in new if isinstance(a, Gap)})) if new else self._blind
+        self._watch_siblings()
+        looks = [self._workers.put(Priority.TICK, name) for name in sorted(context.units)]
+        if not self._running:
+            await self._workers.drain()
+        for done in looks:
+            await done.wait()
+        self._ticks += 1
+        self._last_tick = self._clock.mono().since(started)
+
+    def _earliest(self, now: Instant) -> Instant:
+        """How far back the first look catches up: the longest window before the oldest open rollout."""
+        context = self._context
+        timing, longest = context.policy.timing, context.answers.longest
+        oldest = min((r.started for r in context.store.rollouts if r.closed is None), default=now)
+        return max(oldest, now.plus(-timing.automatic)).plus(-longest - timing.lateness)
+
+    def _watch_siblings(self) -> None:
+        """Which workloads without a rollout breach a signal now: a release is not blamed for an outage."""
+        context = self._context
+        answers = context.answers.since(context.now().plus(-context.answers.longest - context.policy.timing.lateness))
+        for name, memory in context.units.items():
+            signals = judge.signals_of(context.policy, memory.watch)
+            at_rest = context.store.rollout(name) is None
+            memory.breached = judge.breaches(answers, signals, memory.workload) if at_rest else ()
+            if not memory.breached:
+                memory.breached_since = None
+            elif memory.breached_since is None:
+                memory.breached_since = context.now()
+
+    async def _watch_cluster(self) -> None:
+        async for name in self._context.cluster.changes():
+            if self._activated.is_set() and name in self._context.units:
+                self._workers.put(Priority.WAKE, name)
+
+    async def _watch_requests(self) -> None:
+        async for name in self._records.requests():
+            if not self._activated.is_set():
+                continue
+            try:
+                await self._context.store.refresh_unit(name)
+            except Unavailable as error:
+                self._log("unit-not-read", {"unit": str(name), "detail": str(error)})
+            if name in self._context.units:
+                self._workers.put(Priority.WAKE, name)
+
+    async def _keep_house(self) -> None:
+        """Reads what people wrote even where a wake-up was lost, and clears away old rollouts."""
+        surveyed: Mono | None = None
+        while True:
+            await self._activated.wait()
+            if surveyed is None or self._clock.mono().since(surveyed) >= SURVEY_EVERY:
+                surveyed = self._clock.mono()
+                try:
+                    await self._context.store.survey(self._settings.closed_rollouts)
+                except LeadershipLost as error:
+                    self._log("survey-cut-short", {"detail": str(error)})
+            await self._clock.sleep_until(self._clock.mono().plus(self._settings.refresh_every))
+            if self._activated.is_set():
+                await self._context.store.refresh_units()
+
+    async def _send(self) -> None:
+        while True:
+            await self._activated.wait()
+            await self._context.outbox.send_due()
+            await self._clock.sleep_until(self._clock.mono().plus(OUTBOX_EVERY))
+
+    # --- working ---
+
+    async def _work(self, priority: Priority, name: UnitName) -> None:
+        """One job of one unit. The only place where an unexpected error is caught.
+
+        A bug that shows in one unit must not stop the guard of the others: the unit is in error, the traceback is
+        logged and counted, and the next tick tries again from what the cluster says.
+        """
+        memory = self._context.units.get(name)
+        if memory is None or not self._activated.is_set():
+            return
+        if memory.lock.locked():
+            memory.again = True
+            return
+        async with memory.lock:
+            memory.again = False
+            try:
+                await self._do(priority, name, memory)
+                memory.error = ""
+            except LookAgain as error:
+                self._log("look-again", {"unit": str(name), "detail": str(error)})
+                self._later(AGAIN, Priority.WAKE, name)
+            except (Unavailable, Vanished) as error:
+                self._log("records-unavailable", {"unit": str(name), "detail": str(error)})
+                self._later(RETRY, priority, name)
+            except LeadershipLost as error:
+                self._log("write-withheld", {"unit": str(name), "detail": str(error)})
+                self._later(RETRY, priority, name)
+            except Exception as error:
+                if self._settings.fail_fast:
+                    raise
+                self._errors += 1
+                memory.error = f"{type(error).__name__}: {error}"
+                self._log("unit-error", {"unit": str(name), "traceback": traceback.format_exc()})
+        if memory.again:
+            self._workers.put(Priority.WAKE, name)
+
+    async def _do(self, priority: Priority, name: UnitName, memory: Memory) -> None:
+        if priority is not Priority.ACT:
+            await look(self._context, memory)
+            return
+        again = await executor.act(self._context, memory)
+        if again is not None:
+            self._later(again, Priority.ACT, name)
+        else:
+            self._workers.put(Priority.WAKE, name)
+
+    def _later(self, seconds: float, priority: Priority, name: UnitName) -> None:
+        """Queues a job after so many seconds; without `run` only what is due at once, the rest by the next tick."""
+        if seconds <= 0:
+            self._workers.put(priority, name)
+        elif self._running and (priority, name) not in self._timers:
+            self._timers[priority, name] = asyncio.create_task(self._alarm(seconds, priority, name))
+
+    async def _alarm(self, seconds: float, priority: Priority, name: UnitName) -> None:
+        try:
+            await self._clock.sleep_until(self._clock.mono().plus(seconds))
+        finally:
+            del self._timers[priority, name]
+        self._workers.put(priority, name)
+
+    def _offset(self) -> float | None:
+        known = [o for o in (self._context.cluster.clock_offset(), self._metrics.clock_offset()) if o is not None]
+        return max(known, key=abs) if known else None

@@ -1,0 +1,224 @@
+"""One look at one unit: what rolls out, is it bad, what follows (observe, judge, decide, advance).
+
+Level-based: it acts on the facts and answers of now, never on the event that woke it, and it does nothing that would be
+wrong if it ran twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rollguard import decide, judge, observe
+from rollguard.loop import changes, executor, opening, requests, surroundings, verify
+from rollguard.loop.context import Context, Memory
+from rollguard.loop.transitions import note, transit, unit_of
+from rollguard.loop.workers import Priority
+from rollguard.model.action import Decision, DecisionKind
+from rollguard.model.facts import UnitFacts
+from rollguard.model.judgement import Phase, Rollout, Verdict
+from rollguard.model.lifecycle import (
+    ApprovalTimedOut,
+    Decided,
+    NewTarget,
+    PlanDone,
+    PlanSuperseded,
+    WindowOver,
+    WorkloadGone,
+)
+from rollguard.model.names import UnitName
+from rollguard.model.policy import Timing
+from rollguard.model.records import LifecycleState, RolloutRecord, TimelineEntry
+from rollguard.model.time import Instant
+
+OPEN_TO_DECISIONS = (LifecycleState.WATCHING, LifecycleState.AWAITING_APPROVAL, LifecycleState.HELD)
+OWN_UNDO = (LifecycleState.PLANNED, LifecycleState.ACTING, LifecycleState.VERIFYING)
+FINDINGS = 8
+
+
+async def look(context: Context, memory: Memory) -> None:
+    """Brings the unit's records and its rollout up to what the cluster and the store show now."""
+    name = UnitName.of_workload(memory.workload)
+    facts = context.cluster.facts(name)
+    if memory.dropped:
+        await _drop(context, name, memory.dropped)
+        return
+    if not facts.members and not facts.complete:
+        return
+    if facts.members or context.store.unit(name) is not None:
+        unit = await opening.ensure_unit(context, memory, facts)
+        await opening.recover_current(context, unit)
+        await requests.handle_all(context, memory, facts)
+    record = await _own(context, name)
+    if record is not None:
+        record = await _retarget(context, record, facts)
+    if record is None and facts.complete and facts.members:
+        record = await _opened(context, memory, facts)
+    if record is not None:
+        await _go_on(context, memory, record, facts)
+
+
+async def _own(context: Context, name: UnitName) -> RolloutRecord | None:
+    """The unit's rollout, under our epoch: raised by compare-and-swap before anything is done under it."""
+    record = context.store.rollout(name)
+    if record is None or record.epoch >= context.gate.epoch:
+        return record
+    epoch = context.gate.epoch
+    return await note(context, record, lambda r: replace(r, epoch=max(r.epoch, epoch)))
+
+
+async def _drop(context: Context, name: UnitName, reason: str) -> None:
+    """The unit is not guarded any more: what is open is ended, a stored plan is given up."""
+    record = await _own(context, name)
+    if record is None:
+        return
+    if record.state is LifecycleState.ACTING:
+        record = await executor.give_up(context, record, PlanSuperseded(reason=reason), reason)
+    await transit(context, record, NewTarget(reason=reason))
+
+
+async def _retarget(context: Context, record: RolloutRecord, facts: UnitFacts) -> RolloutRecord | None:
+    """The rollout if it is still that of the workload's target; None once it is closed."""
+    if not facts.complete:
+        return record
+    if not facts.members or facts.members[0].uid != record.uid:
+        await transit(context, record, WorkloadGone())
+        return None
+    target = observe.settled_target(facts)
+    if target is None or target.number <= record.target_number:
+        return record  # not numbered yet, or a cache older than the record
+    plan = record.plan
+    if plan is not None and target.template.digest == plan.steps[-1].goal:
+        if record.state in OWN_UNDO:
+            return record
+        line = TimelineEntry(at=context.now(), kind="step", text=f"Revision {plan.target.number} is back after all")
+        return await transit(context, record, PlanDone(), entries=(line,))
+    reason = f"revision {target.number} is the target now"
+    after = await transit(context, record, NewTarget(reason=reason))
+    return after if after.closed is None else None
+
+
+async def _opened(context: Context, memory: Memory, facts: UnitFacts) -> RolloutRecord | None:
+    """The rollout that the facts show; else the unit is at rest: adopt what has stood long enough."""
+    unit = unit_of(context, facts.unit)
+    begun = observe.rollout_begun(unit, facts, context.now())
+    if begun is not None:
+        return await opening.open_rollout(context, memory, begun, facts)
+    await opening.adopt(context, unit, facts)
+    return None
+
+
+async def _go_on(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> None:
+    """Judges and decides while nothing is under way; else pushes on what is."""
+    verdict = _judged(context, memory, record, facts)
+    if record.state in OPEN_TO_DECISIONS:
+        record = await _decided(context, memory, record, facts, verdict)
+    elif record.state is LifecycleState.VERIFYING:
+        await verify.verify(context, memory, record, facts)
+    if changes.acting(record):
+        context.later(0.0, Priority.ACT, record.unit)
+
+
+def _judged(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> Verdict:
+    """The judge's verdict on what it has not seen yet; its state is kept in memory."""
+    if memory.judged != record.id:
+        memory.judged, memory.judge = record.id, judge.JudgeState.empty()
+        memory.fed, memory.informed, memory.restored = None, False, None
+        memory.verdict, memory.decision = None, None
+    last = context.answers.last
+    answers = context.answers.since(memory.fed)
+    before = context.answers.before(record.started) if last is not None and not memory.informed else ()
+    rollout = Rollout(
+        id=record.id,
+        unit=record.unit,
+        started=record.started,
+        target=record.target,
+        target_number=record.target_number,
+        baseline=record.baseline,
+    )
+    seen = observe.observation(
+        context.now(), rollout, facts, answers=answers, before=before, store=context.policy.metrics
+    )
+    memory.judge, verdict = judge.judge(memory.judge, seen, context.policy, memory.watch)
+    memory.fed, memory.informed = last, last is not None
+    memory.verdict = verdict
+    return verdict
+
+
+async def _decided(
+    context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts, verdict: Verdict
+) -> RolloutRecord:
+    """The rollout after this look's decision."""
+    now = context.now()
+    unit = unit_of(context, record.unit)
+    if now >= record.started.plus(context.policy.timing.close):
+        healthy = any(good.digest == record.target_digest for good in unit.healthy)
+        return await transit(context, record, WindowOver(healthy=healthy))
+    situation = surroundings.situation(context, memory, unit, record, facts)
+    decision = decide.decide(situation, verdict, now)
+    earlier, memory.decision = memory.decision, decision
+    if decision.kind is DecisionKind.ROLL_BACK:
+        memory.deciding = now  # before anything is awaited: the next unit's decision must see it
+    lines = _lines(context.policy.timing, record, decision, earlier, now)
+
+    def seen(present: RolloutRecord) -> RolloutRecord:
+        return _with_verdict(context.policy.timing, present, decision, facts, now)
+
+    record = await transit(context, record, Decided(decision=decision), change=seen, entries=lines)
+    asked = record.asked_until if record.state is LifecycleState.AWAITING_APPROVAL else None
+    if asked is not None and now >= asked:
+        roll_back = context.policy.on_timeout_roll_back
+        line = TimelineEntry(at=now, kind="human", text="Nobody answered in time")
+        record = await transit(context, record, ApprovalTimedOut(roll_back=roll_back), entries=(line,))
+    return record
+
+
+def phase(started: Instant, now: Instant, timing: Timing) -> Phase:
+    """The rollout's phase by its age."""
+    age = now.since(started)
+    if age < timing.startup:
+        return Phase.STARTUP
+    if age < timing.stabilization:
+        return Phase.STABILIZATION
+    return Phase.VALIDATION if age < timing.automatic else Phase.STEADY
+
+
+def _with_verdict(
+    timing: Timing, record: RolloutRecord, decision: Decision, facts: UnitFacts, now: Instant
+) -> RolloutRecord:
+    """The record as it should read now; the same where only values have moved."""
+    present = phase(record.started, now, timing)
+    verdict = decision.verdict
+    findings = verdict.findings[:FINDINGS]
+    named = {(f.signal, f.level) for f in findings}
+    same = (
+        verdict.kind is record.verdict
+        and present is record.phase
+        and named == {(f.signal, f.level) for f in record.findings}
+    )
+    updated = changes.with_pods(record, facts)
+    if same:
+        return updated
+    return replace(updated, phase=present, verdict=verdict.kind, why=decision.reason, findings=findings)
+
+
+def _lines(
+    timing: Timing,
+    record: RolloutRecord,
+    decision: Decision,
+    earlier: Decision | None,
+    now: Instant,
+) -> tuple[TimelineEntry, ...]:
+    """What is worth telling of this look: another phase, another verdict, another decision."""
+    lines = []
+    verdict = decision.verdict
+    present = phase(record.started, now, timing)
+    if present is not record.phase:
+        lines.append(TimelineEntry(at=now, kind="phase", text=f"Phase {present.value}"))
+    if verdict.kind is not record.verdict:
+        lines.append(TimelineEntry(at=now, kind="verdict", text=f"{verdict.kind.value.capitalize()}: {verdict.why}"))
+    told = f"{decision.kind.value.capitalize()}: "
+    last = next((e.text for e in reversed(record.timeline) if e.kind == "decision"), "Continue: ")
+    fresh = earlier is None or earlier.kind is not decision.kind
+    if fresh and not last.startswith(told):
+        lines.append(TimelineEntry(at=now, kind="decision", text=told + decision.reason))
+    return tuple(lines)

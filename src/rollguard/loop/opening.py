@@ -1,0 +1,187 @@
+"""Takes units and rollouts under guard: first the unit's compare-and-swap, then the rollout's object (rule 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from rollguard import observe
+from rollguard.loop import changes
+from rollguard.loop.context import Context, LookAgain, Memory
+from rollguard.loop.outbox import WorkloadEvent
+from rollguard.loop.transitions import save, settle, transit
+from rollguard.model.facts import UnitFacts
+from rollguard.model.judgement import Phase, VerdictKind
+from rollguard.model.lifecycle import NewTarget, Tell
+from rollguard.model.names import RolloutId, UnitName
+from rollguard.model.records import (
+    HumanRequest,
+    LifecycleState,
+    NoticeClass,
+    RolloutRecord,
+    TimelineEntry,
+    UnitRecord,
+)
+from rollguard.observe import Begun
+
+
+async def ensure_unit(context: Context, memory: Memory, facts: UnitFacts) -> UnitRecord:
+    """The unit's record, created when it is first seen; started anew for another workload of the same name."""
+    name = UnitName.of_workload(memory.workload)
+    uid = facts.members[0].uid if facts.members else ""
+    unit = context.store.unit(name)
+    if unit is None:
+        fresh = UnitRecord(name=name, workload=memory.workload, uid=uid, mode=memory.watch.mode)
+        unit = await context.store.create_unit(fresh)
+    if uid and unit.uid != uid and unit.current_rollout is None:
+        unit = await context.store.change_unit(name, lambda u: _anew(u, uid))
+    if unit.mode is not memory.watch.mode:
+        unit = await context.store.change_unit(name, lambda u: replace(u, mode=memory.watch.mode))
+    return unit
+
+
+def _anew(unit: UnitRecord, uid: str) -> UnitRecord:
+    """What is known of another workload of that name does not hold for this one."""
+    if unit.uid == uid:
+        return unit
+    if not unit.uid:
+        return replace(unit, uid=uid)
+    return replace(unit, uid=uid, last_target=None, healthy=(), adopted=None, automatic_rollbacks=())
+
+
+async def recover_current(context: Context, unit: UnitRecord) -> None:
+    """Makes good a crash between two writes of opening or closing, and a unit's record that was deleted."""
+    store = context.store
+    id_ = unit.current_rollout
+    for stray in store.strays(unit.name):
+        if id_ is None:
+            id_ = stray.id
+            await store.change_unit(unit.name, _naming(stray.id))
+        elif id_ != stray.id:
+            await transit(context, stray, NewTarget(reason=f"{id_} is the unit's rollout"))
+    store.no_strays(unit.name)
+    if id_ is None or store.rollout(unit.name) is not None:
+        return
+    found = await store.fetch_rollout(unit.name, id_)
+    if found is None:
+        await store.change_unit(unit.name, lambda u: replace(u, current_rollout=None))
+    elif found.closed is None:
+        store.make_current(found)
+    else:
+        await settle(context, found)
+
+
+def _naming(id_: RolloutId) -> Callable[[UnitRecord], UnitRecord]:
+    return lambda unit: replace(unit, current_rollout=id_)
+
+
+async def open_rollout(context: Context, memory: Memory, begun: Begun, facts: UnitFacts) -> RolloutRecord | None:
+    """The rollout, open and current; None where that very rollout was closed before."""
+    now = context.now()
+
+    def claim(unit: UnitRecord) -> UnitRecord:
+        if unit.current_rollout not in (None, begun.id):
+            raise LookAgain(f"{unit.name} has the rollout {unit.current_rollout}")
+        return replace(unit, current_rollout=begun.id, uid=begun.uid)
+
+    unit = await context.store.change_unit(begun.unit, claim)
+    record = _record(context, memory, begun, facts)
+    before = "" if begun.baseline_number is None else f" from revision {begun.baseline_number}"
+    how = " was already under way" if begun.under_way else " began"
+    text = f"Rollout{how}{before} to revision {begun.target_number}"
+    line = TimelineEntry(at=record.started, kind="rollout", text=text)
+    record = changes.with_entries(record, (line,))
+    tell = Tell(class_=NoticeClass.INFO, topic="rollout-began", reason=text)
+    record = changes.told(record, tell, unit=unit, policy=context.policy, now=now)
+    stored = await context.store.create_rollout(record)
+    if stored.closed is not None:
+        await settle(context, stored)
+        await context.store.change_unit(begun.unit, lambda u: replace(u, last_target=begun.target))
+        return None
+    context.store.make_current(stored)
+    context.journal.append(stored.unit, stored.id, line)
+    context.outbox.emit(
+        WorkloadEvent(workload=stored.workload, uid=stored.uid, reason="RolloutGuarded", text=text, warning=False)
+    )
+    context.log("rollout-opened", {"unit": str(stored.unit), "rollout": stored.id})
+    return stored
+
+
+def _record(context: Context, memory: Memory, begun: Begun, facts: UnitFacts) -> RolloutRecord:
+    record = RolloutRecord(
+        id=begun.id,
+        unit=begun.unit,
+        workload=begun.workload,
+        uid=begun.uid,
+        started=changes.to_milliseconds(begun.since),
+        target=begun.target,
+        target_number=begun.target_number,
+        target_digest=begun.target_digest,
+        target_images=begun.target_images,
+        baseline=begun.baseline,
+        baseline_number=begun.baseline_number,
+        baseline_images=begun.baseline_images,
+        policy_digest=context.policy.digest,
+        mode=memory.watch.mode,
+        state=LifecycleState.WATCHING,
+        phase=Phase.STARTUP,
+        epoch=context.gate.epoch,
+        verdict=VerdictKind.UNDECIDED,
+        why="the rollout has just begun",
+    )
+    return changes.with_pods(record, facts)
+
+
+def ordered_without_rollout(unit: UnitRecord, order: HumanRequest, facts: UnitFacts, context: Context) -> Begun | None:
+    """A rollback that is ordered while nothing rolls out needs a rollout that carries its plan: of what runs now."""
+    target = observe.settled_target(facts)
+    if target is None:
+        return None
+    workload = facts.members[0]
+    base = observe.rollout_id(workload.name, target.number, target.hash, workload.uid)
+    return Begun(
+        id=RolloutId(f"{base}-{order.id}"[:253].rstrip("-.").lower()),
+        unit=unit.name,
+        workload=workload.name,
+        uid=workload.uid,
+        target=target.hash,
+        target_number=target.number,
+        target_digest=target.template.digest,
+        target_images=target.template.images,
+        baseline=None,
+        baseline_number=None,
+        baseline_images=(),
+        since=context.now(),
+        under_way=False,
+    )
+
+
+async def adopt(context: Context, unit: UnitRecord, facts: UnitFacts) -> None:
+    """Adopts what has stood long enough, remembers what runs when nothing rolls out, keeps the good templates."""
+    good = observe.adoption(unit, facts, context.policy.timing, context.now())
+    if good is not None:
+        adopted = good
+        await context.store.change_unit(unit.name, lambda u: replace(u, adopted=adopted))
+        context.log("adopted", {"unit": str(unit.name), "revision": good.number})
+    target = observe.settled_target(facts)
+    if unit.last_target is None and target is not None and facts.complete:
+        hash_ = target.hash
+        await context.store.change_unit(
+            unit.name, lambda u: replace(u, last_target=hash_) if u.last_target is None else u
+        )
+    await _keep_templates(context, unit.name, facts)
+
+
+async def _keep_templates(context: Context, name: UnitName, facts: UnitFacts) -> None:
+    """Saves the template of the last healthy and of the adopted revision, where that has not been done yet."""
+    unit = context.store.unit(name)
+    if unit is None or not facts.members:
+        return
+    for good in (*unit.healthy[-1:], *((unit.adopted,) if unit.adopted is not None else ())):
+        revision = facts.members[0].revision(good.hash)
+        if good.saved or revision is None or revision.template.digest != good.digest:
+            continue
+        saved = await save(context, unit.workload, revision.template)
+        if saved:
+            await context.store.change_unit(name, partial(changes.with_saved, hash_=good.hash, saved=saved))

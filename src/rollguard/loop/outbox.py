@@ -1,0 +1,153 @@
+"""Sends what stands in the records as pending, and marks it after (rule 10).
+
+A notice is accepted when every channel took it. Channels that did are kept in the notice's detail, so that a retry,
+also by the next leader, does not repeat it to them more often than needed. Kubernetes Events go out from here as well:
+best effort, never in the way of a rollback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, replace
+
+from rollguard.loop import changes
+from rollguard.loop.leader import Gate, LeadershipLost
+from rollguard.loop.settings import Log, Settings
+from rollguard.loop.store import Store, Unavailable, Vanished
+from rollguard.model.names import UnitName, WorkloadName
+from rollguard.model.records import Notice, NoticeClass, NoticeState, RolloutRecord, UnitRecord
+from rollguard.ports import Accepted, Clock, Cluster, Notifier, Refused
+
+ACCEPTED_BY = "accepted by "
+AT_ONCE = 8
+BACK_OFF = (1.0, 2.0, 5.0, 15.0, 60.0, 120.0, 300.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadEvent:
+    """A Kubernetes Event to be put on a workload."""
+
+    workload: WorkloadName
+    uid: str
+    reason: str
+    text: str
+    warning: bool
+
+
+class Outbox:
+    """One sender for all records."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        cluster: Cluster,
+        notifiers: tuple[Notifier, ...],
+        gate: Gate,
+        clock: Clock,
+        settings: Settings,
+        log: Log,
+    ) -> None:
+        self._store = store
+        self._cluster = cluster
+        self._notifiers = notifiers
+        self._gate = gate
+        self._clock = clock
+        self._settings = settings
+        self._log = log
+        self._events: deque[WorkloadEvent] = deque(maxlen=1000)
+
+    def emit(self, event: WorkloadEvent) -> None:
+        """Queues a Kubernetes Event."""
+        self._events.append(event)
+
+    def pending(self) -> int:
+        """Notices that are neither accepted nor failed."""
+        return sum(len(_pending(r.notices)) for r in self._store.rollouts) + sum(
+            len(_pending(u.notices)) for u in self._store.units
+        )
+
+    async def send_due(self) -> None:
+        """Tries every notice that is due once, pages first, and emits the queued Events."""
+        if not self._gate.leading():
+            return
+        await self._send_events()
+        now = self._clock.now()
+        due: list[tuple[Notice, UnitName, RolloutRecord | None]] = []
+        for rollout in self._store.rollouts:
+            due += [(n, rollout.unit, rollout) for n in _pending(rollout.notices) if _is_due(n, now.seconds)]
+        for unit in self._store.units:
+            due += [(n, unit.name, None) for n in _pending(unit.notices) if _is_due(n, now.seconds)]
+        due.sort(key=lambda entry: (entry[0].class_ is not NoticeClass.PAGE, entry[0].at, entry[0].id))
+        for start in range(0, len(due), AT_ONCE):
+            await asyncio.gather(*(self._deliver(*entry) for entry in due[start : start + AT_ONCE]))
+        self._store.forget_settled()
+
+    async def _deliver(self, notice: Notice, unit: UnitName, rollout: RolloutRecord | None) -> None:
+        try:
+            await self._send(notice, unit, rollout)
+        except (LeadershipLost, Unavailable, Vanished) as error:
+            self._log("notice-not-marked", {"notice": notice.id, "detail": str(error)})
+
+    async def _send(self, notice: Notice, unit: UnitName, rollout: RolloutRecord | None) -> None:
+        accepted = _accepted(notice)
+        waiting = [n for n in self._notifiers if n.name not in accepted]
+        outcomes = await asyncio.gather(
+            *(n.send(notice, rollout, timeout=self._settings.notice_timeout) for n in waiting)
+        )
+        accepted += [n.name for n, o in zip(waiting, outcomes, strict=True) if isinstance(o, Accepted)]
+        refused = [
+            f"{n.name} refused: {o.detail}" for n, o in zip(waiting, outcomes, strict=True) if isinstance(o, Refused)
+        ]
+        retries = [
+            (o.after, f"{n.name}: {o.detail}")
+            for n, o in zip(waiting, outcomes, strict=True)
+            if not isinstance(o, Accepted | Refused)
+        ]
+        attempts = notice.attempts + 1
+        problems = [*refused, *(text for _, text in retries)]
+        detail = "; ".join([ACCEPTED_BY + ", ".join(accepted), *problems] if accepted else problems)[:500]
+        changed = replace(notice, attempts=attempts, detail=detail, next_attempt=None)
+        if retries and attempts < self._settings.notice_attempts:
+            pause = max(*(after for after, _ in retries), BACK_OFF[min(attempts, len(BACK_OFF)) - 1])
+            changed = replace(changed, next_attempt=changes.to_milliseconds(self._clock.now().plus(pause)))
+        elif problems:
+            changed = replace(changed, state=NoticeState.FAILED)
+            self._log("notice-failed", {"notice": notice.id, "detail": detail})
+        else:
+            changed = replace(changed, state=NoticeState.ACCEPTED)
+        await self._mark(changed, unit, rollout)
+
+    async def _mark(self, notice: Notice, unit: UnitName, rollout: RolloutRecord | None) -> None:
+        if rollout is None:
+
+            def on_unit(record: UnitRecord) -> UnitRecord:
+                return replace(record, notices=changes.with_notice(record.notices, notice))
+
+            await self._store.change_unit(unit, on_unit)
+            return
+
+        def on_rollout(record: RolloutRecord) -> RolloutRecord:
+            return replace(record, notices=changes.with_notice(record.notices, notice))
+
+        await self._store.change_rollout(rollout.id, on_rollout)
+
+    async def _send_events(self) -> None:
+        while self._events:
+            event = self._events.popleft()
+            await self._cluster.emit_event(event.workload, event.uid, event.reason, event.text, warning=event.warning)
+
+
+def _pending(notices: tuple[Notice, ...]) -> list[Notice]:
+    return [n for n in notices if n.state is NoticeState.PENDING]
+
+
+def _is_due(notice: Notice, now: float) -> bool:
+    return notice.next_attempt is None or notice.next_attempt.seconds <= now
+
+
+def _accepted(notice: Notice) -> list[str]:
+    if not notice.detail.startswith(ACCEPTED_BY):
+        return []
+    return notice.detail.removeprefix(ACCEPTED_BY).split(";")[0].split(", ")

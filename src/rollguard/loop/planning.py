@@ -1,0 +1,204 @@
+"""From "roll back" to a stored plan: evidence, template, fresh read, dry run, one compare-and-swap (rule 2)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from rollguard import undo
+from rollguard.loop import changes, requests, surroundings
+from rollguard.loop.context import Context, LookAgain, Memory
+from rollguard.loop.transitions import transit, unit_of
+from rollguard.model.action import (
+    Absent,
+    Applied,
+    Conflict,
+    Evidence,
+    Found,
+    Plan,
+    Rejected,
+    Target,
+    Throttled,
+    Unknown,
+)
+from rollguard.model.facts import Template
+from rollguard.model.lifecycle import PlanRefused, PlanStored
+from rollguard.model.records import HumanRequest, RolloutRecord, TimelineEntry
+from rollguard.model.situation import Situation
+
+RETRY = 1.0
+"""Seconds until a plan is tried again after the server gave no answer."""
+READS = 5
+
+
+async def make(context: Context, memory: Memory, record: RolloutRecord) -> float | None:
+    """Stores a plan for a rollout that is `planned`, or has it refused; else the seconds until it is worth retrying.
+
+    Evidence is saved beside the dry run and before the first effect; that it could not be saved never blocks.
+    """
+    unit = unit_of(context, record.unit)
+    facts = context.cluster.facts(record.unit)
+    situation = surroundings.situation(context, memory, unit, record, facts)
+    order = requests.order_of(unit, record)
+    target = _target(context, memory, situation, order)
+    if isinstance(target, undo.Refused):
+        await _refuse(context, record, order, target.reason)
+        return None
+    saving = asyncio.create_task(_evidence(context, record))
+    try:
+        planned = await _tried(context, record, situation, target, order)
+        evidence = await saving
+    finally:
+        saving.cancel()
+    if isinstance(planned, undo.Refused):
+        await _refuse(context, record, order, planned.reason)
+        return None
+    if isinstance(planned, Plan):
+        await _store(context, record, planned, evidence)
+        return None
+    return planned
+
+
+def _target(
+    context: Context, memory: Memory, situation: Situation, order: HumanRequest | None
+) -> Target | undo.Refused:
+    if order is not None:
+        standings = memory.decision.interlocks if memory.decision is not None else ()
+        return undo.manual(situation, order, standings, context.now())
+    target = undo.choose_target(situation)
+    if target is None:
+        return undo.Refused(reason="no other revision was judged healthy or adopted")
+    return target
+
+
+async def _evidence(context: Context, record: RolloutRecord) -> Evidence | None:
+    """What was saved; None where it was saved before."""
+    if record.evidence:
+        return None
+    timeout = context.settings.evidence_timeout
+    context.gate.check(timeout)
+    return await context.cluster.save_evidence(record.id, record.unit, timeout=timeout)
+
+
+async def _tried(
+    context: Context, record: RolloutRecord, situation: Situation, target: Target, order: HumanRequest | None
+) -> Plan | undo.Refused | float:
+    """The plan, once the server has accepted all its writes in a dry run."""
+    template = await _template(context, situation, target)
+    if isinstance(template, undo.Refused | float):
+        return template
+    actor, reason = ordered_by(record, order)
+    plan = undo.plan(
+        situation,
+        target,
+        template,
+        id=f"{record.id}.{_number(record)}",
+        epoch=context.gate.epoch,
+        reason=reason,
+        actor=actor,
+        now=context.now(),
+    )
+    if isinstance(plan, undo.Refused):
+        return plan
+    return await _dry_run(context, plan)
+
+
+def _number(record: RolloutRecord) -> int:
+    """The next plan's number: only a plan that is given up, and a human's new order, make it more than 1."""
+    return 1 if record.plan is None else int(record.plan.id.rsplit(".", 1)[1]) + 1
+
+
+def ordered_by(record: RolloutRecord, order: HumanRequest | None) -> tuple[str, str]:
+    """Actor and reason of the rollback: of a pending order, else of the last line of the story that ordered it."""
+    if order is not None:
+        return order.actor, order.reason
+    line = next((e for e in reversed(record.timeline) if e.kind == "plan"), None)
+    if line is None:
+        return "rollguard", record.why
+    return line.actor, line.text.removeprefix("Rollback ordered: ")
+
+
+async def _template(context: Context, situation: Situation, target: Target) -> Template | undo.Refused | float:
+    """The target's template: as the cluster records it, else as we saved it."""
+    for workload in situation.facts.members:
+        revision = workload.revision(target.hash)
+        if revision is not None:
+            return revision.template
+    adopted = () if situation.unit.adopted is None else (situation.unit.adopted,)
+    good = next((g for g in (*reversed(situation.unit.healthy), *adopted) if g.hash == target.hash), None)
+    gone = f"revision {target.number} is no longer in the history"
+    if good is None or not good.saved:
+        return undo.Refused(reason=f"{gone} and its template was not saved")
+    timeout = context.settings.request_timeout
+    found = await context.cluster.load_template(situation.unit.workload.namespace, good.saved, timeout=timeout)
+    if isinstance(found, Unknown):
+        return RETRY
+    if isinstance(found, Absent):
+        return undo.Refused(reason=f"{gone} and its saved template {good.saved} was deleted")
+    return found
+
+
+async def _dry_run(context: Context, plan: Plan) -> Plan | undo.Refused | float:
+    """The plan where every write passes on the server as it is now."""
+    timeout = context.settings.request_timeout
+    for _ in range(READS):
+        found = await context.cluster.fetch(plan.steps[0].target, timeout=timeout)
+        if isinstance(found, Unknown):
+            return RETRY
+        if isinstance(found, Absent):
+            return undo.Refused(reason="the workload was deleted")
+        outcome = await _dry_run_on(context, plan, found)
+        if not isinstance(outcome, Conflict):
+            return outcome
+    return RETRY
+
+
+async def _dry_run_on(context: Context, plan: Plan, found: Found) -> Plan | undo.Refused | float | Conflict:
+    timeout = context.settings.request_timeout
+    for write in undo.dry_run_writes(plan, found):
+        context.gate.check(timeout)
+        outcome = await context.cluster.apply(write, dry_run=True, timeout=timeout)
+        match outcome:
+            case Applied():
+                continue
+            case Conflict():
+                return outcome
+            case Rejected(status=status, detail=detail):
+                return undo.Refused(reason=f"the API server would refuse the rollback ({status}): {detail}")
+            case Absent():
+                return undo.Refused(reason="the workload was deleted")
+            case Throttled(after=after):
+                return max(after, RETRY)
+            case Unknown():
+                return RETRY
+    return plan
+
+
+async def _store(context: Context, record: RolloutRecord, plan: Plan, evidence: Evidence | None) -> None:
+    """The one write that makes the plan real; the state moves with it."""
+    names = evidence.names if evidence is not None else ()
+    now = context.now()
+    text = f"Plan {plan.id}: put revision {plan.target.number} back, epoch {plan.epoch}"
+    lines = [TimelineEntry(at=now, kind="plan", text=text, actor=plan.actor)]
+    if evidence is not None:
+        saved = f"Evidence saved: {', '.join(evidence.names)}" if evidence.names else "No evidence could be saved"
+        detail = "" if evidence.complete else f" (incomplete: {evidence.detail})"
+        lines.insert(0, TimelineEntry(at=now, kind="evidence", text=saved + detail))
+
+    def with_plan(present: RolloutRecord) -> RolloutRecord:
+        if present.plan is not None and changes.alive(present.plan):
+            raise LookAgain(f"{present.id} has a plan already")
+        return replace(
+            present, plan=plan, evidence=(*present.evidence, *(n for n in names if n not in present.evidence))
+        )
+
+    await transit(context, record, PlanStored(), change=with_plan, entries=tuple(lines))
+    await requests.close_order(context, record)
+
+
+async def _refuse(context: Context, record: RolloutRecord, order: HumanRequest | None, reason: str) -> None:
+    context.log("plan-refused", {"rollout": record.id, "reason": reason})
+    line = TimelineEntry(at=context.now(), kind="plan", text=f"No plan: {reason}")
+    await transit(context, record, PlanRefused(reason=reason), change=lambda r: replace(r, why=reason), entries=(line,))
+    if order is not None:
+        await requests.close_order(context, record)

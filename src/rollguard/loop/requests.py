@@ -1,0 +1,150 @@
+"""What people ask for in `spec.requests`, each handled exactly once.
+
+A request is marked as handled after its effect is in the cluster; an effect that is there already is not had again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rollguard import undo
+from rollguard.loop import changes, opening, surroundings
+from rollguard.loop.context import Context, Memory
+from rollguard.loop.transitions import note, transit
+from rollguard.model.facts import UnitFacts
+from rollguard.model.lifecycle import ApprovalGiven, ApprovalRefused, Tell
+from rollguard.model.names import UnitName
+from rollguard.model.records import (
+    HumanRequest,
+    LifecycleState,
+    NoticeClass,
+    RequestKind,
+    RolloutRecord,
+    TimelineEntry,
+    UnitRecord,
+)
+
+OPEN_TO_ORDERS = (LifecycleState.WATCHING, LifecycleState.AWAITING_APPROVAL, LifecycleState.HELD)
+
+
+def pending(unit: UnitRecord) -> tuple[HumanRequest, ...]:
+    """The requests that were not handled yet, the oldest first."""
+    return tuple(sorted((r for r in unit.requests if r.id not in unit.handled_requests), key=lambda r: (r.at, r.id)))
+
+
+def order_of(unit: UnitRecord, record: RolloutRecord) -> HumanRequest | None:
+    """The rollback that a person ordered and that has no plan yet."""
+    return next((r for r in pending(unit) if r.kind is RequestKind.ROLLBACK and r.rollout in (None, record.id)), None)
+
+
+async def close_order(context: Context, record: RolloutRecord) -> None:
+    """The order behind a plan that was stored or refused is handled."""
+    unit = context.store.unit(record.unit)
+    order = order_of(unit, record) if unit is not None else None
+    if order is not None:
+        await mark_handled(context, record.unit, order)
+
+
+async def mark_handled(context: Context, unit: UnitName, request: HumanRequest) -> None:
+    """Never again."""
+    await context.store.change_unit(unit, lambda u: changes.handled(u, request.id))
+
+
+async def handle_all(context: Context, memory: Memory, facts: UnitFacts) -> None:
+    """Handles what is pending for the unit, in order."""
+    name = UnitName.of_workload(memory.workload)
+    unit = context.store.unit(name)
+    for request in pending(unit) if unit is not None else ():
+        record = context.store.rollout(name)
+        match request.kind:
+            case RequestKind.ROLLBACK:
+                await _rollback(context, memory, request, record, facts)
+            case RequestKind.RESOLVE:
+                await _resolve(context, name, request, record)
+            case _:
+                await _answer(context, name, request, record)
+
+
+async def _answer(context: Context, unit: UnitName, request: HumanRequest, record: RolloutRecord | None) -> None:
+    """Approvals, rejections, acknowledgements: of the rollout that is meant, else they come too late."""
+    if record is not None and request.rollout in (None, record.id):
+        line = (human(request, f"{request.kind.value.capitalize()}: {request.reason}"),)
+        waiting = record.state is LifecycleState.AWAITING_APPROVAL
+        if request.kind is RequestKind.APPROVE and waiting:
+            given = ApprovalGiven(actor=request.actor, reason=f"approved: {request.reason}")
+            await transit(context, record, given, entries=line)
+        elif request.kind is RequestKind.REJECT:
+            await transit(context, record, ApprovalRefused(actor=request.actor, reason=request.reason), entries=line)
+        else:
+            await note(context, record, lambda r: changes.with_entries(r, line))
+    else:
+        context.log("request-too-late", {"unit": str(unit), "request": request.id, "kind": request.kind.value})
+    await mark_handled(context, unit, request)
+
+
+async def _resolve(context: Context, unit: UnitName, request: HumanRequest, record: RolloutRecord | None) -> None:
+    """The incident of the named rollout, or of the present one, is over because a person says so."""
+    meant = record
+    if request.rollout is not None and (record is None or record.id != request.rollout):
+        meant = await context.store.fetch_rollout(unit, request.rollout)
+    if meant is not None and meant.incident and meant.incident_resolved is None:
+        now = context.now()
+        line = human(request, f"Incident resolved: {request.reason}")
+        await note(context, meant, lambda r: changes.with_entries(replace(r, incident_resolved=now), (line,)))
+        context.store.forget_settled()
+    await mark_handled(context, unit, request)
+
+
+async def _rollback(
+    context: Context, memory: Memory, request: HumanRequest, record: RolloutRecord | None, facts: UnitFacts
+) -> None:
+    """An order leads to a plan, by the executor, which marks it as handled; or it is refused with the reason."""
+    name = UnitName.of_workload(memory.workload)
+    unit = context.store.unit(name)
+    if unit is None:
+        return
+    if request.rollout is not None and (record is None or record.id != request.rollout):
+        await _refuse(context, unit, request, f"the rollout {request.rollout} is over")
+        return
+    if record is None:
+        begun = opening.ordered_without_rollout(unit, request, facts, context)
+        record = None if begun is None else await opening.open_rollout(context, memory, begun, facts)
+    if record is None:
+        await _refuse(context, unit, request, "the workload is gone, or its status is behind its spec")
+        return
+    if record.state in OPEN_TO_ORDERS:
+        situation = surroundings.situation(context, memory, unit, record, facts)
+        standings = memory.decision.interlocks if memory.decision is not None else ()
+        target = undo.manual(situation, request, standings, context.now())
+        if isinstance(target, undo.Refused):
+            await _refuse(context, unit, request, target.reason, record)
+            return
+        line = human(request, f"Rollback ordered: {request.reason}" + (" (forced)" if request.force else ""))
+        given = ApprovalGiven(actor=request.actor, reason=request.reason)
+        await transit(context, record, given, entries=(line,))
+    elif record.state is not LifecycleState.PLANNED:
+        line = human(request, f"Rollback ordered: {request.reason}; one is under way already")
+        await note(context, record, lambda r: changes.with_entries(r, (line,)))
+        await mark_handled(context, name, request)
+
+
+async def _refuse(
+    context: Context, unit: UnitRecord, request: HumanRequest, reason: str, record: RolloutRecord | None = None
+) -> None:
+    tell = Tell(class_=NoticeClass.INFO, topic="order-refused", reason=f"{request.actor}'s rollback: {reason}")
+    now = context.now()
+    if record is not None:
+        line = human(request, f"Rollback ordered and refused: {reason}")
+        await note(
+            context,
+            record,
+            lambda r: changes.told(changes.with_entries(r, (line,)), tell, unit=unit, policy=context.policy, now=now),
+        )
+    else:
+        await context.store.change_unit(unit.name, lambda u: changes.told_unit(u, tell, policy=context.policy, now=now))
+    await mark_handled(context, unit.name, request)
+
+
+def human(request: HumanRequest, text: str) -> TimelineEntry:
+    """A line of the story whose actor is the person; the time is that of the request, so that it is told once."""
+    return TimelineEntry(at=changes.to_milliseconds(request.at), kind="human", text=text, actor=request.actor)

@@ -1,0 +1,41 @@
+"""What the guard says of itself: for its own metrics and for people who ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rollguard.model.action import Decision
+from rollguard.model.judgement import Verdict
+from rollguard.model.names import RolloutId, UnitName
+from rollguard.model.records import LifecycleState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitStatus:
+    """One guarded unit. `verdict` and `decision` are those of the last look, newer than the record's."""
+
+    unit: UnitName
+    rollout: RolloutId | None
+    state: LifecycleState | None
+    verdict: Verdict | None
+    decision: Decision | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A snapshot. Durations in seconds."""
+
+    leading: bool
+    active: bool
+    """Leading, and everything is loaded."""
+    epoch: int
+    ticks: int
+    late_ticks: int
+    last_tick_seconds: float
+    errors: int
+    units: tuple[UnitStatus, ...]
+    open_rollouts: int
+    blind_signals: tuple[str, ...]
+    """Signals without a complete answer in the last slot."""
+    outbox_pending: int

@@ -1,0 +1,83 @@
+"""Gathers what a decision looks at beside the verdict."""
+
+from __future__ import annotations
+
+from rollguard.loop.context import Context, Memory
+from rollguard.model.facts import UnitFacts
+from rollguard.model.names import UnitName
+from rollguard.model.policy import Mode
+from rollguard.model.records import EVERYTHING, Freeze, RolloutRecord, UnitRecord
+from rollguard.model.situation import Sibling, Situation, Surroundings
+from rollguard.model.time import Instant
+
+STRICTNESS = (Mode.OBSERVE, Mode.APPROVE, Mode.AUTOMATIC)
+"""From the mildest to the strictest over the release."""
+
+
+def situation(
+    context: Context, memory: Memory, unit: UnitRecord, rollout: RolloutRecord, facts: UnitFacts
+) -> Situation:
+    """The unit, its rollout and what surrounds them, as of now."""
+    return Situation(
+        unit=unit,
+        rollout=rollout,
+        facts=facts,
+        around=surroundings(context, unit.name),
+        watch=memory.watch,
+        mode=max(memory.watch.mode, rollout.mode, key=STRICTNESS.index),
+        timing=context.policy.timing,
+        limits=context.policy.limits,
+        on_timeout_roll_back=context.policy.on_timeout_roll_back,
+    )
+
+
+def surroundings(context: Context, unit: UnitName) -> Surroundings:
+    """What is known beyond the unit itself."""
+    return Surroundings(
+        siblings=siblings(context, unit),
+        fleet_rollbacks=fleet_rollbacks(context),
+        clock_offset=context.offset(),
+        freeze_all=freeze_of_all(context, context.now()),
+    )
+
+
+def siblings(context: Context, unit: UnitName) -> tuple[Sibling, ...]:
+    """The unchanged workloads that breach a signal now, in order of name."""
+    return tuple(
+        Sibling(workload=memory.workload, breached=memory.breached, since=memory.breached_since)
+        for name, memory in sorted(context.units.items())
+        if name != unit and memory.breached_since is not None and context.store.rollout(name) is None
+    )
+
+
+def fleet_rollbacks(context: Context) -> tuple[tuple[UnitName, Instant], ...]:
+    """Automatic rollbacks of all units, those just decided or under way included, the newest last.
+
+    One that is under way counts before it is written into its unit: else all units that turn bad in the same moment
+    would find the budget unspent.
+    """
+    counted = {(unit.name, at) for unit in context.store.units for at in unit.automatic_rollbacks}
+    for record in context.store.rollouts:
+        if record.closed is None and record.plan is not None and record.plan.actor == "rollguard":
+            counted.add((record.unit, record.plan.created))
+    for name, memory in context.units.items():
+        record_now = context.store.rollout(name)
+        if memory.deciding is not None and (record_now is None or record_now.plan is None):
+            counted.add((name, memory.deciding))
+    return tuple(sorted(counted, key=lambda entry: (entry[1], entry[0])))
+
+
+def freeze_of_all(context: Context, now: Instant) -> Freeze | None:
+    """The freeze of everything, while it is in force."""
+    everything = context.store.unit(UnitName(context.settings.namespace, EVERYTHING))
+    if everything is None or everything.freeze is None or everything.freeze.until <= now:
+        return None
+    return everything.freeze
+
+
+def frozen(context: Context, unit: UnitRecord, now: Instant) -> str:
+    """The reason of a freeze in force, of the unit or of everything; empty where there is none."""
+    for freeze in (unit.freeze, freeze_of_all(context, now)):
+        if freeze is not None and freeze.until > now:
+            return f"by {freeze.actor} until {freeze.until.iso()}: {freeze.reason}"
+    return ""

@@ -1,0 +1,164 @@
+"""Moves a rollout through the state machine and writes what follows from it, in an order that survives a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rollguard import lifecycle
+from rollguard.loop import changes
+from rollguard.loop.context import Context, LookAgain
+from rollguard.loop.outbox import WorkloadEvent
+from rollguard.model.action import Unknown
+from rollguard.model.facts import Revision, Template
+from rollguard.model.lifecycle import LifecycleInput, MarkHealthy
+from rollguard.model.names import TemplateHash, UnitName, WorkloadName
+from rollguard.model.records import (
+    GoodRevision,
+    LifecycleState,
+    Outcome,
+    RolloutRecord,
+    TimelineEntry,
+    UnitRecord,
+)
+from rollguard.model.time import Instant
+
+RESTORED = (Outcome.ROLLED_BACK, Outcome.RECOVERED, Outcome.UNCONFIRMED, Outcome.DID_NOT_HELP)
+"""Outcomes after which the old version is in place."""
+
+
+def unchanged(record: RolloutRecord) -> RolloutRecord:
+    """The record itself."""
+    return record
+
+
+async def note(
+    context: Context, record: RolloutRecord, change: Callable[[RolloutRecord], RolloutRecord]
+) -> RolloutRecord:
+    """Writes a change that moves no state; new lines of the story go to the journal as well."""
+    known = set(record.timeline)
+    updated = await context.store.change_rollout(record.id, change)
+    for entry in updated.timeline:
+        if entry not in known:
+            context.journal.append(updated.unit, updated.id, entry)
+    return updated
+
+
+async def transit(
+    context: Context,
+    record: RolloutRecord,
+    input_: LifecycleInput,
+    *,
+    change: Callable[[RolloutRecord], RolloutRecord] = unchanged,
+    entries: tuple[TimelineEntry, ...] = (),
+) -> RolloutRecord:
+    """The rollout after that input, with `change` and `entries` in the same write.
+
+    Raises LookAgain where the record is in another state by now. A revision is kept as healthy before the rollout says
+    so, and the unit is freed after it is closed: a crash between two writes is made good at the next look.
+    """
+    unit = context.store.unit(record.unit)
+    if unit is None:
+        raise LookAgain(f"unit {record.unit} is gone")
+    now = context.now()
+    expected = record.state
+
+    def advance(present: RolloutRecord) -> RolloutRecord:
+        if present.state is not expected:
+            raise LookAgain(f"{present.id} is {present.state.value}, not {expected.value}")
+        changed = changes.with_entries(change(present), entries)
+        transition = lifecycle.advance(present.state, input_)
+        return changes.advanced(changed, transition, unit=unit, policy=context.policy, now=now)
+
+    effects = lifecycle.advance(expected, input_).effects
+    if any(isinstance(effect, MarkHealthy) for effect in effects):
+        await mark_healthy(context, record, now)
+    updated = await note(context, record, advance)
+    if updated.state is not expected:
+        _announce(context, updated)
+        context.log("state", {"rollout": updated.id, "from": expected.value, "to": updated.state.value})
+    if updated.closed is not None:
+        await settle(context, updated)
+    return updated
+
+
+def _announce(context: Context, record: RolloutRecord) -> None:
+    """Kubernetes Events on the workload for what its owners look for there."""
+    match record.state:
+        case LifecycleState.HELD:
+            reason, text, warning = "RolloutHeld", record.why, True
+        case LifecycleState.VERIFYING:
+            number = record.plan.target.number if record.plan is not None else 0
+            reason, text, warning = "RolledBack", f"Put revision {number} back: {record.why}", True
+        case _:
+            return
+    context.outbox.emit(
+        WorkloadEvent(workload=record.workload, uid=record.uid, reason=reason, text=text, warning=warning)
+    )
+
+
+async def settle(context: Context, record: RolloutRecord) -> None:
+    """Frees the unit of its closed rollout and remembers what is the target when nothing rolls out."""
+
+    def free(unit: UnitRecord) -> UnitRecord:
+        if unit.current_rollout != record.id:
+            return unit
+        return replace(unit, current_rollout=None, last_target=stable_target(record, unit) or unit.last_target)
+
+    await context.store.change_unit(record.unit, free)
+    context.store.retire(record.unit)
+
+
+def stable_target(record: RolloutRecord, unit: UnitRecord) -> TemplateHash | None:
+    """The revision that stands after the rollout; None where it never stood before something newer replaced it."""
+    if record.outcome in RESTORED and record.plan is not None:
+        return record.plan.target.hash
+    judged = any(good.digest == record.target_digest for good in unit.healthy)
+    replaced = record.outcome in (Outcome.SUPERSEDED, Outcome.GONE)
+    return None if replaced and not judged else record.target
+
+
+async def mark_healthy(context: Context, record: RolloutRecord, now: Instant) -> None:
+    """The rollout's revision becomes a valid target, its template is kept."""
+    unit = unit_of(context, record.unit)
+    if any(good.digest == record.target_digest and good.saved for good in unit.healthy[-1:]):
+        return
+    workload = next((w for w in context.cluster.facts(record.unit).members if w.uid == record.uid), None)
+    revision = workload.revision(record.target) if workload is not None else None
+    if revision is None:
+        raise LookAgain(f"revision {record.target_number} of {record.workload} is not in sight")
+    saved = await save(context, record.workload, revision.template)
+    good = good_revision(revision, now, saved)
+    await context.store.change_unit(record.unit, lambda unit: changes.with_good(unit, good))
+
+
+def good_revision(revision: Revision, since: Instant, saved: str) -> GoodRevision:
+    """The revision as one that may be gone back to."""
+    return GoodRevision(
+        hash=revision.hash,
+        number=revision.number,
+        digest=revision.template.digest,
+        bare_digest=revision.template.bare_digest,
+        images=revision.template.images,
+        since=since,
+        saved=saved,
+    )
+
+
+async def save(context: Context, workload: WorkloadName, template: Template) -> str:
+    """The name under which the template is kept, empty where the server did not answer (kept at a later look)."""
+    timeout = context.settings.request_timeout
+    context.gate.check(timeout)
+    saved = await context.cluster.save_template(workload, template, timeout=timeout)
+    if isinstance(saved, Unknown):
+        context.log("template-not-saved", {"workload": str(workload), "detail": saved.detail})
+        return ""
+    return saved
+
+
+def unit_of(context: Context, name: UnitName) -> UnitRecord:
+    """The unit's record; raises LookAgain where it is gone."""
+    unit = context.store.unit(name)
+    if unit is None:
+        raise LookAgain(f"unit {name} is gone")
+    return unit

@@ -1,0 +1,85 @@
+"""After the plan is done: is the old version back, and did it help?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rollguard import judge, undo
+from rollguard.loop import changes
+from rollguard.loop.context import Context, Memory
+from rollguard.loop.transitions import note, transit, unit_of
+from rollguard.model.action import Plan
+from rollguard.model.facts import UnitFacts
+from rollguard.model.lifecycle import RecoverySeen, Tell
+from rollguard.model.records import NoticeClass, Outcome, RolloutRecord, TimelineEntry
+from rollguard.model.time import Instant
+
+BACK = "The old version is back in all pods"
+
+
+async def verify(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> None:
+    """One look at a restored workload: closes the rollout once the outcome is known or the time is up."""
+    plan, since = record.plan, record.verify_since
+    if plan is None or since is None:
+        return
+    now = context.now()
+    progress = undo.progress(plan, facts)
+    if isinstance(progress, undo.Restored):
+        await _back(context, memory, record, now)
+        seen = _recovery(context, memory, record, plan, now)
+        late = "" if seen is None else seen.detail
+    else:
+        memory.restored, seen, late = None, None, f"the old version is not back: {progress.detail}"
+        if isinstance(progress, undo.Stalled):
+            await _stalled(context, record, progress.detail, now)
+    outcome = _outcome(seen, time_is_up=now.since(since) >= context.policy.timing.recovery_within)
+    if outcome is None:
+        return
+    line = TimelineEntry(at=now, kind="recovery", text=f"{outcome.value.capitalize()}: {late}")
+    input_ = RecoverySeen(outcome=outcome, reason=late)
+    await transit(context, record, input_, change=lambda r: replace(r, why=late), entries=(line,))
+
+
+async def _back(context: Context, memory: Memory, record: RolloutRecord, now: Instant) -> None:
+    """Remembers since when it is back, also over a change of leaders."""
+    if memory.restored is not None:
+        return
+    told = next((e.at for e in reversed(record.timeline) if e.kind == "recovery" and e.text == BACK), None)
+    memory.restored = told if told is not None else now
+    line = TimelineEntry(at=memory.restored, kind="recovery", text=BACK)
+    await note(context, record, lambda r: changes.with_entries(r, (line,)))
+
+
+def _recovery(
+    context: Context, memory: Memory, record: RolloutRecord, plan: Plan, now: Instant
+) -> judge.RecoveryLook | None:
+    """How the restored pods fare; None while they have not been back for long enough to say."""
+    timing = context.policy.timing
+    if memory.restored is None or now.since(memory.restored) < timing.recovery_for:
+        return None
+    breached = {finding.signal for finding in record.findings}
+    return judge.recovered(
+        context.answers.since(memory.restored),
+        tuple(signal for signal in context.policy.signals if signal.name in breached),
+        record.workload,
+        plan.target.hash,
+        since=memory.restored,
+        seconds=timing.recovery_for,
+    )
+
+
+def _outcome(seen: judge.RecoveryLook | None, *, time_is_up: bool) -> Outcome | None:
+    """Recovered as soon as it is; anything else only once the time is up."""
+    if seen is not None and seen.recovery is judge.Recovery.YES:
+        return Outcome.RECOVERED
+    if not time_is_up:
+        return None
+    unsure = seen is not None and seen.recovery is judge.Recovery.NO_TRAFFIC
+    return Outcome.UNCONFIRMED if unsure else Outcome.DID_NOT_HELP
+
+
+async def _stalled(context: Context, record: RolloutRecord, detail: str, now: Instant) -> None:
+    """An incident of its own, never a reason to write again."""
+    unit = unit_of(context, record.unit)
+    tell = Tell(class_=NoticeClass.PAGE, topic="stalled", reason=f"the rollback is stalled: {detail}")
+    await note(context, record, lambda r: changes.told(r, tell, unit=unit, policy=context.policy, now=now))
