@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import promql_parser
 
@@ -90,6 +91,7 @@ def selectors(text: str) -> tuple[str, ...]:
     return tuple(text[found.start : found.end] for found in _find(text))
 
 
+@lru_cache(maxsize=4096)
 def narrowed(text: str, matchers: tuple[Matcher, ...], match: str = "") -> str:
     """The same expression with the matchers, and the text `match`, added to each of its selectors.
 

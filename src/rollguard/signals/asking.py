@@ -10,7 +10,7 @@ from rollguard.model.names import WorkloadName
 from rollguard.model.policy import MetricsStore, Signal, SignalKind
 from rollguard.model.time import Instant
 from rollguard.signals import event, gauge, histogram, rate, ratio
-from rollguard.signals.grouping import Grouping, grouping
+from rollguard.signals.grouping import Grouping, chunks, filled, grouping
 
 LONGEST_EXPRESSION = 6000
 """Characters. Longer questions are cut by workloads."""
@@ -44,31 +44,23 @@ def question(
     """The questions of a signal: none for events or without workloads, one otherwise, several only where an expression
     would be longer than `LONGEST_EXPRESSION` characters (`joined` makes their answers one again)."""
     kind = KINDS[signal.kind]
-    ordered = tuple(sorted(set(workloads)))
-    if not ordered or not instants:
+    if not workloads or not instants or signal.kind is SignalKind.EVENT:
         return ()
-    expressions = kind.expressions(signal, grouping(signal, store, ordered, slot_seconds))
-    if not expressions:
-        return ()
-    longest = max(len(expression.promql) for expression in expressions)
-    if longest > LONGEST_EXPRESSION and len(ordered) > 1 and not signal.shared:
-        middle = len(ordered) // 2
-        halves = (ordered[:middle], ordered[middle:])
-        return tuple(
-            part
-            for half in halves
-            for part in question(signal, store, workloads=half, instants=instants, slot_seconds=slot_seconds)
-        )
-    return (
+    namespaces = tuple(sorted({workload.namespace for workload in workloads}))
+    names = tuple(sorted({workload.name for workload in workloads}))
+    expressions = kind.expressions(signal, grouping(signal, store, namespaces, slot_seconds))
+    pieces = [names] if signal.shared else chunks(expressions, names, LONGEST_EXPRESSION)
+    return tuple(
         Question(
             signal=signal.name,
             instants=instants,
-            expressions=expressions,
+            expressions=filled(expressions, piece),
             namespace_label=store.namespace_label,
             pod_label=store.pod_label,
             workload_label=store.workload_label,
             class_label=kind.class_label,
-        ),
+        )
+        for piece in pieces
     )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rollguard.model.metrics import Expression
-from rollguard.model.names import WorkloadName
 from rollguard.model.policy import MetricsStore, Signal
 from rollguard.policy.promql import Matcher, narrowed
 from rollguard.signals import parts
 
+NAMES = "<workloads>"
+"""Stands for the workloads' names in an expression: a long expression is parsed and checked once, without them."""
 _REGEX_SIGNS = re.compile(r"([\\.+*?()|\[\]{}^$])")
 
 
@@ -50,19 +52,50 @@ class Grouping:
         return ", ".join((*self.by, *more))
 
 
-def grouping(signal: Signal, store: MetricsStore, workloads: tuple[WorkloadName, ...], slot_seconds: float) -> Grouping:
-    """The grouping of a signal's question for these workloads; a shared signal has no filter by workload."""
+def grouping(signal: Signal, store: MetricsStore, namespaces: tuple[str, ...], slot_seconds: float) -> Grouping:
+    """The grouping of a signal's question, with `NAMES` where the workloads' names belong; a shared signal has no
+    filter by workload."""
     return Grouping(
         by=(store.namespace_label, store.pod_label or store.workload_label),
-        matchers=() if signal.shared else _matchers(store, workloads),
+        matchers=() if signal.shared else _matchers(store, namespaces),
         match=store.match,
         counting_seconds=slot_seconds + store.scrape_interval,
     )
 
 
-def _matchers(store: MetricsStore, workloads: tuple[WorkloadName, ...]) -> tuple[Matcher, ...]:
-    namespaces = sorted({workload.namespace for workload in workloads})
-    names = "|".join(_quoted(name) for name in sorted({workload.name for workload in workloads}))
+def filled(expressions: tuple[Expression, ...], names: tuple[str, ...]) -> tuple[Expression, ...]:
+    """The expressions with the names in their place."""
+    text = _alternatives(names)
+    return tuple(
+        Expression(part=expression.part, promql=expression.promql.replace(NAMES, text)) for expression in expressions
+    )
+
+
+def chunks(expressions: tuple[Expression, ...], names: tuple[str, ...], longest: int) -> Iterator[tuple[str, ...]]:
+    """The names in as few pieces as keep each filled expression at most so long; one name at least in each."""
+    room = min(
+        (longest - len(expression.promql)) // expression.promql.count(NAMES) + len(NAMES)
+        for expression in expressions
+        if NAMES in expression.promql
+    )
+    piece: list[str] = []
+    used = 0
+    for name in names:
+        length = len(_alternatives((name,))) + 1
+        if piece and used + length > room:
+            yield tuple(piece)
+            piece, used = [], 0
+        piece.append(name)
+        used += length
+    yield tuple(piece)
+
+
+def _alternatives(names: tuple[str, ...]) -> str:
+    # twice: for the regular expression, and for the string that holds it
+    return "|".join(_quoted(name) for name in names).replace("\\", "\\\\")
+
+
+def _matchers(store: MetricsStore, namespaces: tuple[str, ...]) -> tuple[Matcher, ...]:
     namespace = (
         Matcher(store.namespace_label, "=", namespaces[0])
         if len(namespaces) == 1
@@ -70,8 +103,8 @@ def _matchers(store: MetricsStore, workloads: tuple[WorkloadName, ...]) -> tuple
     )
     if store.pod_label:
         # Narrows the answer only: which revision a pod belongs to is known by its owner, never by its name.
-        return (namespace, Matcher(store.pod_label, "=~", f"({names})-.*"))
-    return (namespace, Matcher(store.workload_label, "=~", names))
+        return (namespace, Matcher(store.pod_label, "=~", f"({NAMES})-.*"))
+    return (namespace, Matcher(store.workload_label, "=~", NAMES))
 
 
 def _quoted(name: str) -> str:
