@@ -107,7 +107,7 @@ Mend it
   {kubectl} rollout undo deployment/{first}
 
 Guard it
-  rollguard run --policy FILE --kubeconfig {lab.kubeconfig}
+  rollguard run --policy {lab.policy()} --kubeconfig {lab.kubeconfig}
 
 Ctrl-C ends all of it."""
 

@@ -16,9 +16,11 @@ from lab import controller, manifests
 from lab.api import JSON_PATCH, Api, ApiError
 from lab.controller import Controller
 from lab.controlplane import ControlPlane
-from lab.parts import Part
+from lab.parts import REPOSITORY, Part
 from lab.prometheus import Prometheus, Scraping
 
+EXAMPLE_POLICY = REPOSITORY / "examples" / "lab-policy.yaml"
+EXAMPLE_ADDRESS = "http://127.0.0.1:9090"
 POLL_S = 0.1
 
 
@@ -175,6 +177,15 @@ class Lab:
         answer = await self.http.request(method, url, json=body, params=query)
         if not answer.is_success:
             raise LabError(f"{node} refused {body}: {answer.text}")
+
+    def policy(self, source: Path = EXAMPLE_POLICY, *, name: str = "policy") -> Path:
+        """A copy of a policy that asks this lab's Prometheus, in the lab's directory; returns its path."""
+        text = source.read_text()
+        if EXAMPLE_ADDRESS not in text:
+            raise LabError(f"{source}: expected the address {EXAMPLE_ADDRESS} to put the lab's in its place")
+        path = self.workdir / f"{name}.yaml"
+        path.write_text(text.replace(EXAMPLE_ADDRESS, self.prometheus.url))
+        return path
 
     def controller(
         self,
