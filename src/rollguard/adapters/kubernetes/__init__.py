@@ -6,7 +6,7 @@ from rollguard.adapters.kubernetes.api import Api, NoAnswer
 from rollguard.adapters.kubernetes.cluster import KubernetesCluster
 from rollguard.adapters.kubernetes.install import InstallError, install_manifests
 from rollguard.adapters.kubernetes.kubeconfig import ConfigError, Connection, load
-from rollguard.adapters.kubernetes.leadership import KubernetesLeadership
+from rollguard.adapters.kubernetes.leadership import KubernetesLeadership, read_holder
 from rollguard.adapters.kubernetes.records import KubernetesRecords
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "NoAnswer",
     "install_manifests",
     "load",
+    "read_holder",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import random
 from collections.abc import AsyncIterator
@@ -16,6 +15,7 @@ from rollguard.adapters.kubernetes.api import Api, NoAnswer
 from rollguard.adapters.kubernetes.cache import Cache
 from rollguard.adapters.kubernetes.reflector import STALL_S
 from rollguard.adapters.kubernetes.template import template_of
+from rollguard.adapters.kubernetes.wakeups import Wakeups
 from rollguard.adapters.kubernetes.wire import Deployment
 from rollguard.model.action import Absent, Evidence, FetchOutcome, Found, Unknown, Write, WriteOutcome
 from rollguard.model.facts import ClusterEvent, InventoryItem, Pod, Template, UnitFacts, Workload
@@ -46,8 +46,7 @@ class KubernetesCluster:
         self._cache = Cache(api, clock, rng, self._wake, stall=stall)
         self._guarded: frozenset[UnitName] = frozenset()
         self._known: set[UnitName] = set()
-        self._pending: dict[UnitName, None] = {}
-        self._woken = asyncio.Event()
+        self._wakeups = Wakeups()
 
     async def __aenter__(self) -> Self:
         self._cache.watch_deployments(self._namespaces)
@@ -58,15 +57,9 @@ class KubernetesCluster:
     ) -> None:
         await self._cache.close()
 
-    async def changes(self) -> AsyncIterator[UnitName]:
+    def changes(self) -> AsyncIterator[UnitName]:
         """Guarded units whose facts changed, and workloads that came or went; many changes wake once."""
-        while True:
-            await self._woken.wait()
-            self._woken.clear()
-            while self._pending:
-                unit = next(iter(self._pending))
-                del self._pending[unit]
-                yield unit
+        return self._wakeups
 
     def inventory(self) -> tuple[InventoryItem, ...] | None:
         """All Deployments that exist; None until the first list is complete."""
@@ -174,8 +167,7 @@ class KubernetesCluster:
         unit = UnitName.of_workload(WorkloadName(namespace, WorkloadKind.DEPLOYMENT, name))
         exists = self._cache.workload(namespace, name) is not None
         if unit in self._guarded or exists != (unit in self._known):
-            self._pending[unit] = None
-            self._woken.set()
+            self._wakeups.add(unit)
         (self._known.add if exists else self._known.discard)(unit)
 
 

@@ -103,6 +103,9 @@ async def _log(api: Api, namespace: str, request: _LogRequest, timeout: float) -
         )
     except NoAnswer as error:
         return "", str(error)
+    if reply.status in (400, 404):
+        # The container has not started, or its earlier run's log is already gone: there is nothing to save.
+        return reply.message(), ""
     return (reply.body.decode(errors="replace"), "") if reply.ok else ("", reply.message())
 
 

@@ -169,3 +169,14 @@ class KubernetesLeadership:
 
     def _timeout(self) -> float:
         return min(TIMEOUT_S, self._duration / 5.0)
+
+
+async def read_holder(api: Api, *, namespace: str, name: str = LEASE_NAME) -> str | Unknown:
+    """Who holds the Lease now, for people; empty where nobody does."""
+    try:
+        reply = await api.send(rights.GET_LEASE, namespace, name, timeout=TIMEOUT_S)
+    except NoAnswer as error:
+        return Unknown(detail=str(error))
+    if reply.status == 404:
+        return ""
+    return msgspec.json.decode(reply.body, type=_Lease).holder if reply.ok else Unknown(detail=reply.message())

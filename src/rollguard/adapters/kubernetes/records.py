@@ -14,6 +14,7 @@ from rollguard.adapters.kubernetes import rights
 from rollguard.adapters.kubernetes.api import Api, Lane, NoAnswer, Reply
 from rollguard.adapters.kubernetes.reflector import STALL_S, Change, Collection, Reflector
 from rollguard.adapters.kubernetes.rights import Right
+from rollguard.adapters.kubernetes.wakeups import Wakeups
 from rollguard.adapters.kubernetes.wire import OnlyMeta, Page
 from rollguard.model.action import Absent, Unknown
 from rollguard.model.names import RolloutId, UnitName
@@ -42,8 +43,7 @@ class KubernetesRecords:
         self._api = api
         self._namespaces = namespaces or ("",)
         self._timeout = timeout
-        self._pending: dict[UnitName, None] = {}
-        self._woken = asyncio.Event()
+        self._wakeups = Wakeups()
         self._tasks: list[asyncio.Task[None]] = []
         self._reflectors = [
             Reflector(api, _units(namespace), clock, rng, self._changed, stall=stall) for namespace in self._namespaces
@@ -144,21 +144,14 @@ class KubernetesRecords:
             return reply
         return None if reply.ok or reply.status in (404, 409) else Unknown(detail=reply.message())
 
-    async def requests(self) -> AsyncIterator[UnitName]:
+    def requests(self) -> AsyncIterator[UnitName]:
         """Units whose `spec` changed, and those there are at the start; many changes wake once."""
-        while True:
-            await self._woken.wait()
-            self._woken.clear()
-            while self._pending:
-                unit = next(iter(self._pending))
-                del self._pending[unit]
-                yield unit
+        return self._wakeups
 
     def _changed(self, change: Change[int]) -> None:
         # The generation moves with spec only: our own status writes do not wake us.
         if change.old != change.new:
-            self._pending[UnitName(*change.key)] = None
-            self._woken.set()
+            self._wakeups.add(UnitName(*change.key))
 
     async def _list(self, right: Right) -> list[msgspec.Raw] | Unknown:
         items: list[msgspec.Raw] = []
