@@ -33,7 +33,7 @@ class RecordStore:
         self.units: dict[UnitName, StoredUnit] = {}
         self.rollouts: dict[tuple[UnitName, RolloutId], StoredRollout] = {}
         self.broken: list[InvariantBroken] = []
-        """Writes that the server would have refused."""
+        """What must never happen and did, also where the code under test passed over the exception."""
         self.frozen_since: dict[UnitName, float] = {}
         self.on_requests: list[Callable[[UnitName], None]] = []
         self.on_rollout: list[Callable[[RolloutRecord | None, RolloutRecord], None]] = []

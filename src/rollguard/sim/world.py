@@ -16,6 +16,7 @@ from rollguard.sim.controller import Controller
 from rollguard.sim.json_patch import CannotApply, JsonObject, JsonValue, TestFailed, apply_patch
 from rollguard.sim.kubelet import Kubelet, KubeletTiming
 from rollguard.sim.lease import Lease
+from rollguard.sim.network import InvariantBroken
 from rollguard.sim.objects import LAST_APPLIED, RECEIPT, REVISION, SimDeployment, at
 from rollguard.sim.store import RecordStore
 from rollguard.sim.template import canonical, pod_template, template_of
@@ -219,8 +220,12 @@ class World:
 
     def send(self, sent: Sent) -> None:
         """A mutating request is about to leave."""
-        for listener in self.on_send:
-            listener(sent)
+        try:
+            for listener in self.on_send:
+                listener(sent)
+        except InvariantBroken as error:
+            self.records.broken.append(error)
+            raise
 
     def patch(
         self, workload: WorkloadName, text: str, *, actor: str, sent_at: float, dry_run: bool
@@ -290,8 +295,12 @@ class World:
             observed=observed,
         )
         self.changes.append(change)
-        for listener in self.on_change:
-            listener(change)
+        try:
+            for listener in self.on_change:
+                listener(change)
+        except InvariantBroken as error:
+            self.records.broken.append(error)
+            raise
 
 
 def _stale_version(operations: JsonValue, version: int) -> bool:

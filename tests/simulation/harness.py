@@ -1,0 +1,313 @@
+"""Plays one seed: a world, a story, faults, controllers that die and start again, and the watchdog."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from rollguard.loop.guard import Guard
+from rollguard.loop.settings import Settings
+from rollguard.model.metrics import GapCause
+from rollguard.model.names import UnitName
+from rollguard.model.policy import Mode, Policy
+from rollguard.model.records import HumanRequest, LifecycleState, RequestKind
+from rollguard.ports import Cluster, Leadership, Records
+from rollguard.sim.channels import Inbox, SimJournal, SimNotifier
+from rollguard.sim.cluster import SimCluster
+from rollguard.sim.faults import POINTS, Fault, FaultPlan
+from rollguard.sim.kubelet import KubeletTiming
+from rollguard.sim.lease import SimLeadership
+from rollguard.sim.metrics import SimMetrics
+from rollguard.sim.objects import SimDeployment, at
+from rollguard.sim.process import Process, VirtualClock
+from rollguard.sim.records import SimRecords
+from rollguard.sim.virtual_time import run
+from rollguard.sim.world import Blind, World, WorldSettings
+from tests.simulation import policies
+from tests.simulation.invariants import Watchdog
+from tests.simulation.stories import STORIES, Story
+
+SETTLE = 12.0
+DAYS = 2 * 86400.0
+QUIET = 75.0
+"""Virtual seconds without faults at the end of a seed, in which everything must come to rest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a seed plays. Made from the seed alone; parts can be replaced to look closer."""
+
+    seed: int
+    story: Story
+    mode: Mode
+    controllers: int
+    rate: float
+    focus: tuple[str, Fault, int] | None
+    blind: bool
+    stalls: bool
+    wakes_lost: float
+    clock_error: float
+    length: float
+
+    @classmethod
+    def of(cls, seed: int) -> Plan:
+        """The plan of that seed."""
+        rng = random.Random(seed)
+        story = STORIES[seed % len(STORIES)]
+        cells = CELLS
+        point, fault = cells[(seed // len(STORIES)) % len(cells)]
+        faulty = rng.random() < 0.85
+        return cls(
+            seed=seed,
+            story=story,
+            mode=Mode.AUTOMATIC if rng.random() < 0.9 else rng.choice((Mode.APPROVE, Mode.OBSERVE)),
+            controllers=2 if rng.random() < 0.25 else 1,
+            rate=rng.choice((0.0, 0.0, 0.005, 0.02)) if faulty else 0.0,
+            focus=(point, fault, _visit(point, rng)) if faulty else None,
+            blind=faulty and rng.random() < 0.15,
+            stalls=faulty and rng.random() < 0.2,
+            wakes_lost=0.2 if faulty and rng.random() < 0.2 else 0.0,
+            clock_error=rng.choice((0.0, 0.0, 0.0, 2.0, -2.0)) if faulty else 0.0,
+            length=rng.uniform(60.0, 110.0),
+        )
+
+    @property
+    def faulty(self) -> bool:
+        """Whether anything but the story goes wrong."""
+        return bool(self.rate or self.focus or self.blind or self.stalls or self.wakes_lost or self.clock_error)
+
+
+CELLS = tuple((point, fault) for point, faults in POINTS.items() for fault in faults)
+_OFTEN = frozenset({"leadership.write", "metrics.ask", "records.replace_rollout"})
+
+
+def _visit(point: str, rng: random.Random) -> int:
+    return rng.randrange(30) if point in _OFTEN else rng.choice((0, 0, 1, 2))
+
+
+@dataclass(slots=True, kw_only=True)
+class Wiring:
+    """How ports are handed to the guard; tests of the rules put a broken part in between."""
+
+    cluster: type[SimCluster] = SimCluster
+    records: type[SimRecords] = SimRecords
+    leadership: type[SimLeadership] = SimLeadership
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What a seed showed."""
+
+    plan: Plan
+    hits: Counter[tuple[str, Fault]]
+    visits: Counter[str]
+    rollbacks: int
+    pages: int
+    kills: int
+    virtual: float
+    lines: list[str] = field(default_factory=list)
+
+
+class Stage:
+    """One seed's world and the processes in it."""
+
+    def __init__(self, plan: Plan, wiring: Wiring, *, trace: bool) -> None:
+        self.plan = plan
+        self.wiring = wiring
+        self.trace = trace
+        self.rng = random.Random(plan.seed ^ 0x5EED)
+        timing = KubeletTiming(startup=(0.6, 2.0), pull=(0.1, 0.5), backoff=5.0, backoff_cap=20.0)
+        self.world = World(plan.seed, WorldSettings(scrape_interval=policies.SCRAPE, kubelet=timing))
+        self.faults = FaultPlan(plan.seed + 7)
+        self.policy: Policy = policies.policy(mode=plan.mode)
+        self.inbox = Inbox()
+        self.journal = SimJournal()
+        self.watchdog = Watchdog(self.world, self.policy, plan.story, self.inbox)
+        self.processes: dict[str, Process] = {}
+        self.kills = 0
+        self.closing = False
+        self.lines: list[str] = []
+
+    def log(self, who: str, event: str, fields: object) -> None:
+        if self.trace:
+            self.lines.append(f"{self.world.loop.time():8.3f} {who} {event} {fields}")
+
+    async def supervise(self, index: int) -> None:
+        """Starts a controller, and another one whenever it has died."""
+        life = 0
+        while not self.closing:
+            name = f"guard-{index}-{life}"
+            process = Process(name, mono_offset=self.rng.uniform(0, 1e6), clock_error=self.plan.clock_error)
+            self.processes[name] = process
+            cluster = self.wiring.cluster(self.world, process, self.faults, wakes_lost=self.plan.wakes_lost)
+            leadership = self.wiring.leadership(self.world.lease, process, self.faults, self.rng)
+            self.watchdog.leaders[name] = leadership
+            guard = self._guard(process, cluster, leadership)
+            task: asyncio.Task[object] = asyncio.create_task(guard.run())
+            process.adopt(task)
+            if self.plan.stalls and life == 0:
+                self._stall(cluster)
+            await asyncio.wait({task})
+            cluster.close()
+            leadership.until = None
+            if process.alive and not self.closing:
+                task.result()
+                raise AssertionError(f"{name} ended by itself")
+            self.log(name, "killed", {})
+            self.kills += 1
+            life += 1
+            await asyncio.sleep(self.rng.uniform(0.2, 12.0))
+
+    def _guard(self, process: Process, cluster: Cluster, leadership: Leadership) -> Guard:
+        records: Records = self.wiring.records(self.world.records, process, self.faults)
+        return Guard(
+            policy=self.policy,
+            cluster=cluster,
+            records=records,
+            leadership=leadership,
+            metrics=SimMetrics(self.world, process, self.faults),
+            notifiers=(SimNotifier(self.inbox, process, self.faults),),
+            journal=self.journal,
+            clock=VirtualClock(process),
+            settings=Settings(namespace="rollguard", fail_fast=True, workers=2),
+            log=lambda event, fields: self.log(process.name, event, fields),
+        )
+
+    def _stall(self, cluster: SimCluster) -> None:
+        loop, rng = self.world.loop, self.rng
+        for stream in ("deployments", "replicasets", "pods"):
+            fault = rng.choice((cluster.cache.stall, cluster.cache.gone))
+            loop.call_later(rng.uniform(0, 60), fault, stream, rng.uniform(1, 20))
+
+    async def approve(self) -> None:
+        """A human who approves every second request."""
+        asked: set[str] = set()
+        while True:
+            await asyncio.sleep(1.0)
+            for stored in list(self.world.records.rollouts.values()):
+                record = stored.record
+                if record.state is not LifecycleState.AWAITING_APPROVAL or record.id in asked:
+                    continue
+                asked.add(record.id)
+                if self.rng.random() < 0.5:
+                    continue
+                self.watchdog.approved.add(record.id)
+                order = HumanRequest(
+                    id=f"approve-{record.id}",
+                    kind=RequestKind.APPROVE,
+                    actor="alice",
+                    at=at(self.world.loop.time()),
+                    reason="looks bad",
+                    rollout=record.id,
+                )
+                self.world.records.request(record.unit, order)
+
+    async def play(self) -> Outcome:
+        """The whole seed."""
+        api = self._deploy()
+        await asyncio.sleep(SETTLE)
+        if not self.plan.story.young:
+            for deployment in self.world.deployments.values():
+                self.world.backdate(deployment, DAYS)
+        self.watchdog.start()
+        helpers = [asyncio.create_task(self.supervise(index)) for index in range(self.plan.controllers)]
+        helpers.append(asyncio.create_task(self.approve()))
+        await self._until_guarded(helpers, api)
+        self.faults.rate, self.faults.focus = self.plan.rate, self.plan.focus
+        if self.plan.blind:
+            start = self.world.loop.time() + self.rng.uniform(0, 40)
+            cause = self.rng.choice(list(GapCause))
+            self.world.blind.append(Blind(start=start, end=start + self.rng.uniform(5, 40), cause=cause))
+        story = asyncio.create_task(self._story(api))
+        await self._run_for(helpers, self.plan.length)
+        await self._join(helpers, story)
+        self.faults.stop()
+        await self._run_for(helpers, QUIET)
+        self.watchdog.check_end(faulty=self.plan.faulty)
+        self.closing = True
+        return self._outcome()
+
+    def _deploy(self) -> SimDeployment:
+        story = self.plan.story
+        labels = (("guarded", "yes"),)
+        replicas = self.rng.randint(2, 4)
+        api = self.world.deploy("api", story.first, replicas=replicas, rps=self.rng.uniform(15, 40), labels=labels)
+        api.history_limit = story.history_limit
+        for number in range(story.siblings):
+            self.world.deploy(f"other-{number}", "registry.lab/other:v1", replicas=2, rps=15, labels=labels)
+        return api
+
+    async def _until_guarded(self, helpers: list[asyncio.Task[None]], api: SimDeployment) -> None:
+        unit = UnitName.of_workload(api.name)
+        for _ in range(60):
+            await self._run_for(helpers, 1.0)
+            stored = self.world.records.units.get(unit)
+            if stored is not None and (stored.record.last_target is not None or self.plan.story.young):
+                return
+        raise AssertionError(f"{unit} was never taken under guard")
+
+    async def _story(self, api: SimDeployment) -> None:
+        await asyncio.sleep(self.rng.uniform(0, 8))
+        self.log("story", self.plan.story.name, {})
+        await self.plan.story.play(self.world, api, self.rng)
+
+    async def _run_for(self, helpers: list[asyncio.Task[None]], seconds: float) -> None:
+        """Lets time pass, and ends at once where a helper failed or the loop caught an error."""
+        end = self.world.loop.time() + seconds
+        while self.world.loop.time() < end:
+            await asyncio.sleep(min(5.0, end - self.world.loop.time()))
+            for helper in helpers:
+                if helper.done():
+                    helper.result()
+            errors: list[BaseException] = [*self.world.records.broken, *getattr(self.world.loop, "errors", [])]
+            if errors:
+                raise errors[0]
+
+    async def _join(self, helpers: list[asyncio.Task[None]], story: asyncio.Task[None]) -> None:
+        while not story.done():
+            await self._run_for(helpers, 5.0)
+        story.result()
+
+    def _outcome(self) -> Outcome:
+        rollouts = [stored.record for stored in self.world.records.rollouts.values()]
+        return Outcome(
+            plan=self.plan,
+            hits=self.faults.hits,
+            visits=self.faults.visits,
+            rollbacks=sum(self.watchdog.restored.values()),
+            pages=sum(notice.class_.value == "page" for record in rollouts for notice in record.notices),
+            kills=self.kills,
+            virtual=self.world.loop.time(),
+            lines=self.lines,
+        )
+
+
+def play(
+    seed: int, *, wiring: Wiring | None = None, plan: Plan | None = None, lines: list[str] | None = None
+) -> Outcome:
+    """Plays the seed and returns what it showed; raises where an invariant broke. `lines` collects the log."""
+    chosen = plan or Plan.of(seed)
+
+    async def main() -> Outcome:
+        stage = Stage(chosen, wiring or Wiring(), trace=lines is not None)
+        if lines is not None:
+            stage.lines = lines
+        return await stage.play()
+
+    return run(main(), seed=seed)
+
+
+def without_faults(seed: int) -> Plan:
+    """The seed's story with nothing else going wrong."""
+    return replace(
+        Plan.of(seed),
+        mode=Mode.AUTOMATIC,
+        rate=0.0,
+        focus=None,
+        blind=False,
+        stalls=False,
+        wakes_lost=0.0,
+        clock_error=0.0,
+    )

@@ -1,0 +1,231 @@
+"""What must hold whatever happens, checked by watching the world's writes; nothing here asks the code under test.
+
+Safety rules raise at the moment of the breach; liveness rules are asked for at the end, after faults have stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+
+from rollguard.model.action import Plan, StepState
+from rollguard.model.names import RolloutId, UnitName, WorkloadName
+from rollguard.model.policy import Mode, Policy
+from rollguard.model.records import LifecycleState, NoticeClass, NoticeState, RolloutRecord
+from rollguard.sim.behaviour import Behaviour, of_image
+from rollguard.sim.channels import Inbox
+from rollguard.sim.lease import SimLeadership
+from rollguard.sim.network import InvariantBroken
+from rollguard.sim.objects import RECEIPT, at
+from rollguard.sim.world import Changed, Sent, World
+from tests.simulation.stories import Story
+
+GRACE = 10.0
+"""Seconds: what a holder has read may be that old when it acts, for a leadership lasts so long."""
+HEALTHY = Behaviour()
+_RECEIPT_PATH = "/metadata/annotations/rollguard.dev~1step"
+
+
+@dataclass(slots=True)
+class Watchdog:
+    """Listens to one world."""
+
+    world: World
+    policy: Policy
+    story: Story
+    inbox: Inbox
+    leaders: dict[str, SimLeadership] = field(default_factory=dict)
+    effects: Counter[str] = field(default_factory=Counter)
+    restored: Counter[RolloutId] = field(default_factory=Counter)
+    wrote: list[Changed] = field(default_factory=list)
+    approved: set[RolloutId] = field(default_factory=set)
+    _rollback_times: list[tuple[UnitName, float]] = field(default_factory=list)
+
+    def start(self) -> None:
+        """From now on every write is looked at."""
+        self.world.on_send.append(self._sent)
+        self.world.on_change.append(self._changed)
+        self.world.records.on_rollout.append(self._recorded)
+
+    # --- safety ---
+
+    def _sent(self, sent: Sent) -> None:
+        record, plan = self._live_plan(sent.workload, _receipt(sent.patch))
+        if record is None or plan is None:
+            raise InvariantBroken(f"a write to {sent.workload} leaves without a stored, live plan")
+        now = at(sent.at)
+        if now >= plan.expires:
+            raise InvariantBroken(f"a write of plan {plan.id} leaves after its expiry")
+        unit = self.world.records.units[record.unit].record
+        if unit.freeze is not None and self._frozen_for(record.unit) > GRACE:
+            raise InvariantBroken(f"a write to {sent.workload} leaves although it is frozen")
+        self._check_leadership(sent)
+        self._check_status(sent)
+        self._check_mode(record)
+
+    def _check_leadership(self, sent: Sent) -> None:
+        leader = self.leaders[sent.process]
+        if leader.until is None:
+            raise InvariantBroken(f"{sent.process} writes without the Lease")
+        left = leader.left()
+        if left < sent.timeout - 1e-6:
+            raise InvariantBroken(f"{sent.process} writes with {left:.2f} s of leadership left, {sent.timeout} needed")
+        for name, other in self.leaders.items():
+            if name != sent.process and other.until is not None and other.left() > 0 and other.epoch > leader.epoch:
+                raise InvariantBroken(f"{sent.process} writes while {name} leads with a higher epoch")
+
+    def _check_status(self, sent: Sent) -> None:
+        deployment = self.world.deployments.get(sent.workload)
+        if deployment is None or deployment.observed_generation == deployment.generation:
+            return
+        if sent.at - deployment.generation_since > GRACE:
+            raise InvariantBroken(f"a write to {sent.workload} leaves on a status that is stale for long")
+
+    def _check_mode(self, record: RolloutRecord) -> None:
+        if self.policy.watches[0].mode is not Mode.AUTOMATIC and record.id not in self.approved:
+            raise InvariantBroken(f"{record.id} is rolled back in mode {self.policy.watches[0].mode} unapproved")
+
+    def _changed(self, change: Changed) -> None:
+        if change.actor not in self.leaders:
+            return
+        self.wrote.append(change)
+        if change.replicas_after != change.replicas_before:
+            raise InvariantBroken(f"the guard changed spec.replicas of {change.workload}")
+        if change.after.digest == change.before.digest:
+            return
+        record, plan = self._plan_of(change.workload, change.receipt)
+        if record is None or plan is None:
+            raise InvariantBroken(f"an effect on {change.workload} without a stored plan")
+        self.effects[change.receipt] += 1
+        if self.effects[change.receipt] > 1:
+            raise InvariantBroken(f"step {change.receipt} took effect twice")
+        self._check_once(record, plan, change)
+        self._check_target(record, plan, change)
+
+    def _check_once(self, record: RolloutRecord, plan: Plan, change: Changed) -> None:
+        self.restored[record.id] += 1
+        if self.restored[record.id] > 1:
+            raise InvariantBroken(f"{record.id} was rolled back twice")
+        step = plan.steps[0]
+        if change.before.digest != step.precondition:
+            raise InvariantBroken(f"plan {plan.id} overwrote a template that it was not made for")
+        if change.before.digest != record.target_digest:
+            raise InvariantBroken(f"plan {plan.id} overwrote a newer change")
+        now, limits = change.at, self.policy.limits
+        recent = [t for unit, t in self._rollback_times if unit == record.unit and now - t < limits.rollbacks_within]
+        if len(recent) >= limits.rollbacks:
+            raise InvariantBroken(f"{record.unit} was rolled back {len(recent) + 1} times within the limit's time")
+        self._rollback_times.append((record.unit, now))
+        units = {unit for unit, t in self._rollback_times if now - t < limits.fleet_within}
+        if len(units) > limits.fleet_units:
+            raise InvariantBroken("the fleet's budget was overdrawn")
+
+    def _check_target(self, record: RolloutRecord, plan: Plan, change: Changed) -> None:
+        unit = self.world.records.units[record.unit].record
+        good = {revision.digest for revision in unit.healthy}
+        if unit.adopted is not None:
+            good.add(unit.adopted.digest)
+        if change.after.digest not in good:
+            raise InvariantBroken(f"plan {plan.id} restored a revision that is neither judged healthy nor adopted")
+        image = change.after.images[0][1]
+        if of_image(image) != HEALTHY:
+            raise InvariantBroken(f"plan {plan.id} restored {image}, which is bad")
+        undone = change.before.images[0][1]
+        if not self.story.bad or of_image(undone) == HEALTHY:
+            raise InvariantBroken(f"a false rollback: {undone} was undone in the story '{self.story.name}'")
+
+    def _recorded(self, before: RolloutRecord | None, after: RolloutRecord) -> None:
+        for finding in after.findings:
+            if before is not None and finding in before.findings:
+                continue
+            if finding.signal == "error-rate":
+                total = self._requests(after.workload)
+                if finding.total > total + 1:
+                    raise InvariantBroken(
+                        f"{after.id} counts {finding.total:g} requests where only {total} ever happened"
+                    )
+
+    def _requests(self, workload: WorkloadName) -> int:
+        """All requests that the workload's pods ever answered, counted over restarts."""
+        self.world.settle()
+        return self.world.traffic.answered.get(workload, 0)
+
+    def _plan_of(self, workload: WorkloadName, receipt: str) -> tuple[RolloutRecord | None, Plan | None]:
+        for stored in self.world.records.rollouts.values():
+            plan = stored.record.plan
+            if plan is not None and stored.record.workload == workload and receipt == f"{plan.id}/{plan.steps[0].n}":
+                return stored.record, plan
+        return None, None
+
+    def _live_plan(self, workload: WorkloadName, receipt: str) -> tuple[RolloutRecord | None, Plan | None]:
+        record, plan = self._plan_of(workload, receipt)
+        if record is None or plan is None:
+            return None, None
+        open_ = plan.steps[0].state in (StepState.PENDING, StepState.TRYING)
+        return (record, plan) if open_ and record.closed is None else (None, None)
+
+    def _frozen_for(self, unit: UnitName) -> float:
+        since = self.world.records.frozen_since.get(unit)
+        return 0.0 if since is None else self.world.loop.time() - since
+
+    # --- liveness, once faults have stopped ---
+
+    def check_end(self, *, faulty: bool) -> None:
+        """Everything is done, superseded or held and paged; every notice has arrived or visibly failed."""
+        self._check_lease()
+        units: Counter[UnitName] = Counter()
+        for stored in self.world.records.rollouts.values():
+            record = stored.record
+            if record.closed is None:
+                units[record.unit] += 1
+            self._check_plan_ended(record)
+            self._check_notices(record)
+        for unit, count in units.items():
+            if count > 1:
+                raise InvariantBroken(f"{unit} has {count} open rollouts")
+        if self.story.must_undo and not faulty:
+            self._check_undone()
+
+    def _check_lease(self) -> None:
+        if not any(leader.left() > 0 for leader in self.leaders.values() if leader.until is not None):
+            raise InvariantBroken("nobody leads, although faults stopped more than 30 s ago")
+
+    def _check_plan_ended(self, record: RolloutRecord) -> None:
+        if record.plan is None:
+            return
+        if all(step.state is StepState.DONE for step in record.plan.steps):
+            return
+        paged = any(notice.class_ is NoticeClass.PAGE for notice in record.notices)
+        ended = record.state in (LifecycleState.HELD, LifecycleState.CLOSED)
+        if not (ended and paged) and record.workload in self.world.deployments:
+            raise InvariantBroken(f"plan {record.plan.id} is neither done nor held and paged: {record.state}")
+
+    def _check_notices(self, record: RolloutRecord) -> None:
+        arrived = self.inbox.distinct()
+        now = at(self.world.loop.time())
+        for notice in record.notices:
+            if notice.state is NoticeState.PENDING and now.since(notice.at) > 60:
+                raise InvariantBroken(f"notice {notice.id} is neither accepted nor failed: {notice.detail}")
+            if notice.state is NoticeState.ACCEPTED and notice.id not in arrived:
+                raise InvariantBroken(f"notice {notice.id} is said to be accepted and never arrived")
+            if notice.state is NoticeState.FAILED and not notice.detail:
+                raise InvariantBroken(f"notice {notice.id} failed without a word")
+
+    def _check_undone(self) -> None:
+        for deployment in self.world.deployments.values():
+            image = deployment.template.images[0][1]
+            if of_image(image) != HEALTHY:
+                raise InvariantBroken(f"{deployment.name} still runs {image}: the bad release was never undone")
+
+
+def _receipt(patch: str) -> str:
+    """The receipt that the patch leaves; empty where it leaves none."""
+    for operation in json.loads(patch):
+        if operation["op"] == "test":
+            continue
+        if operation["path"] == _RECEIPT_PATH:
+            return str(operation["value"])
+        if operation["path"] == "/metadata/annotations":
+            return str(operation["value"].get(RECEIPT, ""))
+    return ""

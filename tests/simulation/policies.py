@@ -1,0 +1,133 @@
+"""The policy of the simulated rollouts: real shapes, durations scaled to seconds so that a seed is cheap."""
+
+from __future__ import annotations
+
+from rollguard.model.policy import (
+    EventRule,
+    Level,
+    LevelName,
+    Limits,
+    Links,
+    MetricsStore,
+    Mode,
+    Policy,
+    Secretish,
+    Signal,
+    SignalKind,
+    Timing,
+    Watch,
+)
+
+SCRAPE = 2.0
+NAMESPACE = "production"
+
+
+def _levels(
+    *bounds: tuple[LevelName, float], quantile: float | None = None, seconds: float = 20.0
+) -> tuple[Level, ...]:
+    return tuple(
+        Level(name=name, bound=bound, seconds=seconds, quantile=quantile, text=f"> {bound:g} for {seconds:g}s")
+        for name, bound in bounds
+    )
+
+
+SIGNALS = (
+    Signal(
+        name="error-rate",
+        kind=SignalKind.RATIO,
+        levels=_levels((LevelName.WARNING, 0.01), (LevelName.CRITICAL, 0.05), (LevelName.ROLLBACK, 0.10)),
+        required=True,
+        shared=False,
+        minimum_traffic=20,
+        bad='http_requests_total{status=~"5.."}',
+        total="http_requests_total",
+    ),
+    Signal(
+        name="response-time",
+        kind=SignalKind.HISTOGRAM,
+        levels=_levels((LevelName.CRITICAL, 2.0), (LevelName.ROLLBACK, 5.0), quantile=0.95),
+        required=False,
+        shared=False,
+        minimum_traffic=20,
+        buckets="http_request_duration_seconds_bucket",
+    ),
+    Signal(
+        name="database-connection-errors",
+        kind=SignalKind.RATE,
+        levels=_levels((LevelName.ROLLBACK, 10.0)),
+        required=False,
+        shared=False,
+        minimum_traffic=0,
+        counter="database_connection_errors_total",
+    ),
+    Signal(
+        name="crash-loop",
+        kind=SignalKind.EVENT,
+        levels=_levels((LevelName.ROLLBACK, 0.0), seconds=0.0),
+        required=False,
+        shared=False,
+        minimum_traffic=0,
+        rule=EventRule.CRASH_LOOP,
+    ),
+    Signal(
+        name="image-pull",
+        kind=SignalKind.EVENT,
+        levels=_levels((LevelName.ROLLBACK, 0.0), seconds=0.0),
+        required=False,
+        shared=False,
+        minimum_traffic=0,
+        rule=EventRule.IMAGE_PULL,
+    ),
+)
+
+TIMING = Timing(
+    tick=5.0,
+    slot=5.0,
+    lateness=3.0,
+    adopted_after=86400.0,
+    automatic=75.0,
+    close=150.0,
+    startup=15.0,
+    stabilization=40.0,
+    plan_expiry=60.0,
+    recovery_within=50.0,
+    recovery_for=10.0,
+    approval_within=30.0,
+    repeat_notice=600.0,
+)
+
+
+def policy(*, mode: Mode = Mode.AUTOMATIC, limits: Limits | None = None) -> Policy:
+    """Guards every Deployment of the namespace."""
+    watch = Watch(
+        name="all",
+        namespace=NAMESPACE,
+        workloads=(),
+        selector=(("guarded", "yes"),),
+        mode=mode,
+        signals=(),
+        called_by=(),
+    )
+    store = MetricsStore(
+        address="http://simulated",
+        namespace_label="namespace",
+        pod_label="pod",
+        workload_label="deployment",
+        match="",
+        auth=Secretish(),
+        scrape_interval=SCRAPE,
+    )
+    return Policy(
+        name="simulated",
+        digest="sha256:simulated",
+        cluster="simulated",
+        time_zone="UTC",
+        metrics=store,
+        watches=(watch,),
+        signals=SIGNALS,
+        timing=TIMING,
+        limits=limits or Limits(),
+        on_timeout_roll_back=False,
+        webhooks=(),
+        links=Links(),
+    )
