@@ -94,7 +94,9 @@ def look(memory: SignalMemory, signal: Signal, observation: Observation, timing:
         if seen.reached:
             began = memory.since[level]
             since = slot_at(began if began is not None else seen.first, memory.seconds).start
-            reached.append(_finding(reading, seen, comparison, since=since, arm=arm))
+            # What old and new pods suffer from alike is not told apart, whatever the series' labels.
+            whose = "all pods" if comparison.shared else arm
+            reached.append(_finding(reading, seen, comparison, since=since, arm=whose))
     highest = max((RANK[finding.level] for finding in reached), default=-1)
     return SignalLook(
         signal=signal,
