@@ -1,11 +1,15 @@
 """The lab's own programs, `python -m lab.<name>`: nodes, exporter, load generator."""
 
+import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab import processes
 from lab.processes import Child, ProcessError
+from lab.settings import LabSettings
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -58,3 +62,39 @@ class Part:
     def tail(self) -> str:
         """The last lines that it wrote."""
         return self.child.tail() if self.child is not None else ""
+
+
+@asynccontextmanager
+async def running_parts(settings: LabSettings, workdir: Path, kubeconfig: Path) -> AsyncIterator[dict[str, Part]]:
+    """All of them for the length of the block, by name: each node by its own, `exporter` and `loadgen`."""
+    parts = {
+        name: Part(
+            name=name,
+            arguments=(*arguments, "--kubeconfig", str(kubeconfig)),
+            log=workdir / f"{name}.log",
+        )
+        for name, arguments in _arguments(settings).items()
+    }
+    try:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part in parts.values():
+                    group.create_task(part.start())
+        except ExceptionGroup as failures:
+            # One dead part explains itself; that its neighbours were cancelled explains nothing.
+            raise failures.exceptions[0] from None
+        yield parts
+    finally:
+        await asyncio.gather(*(part.stop() for part in parts.values()))
+
+
+def _arguments(settings: LabSettings) -> dict[str, tuple[str, ...]]:
+    seed = ("--seed", str(settings.seed))
+    low, high = settings.startup_s
+    pace = ("--startup", f"{low}..{high}", "--backoff", str(settings.backoff_scale))
+    found: dict[str, tuple[str, ...]] = {node: ("lab.kubelet", "--node", node, *pace, *seed) for node in settings.nodes}
+    # One scheduler for all nodes: it lives in the first node's process.
+    found[settings.nodes[0]] += ("--schedule",)
+    found["exporter"] = ("lab.exporter",)
+    found["loadgen"] = ("lab.loadgen", *seed)
+    return found

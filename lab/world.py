@@ -16,9 +16,11 @@ from lab import controller, manifests
 from lab.api import JSON_PATCH, Api, ApiError
 from lab.controller import Controller
 from lab.controlplane import ControlPlane
-from lab.parts import REPOSITORY, Part
+from lab.parts import REPOSITORY, Part, running_parts
 from lab.prometheus import Prometheus, Scraping
+from lab.settings import LabSettings
 
+__all__ = ["Lab", "LabError", "LabSettings", "deployment_path", "rolled_out"]
 EXAMPLE_POLICY = REPOSITORY / "examples" / "lab-policy.yaml"
 EXAMPLE_ADDRESS = "http://127.0.0.1:9090"
 POLL_S = 0.1
@@ -26,22 +28,6 @@ POLL_S = 0.1
 
 class LabError(Exception):
     """The lab did not come to a state in time; the text says what was seen last."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabSettings:
-    """How the lab is made. Without `workdir` its files live in a temporary directory that goes with it.
-
-    `startup_s` bounds how long a container takes to serve; `backoff_scale` 1 is a kubelet's 10 s, 20 s, 40 s.
-    """
-
-    workdir: Path | None = None
-    seed: int = 1
-    nodes: tuple[str, ...] = ("node-a", "node-b")
-    scrape_interval: str = "1s"
-    startup_s: tuple[float, float] = (0.5, 2.0)
-    backoff_scale: float = 1.0
-    say: Callable[[str], None] = lambda _text: None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -216,7 +202,7 @@ class Lab:
             api = await stack.enter_async_context(Api.from_file(plane.kubeconfig))
             http = await stack.enter_async_context(httpx2.AsyncClient(trust_env=False))
             with _timed(settings, "nodes, exporter, load generator"):
-                parts = await _start_parts(settings, workdir, plane, stack)
+                parts = await stack.enter_async_context(running_parts(settings, workdir, plane.kubeconfig))
             scraping = Scraping(
                 interval=settings.scrape_interval,
                 exporter=parts["exporter"].address,
@@ -267,41 +253,6 @@ def _workdir(settings: LabSettings, stack: AsyncExitStack) -> Path:
     workdir = Path(tempfile.mkdtemp(prefix="rollguard-lab-"))
     stack.callback(shutil.rmtree, workdir, ignore_errors=True)
     return workdir
-
-
-async def _start_parts(
-    settings: LabSettings, workdir: Path, plane: ControlPlane, stack: AsyncExitStack
-) -> dict[str, Part]:
-    seed = ("--seed", str(settings.seed))
-    low, high = settings.startup_s
-    pace = ("--startup", f"{low}..{high}", "--backoff", str(settings.backoff_scale))
-    wanted: dict[str, tuple[str, ...]] = {
-        node: ("lab.kubelet", "--node", node, *pace, *seed) for node in settings.nodes
-    }
-    # One scheduler for all nodes: it lives in the first node's process.
-    wanted[settings.nodes[0]] += ("--schedule",)
-    wanted["exporter"] = ("lab.exporter",)
-    wanted["loadgen"] = ("lab.loadgen", *seed)
-    running: dict[str, Part] = {}
-    stack.push_async_callback(_stop_parts, running)
-    for name, arguments in wanted.items():
-        running[name] = Part(
-            name=name,
-            arguments=(*arguments, "--kubeconfig", str(plane.kubeconfig)),
-            log=workdir / f"{name}.log",
-        )
-    try:
-        async with asyncio.TaskGroup() as group:
-            for part in running.values():
-                group.create_task(part.start())
-    except ExceptionGroup as failures:
-        # One dead part explains itself; that its neighbours were cancelled explains nothing.
-        raise failures.exceptions[0] from None
-    return running
-
-
-async def _stop_parts(running: dict[str, Part]) -> None:
-    await asyncio.gather(*(part.stop() for part in running.values()))
 
 
 async def _stop_controllers(lab: Lab) -> None:
