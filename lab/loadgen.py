@@ -251,7 +251,7 @@ class LoadGenerator:
 
     def _exposition(self) -> bytes:
         requests = Family("lab_client_requests_total", "counter", "Requests by outcome, as clients saw them.")
-        latency = Family("lab_client_latency_seconds", "gauge", "Latency of the last answers, by quantile.")
+        latency = Family("lab_client_latency_p95_seconds", "gauge", "95th percentile of the last answers' latency.")
         for (namespace, service), target in sorted(self._targets.items()):
             stats, labels = target.stats, {"namespace": namespace, "service": service}
             outcomes = {str(status): count for status, count in stats.statuses.items()} | dict(stats.failures)
@@ -259,7 +259,7 @@ class LoadGenerator:
                 requests.add(count, **labels, outcome=outcome)
             p95 = _quantile(sorted(stats.latencies), 0.95)
             if p95 is not None:
-                latency.add(p95, **labels, quantile="0.95")
+                latency.add(p95, **labels)
         return render((requests, latency))
 
 

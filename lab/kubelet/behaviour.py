@@ -96,6 +96,24 @@ TABLE: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
     )
 )
 
+EXAMPLES: tuple[tuple[str, str], ...] = (
+    ("v1", "healthy: 20-50 ms, 0.2% errors"),
+    ("v2-errors-15pct", "15% of the answers are 500"),
+    ("v2-errors-15pct-after-60s", "the same, a minute after the start; other faults take -after-Ns too"),
+    ("v3-slow-5500ms-20pct", "a fifth of the answers take 5.5 s"),
+    ("v4-crash", "exits with 1 half a second after its start; crash-after-30s later"),
+    ("v5-leak-10mib", "memory grows by 10 MiB a second, until its limit ends it"),
+    ("v2-dberrors-30permin", "30 failed database connections a minute"),
+    ("v2-noready", "runs, but never becomes ready"),
+    ("v2-silent", "ready, without metrics"),
+    ("v2-nodrain", "drops its connections at SIGTERM"),
+    ("v2-missing", "the registry does not have it"),
+    ("v2-unauthorized-pull", "the registry refuses it: 401; also pull-429, pull-5xx, pull-timeout, invalid-name"),
+    ("v2-noerrors", "healthy, without the 0.2% of errors"),
+)
+"""Tags and what they do, for those who break things by hand. An app with the environment variable BACKEND calls that
+Service for each request and fails when it does."""
+
 
 def parse_image(image: str) -> Behaviour:
     """The behaviour of an image such as `registry.lab/backend:v2-errors-15pct`. No tag means `latest`."""

@@ -27,7 +27,12 @@ class Effect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule: an effect on the pods of a namespace (empty: all) whose labels contain `selector`."""
+    """One rule: an effect on the pods of a namespace (empty: all) whose labels contain `selector`.
+
+    `database_down` answers 503 to every request, or to a share `error_ratio` of them, and counts failed connections.
+    `pull` fails new pulls only. `retag` gives other content to an `image` that is pulled from now on (a node pulls
+    an image that it has only under `imagePullPolicy: Always`).
+    """
 
     namespace: str = ""
     selector: Mapping[str, str] = field(default_factory=dict)

@@ -1,10 +1,11 @@
 """The lab's nodes behave as kubelets do, so that what is tested on them means something."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from lab import manifests
+from lab import manifests, programs
 from lab.world import Lab, deployment_path
 
 pytestmark = pytest.mark.lab
@@ -174,3 +175,32 @@ async def test_the_real_autoscaler_scales_by_the_apps_usage(lab: Lab) -> None:
 
     await lab.until(scaled, what="five replicas by the autoscaler", timeout_s=60)
     await lab.calm(namespace)
+
+
+async def test_everything_that_the_lab_exposes_passes_promtool(lab: Lab) -> None:
+    namespace = await lab.namespace("nodes-exposition")
+    await lab.deploy(namespace, "translation", replicas=2, rps=50)
+    await lab.until_rolled_out(namespace, "translation")
+    pod = (await pods(lab, namespace))[0]
+    app = f"http://{pod['status']['podIP'].replace('10.', '127.', 1)}:{manifests.PORT}"
+
+    async def served() -> bool:
+        return "http_requests_total{" in (await lab.http.get(f"{app}/metrics")).text
+
+    await lab.until(served, what="counted requests", timeout_s=15)
+    parts = (f"{lab.parts[name].url}/metrics" for name in ("exporter", "loadgen"))
+    nodes = (f"{lab.parts[name].url}/metrics/cadvisor" for name in lab.settings.nodes)
+    for url in (f"{app}/metrics", *parts, *nodes):
+        body = (await lab.http.get(url)).content
+        check = await asyncio.create_subprocess_exec(
+            programs.require(["promtool"])["promtool"],
+            "check",
+            "metrics",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await check.communicate(body)
+        assert body, url
+        assert (check.returncode, output.decode()) == (0, ""), url
+    await lab.end_traffic(namespace, "translation")

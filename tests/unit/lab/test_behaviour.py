@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.kubelet.behaviour import MIB, Behaviour, parse_image, parse_tag
+from lab.kubelet.behaviour import EXAMPLES, MIB, Behaviour, parse_image, parse_tag
 
 
 def test_a_version_alone_is_a_healthy_app() -> None:
@@ -60,3 +60,9 @@ def test_faults_combine() -> None:
 @pytest.mark.parametrize("tag", ["v2-erors-15pct", "slowly", "v2-errors-15", "crashing"])
 def test_a_misspelt_fault_is_never_a_healthy_app(tag: str) -> None:
     assert parse_tag(tag).pull == "not-found"
+
+
+def test_every_example_does_what_no_other_does() -> None:
+    behaviours = [parse_tag(tag) for tag, _ in EXAMPLES]
+    assert len(set(behaviours)) == len(EXAMPLES)
+    assert behaviours[0] == Behaviour()
