@@ -23,6 +23,8 @@ class _Case:
     finding: Finding
     leaves: DecisionKind
     standings: tuple[Standing, ...]
+    known: bool
+    """People know why already."""
 
 
 def decide(
@@ -66,20 +68,22 @@ def _on_bad(situation: Situation, verdict: Verdict, now: Instant, interlocks: tu
     reason += f"; but {against}" if against else ""
     reason += f" (left aside, for interlocks forbid to act on it: {aside})" if aside else ""
     would = kind is DecisionKind.PAGE and leaves in {DecisionKind.ROLL_BACK, DecisionKind.ASK}
-    return _decision(situation, verdict, now, kind=kind, reason=reason, standings=standings, would=would)
+    decision = _decision(situation, verdict, now, kind=kind, reason=reason, standings=standings)
+    return replace(decision, would=would, known=any(case.known for case in carrying))
 
 
 def _case(
     situation: Situation, verdict: Verdict, finding: Finding, now: Instant, interlocks: tuple[Interlock, ...]
 ) -> _Case:
     alone = replace(verdict, findings=(finding,))
-    leaves, standings = DecisionKind.ROLL_BACK, []
+    leaves, known, standings = DecisionKind.ROLL_BACK, False, []
     for interlock in interlocks:
         standing = interlock.check(situation, alone, now)
         standings.append(standing)
         if standing.forbids:
             leaves = max(leaves, interlock.leaves, key=lambda kind: _STRICTNESS[kind])
-    return _Case(finding=finding, leaves=leaves, standings=tuple(standings))
+            known = known or interlock.known
+    return _Case(finding=finding, leaves=leaves, standings=tuple(standings), known=known)
 
 
 def _response(leaves: DecisionKind, mode: Mode) -> tuple[DecisionKind, str]:
@@ -108,7 +112,6 @@ def _decision(
     kind: DecisionKind,
     reason: str,
     standings: tuple[Standing, ...],
-    would: bool = False,
 ) -> Decision:
     return Decision(
         kind=kind,
@@ -117,7 +120,6 @@ def _decision(
         verdict=verdict,
         target=_target(situation),
         wake_at=_wake_at(situation, now),
-        would=would,
     )
 
 

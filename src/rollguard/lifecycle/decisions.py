@@ -58,8 +58,10 @@ def _awaiting(decision: Decision) -> Transition:
 def _held(decision: Decision) -> Transition:
     """A hold ends when its reason is gone: sight returns, a freeze is released, the value is back in bounds."""
     match decision.kind:
+        case DecisionKind.HOLD if decision.known:
+            return Transition(state=LifecycleState.HELD, effects=())
         case DecisionKind.HOLD:
-            # A blind hold that becomes a bad one is news; the topic keeps it from being told twice.
+            # Another reason is news, and an old one is repeated at the policy's interval: the outbox knows.
             return Transition(state=LifecycleState.HELD, effects=_hold(decision))
         case DecisionKind.ASK:
             return _ask(decision)

@@ -55,6 +55,8 @@ class Decision:
     wake_at: Instant | None = None
     would: bool = False
     """In mode observe: what would have been done (`kind` is then `page`, the reason says it)."""
+    known: bool = False
+    """A hold for a reason that people gave or were told already: no news while it is held."""
 
 
 class StepState(StrEnum):

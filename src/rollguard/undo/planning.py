@@ -69,9 +69,6 @@ def _refusal(situation: Situation, workload: Workload, target: Target, template:
         return f"{workload.name} was deleted and created anew: it is not the workload that rolled out"
     if workload.paused:
         return f"{workload.name} is paused: resume it with `kubectl rollout resume` first"
-    if workload.observed_generation < workload.generation:
-        behind = f"generation {workload.observed_generation} of {workload.generation}"
-        return f"the status of {workload.name} is behind its spec ({behind})"
     if workload.template.digest == template.digest:
         return f"{workload.name} already has the template of revision {target.number}"
     if workload.template.digest != situation.rollout.target_digest:

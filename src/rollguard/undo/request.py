@@ -16,7 +16,8 @@ def manual(
     """The target of the ordered rollback; Refused with the reason where an interlock binds the person too.
 
     `standings` are the last decision's interlocks: those of judgement bind only without `force`; those that limit
-    what the guard may do alone bind nobody. A freeze, a pause and stale or incomplete facts bind always.
+    what the guard may do alone bind nobody. A freeze, a pause and incomplete facts bind always; a status
+    that is behind its spec is waited for by the step itself.
     """
     binding = _freeze(situation, now) or _unfit(situation)
     if binding:
@@ -49,8 +50,6 @@ def _unfit(situation: Situation) -> str:
     workload = facts.members[0]
     if workload.paused:
         return f"{workload.name} is paused: resume it with `kubectl rollout resume` first"
-    if workload.observed_generation < workload.generation:
-        return f"the status of {workload.name} is behind its spec: try again in a moment"
     return ""
 
 

@@ -10,7 +10,7 @@ from rollguard import decide
 from rollguard.model.action import DecisionKind
 from rollguard.model.judgement import Attribution, Finding, Verdict, VerdictKind
 from rollguard.model.policy import LevelName, Mode
-from rollguard.model.records import Freeze
+from rollguard.model.records import Freeze, HumanRequest, RequestKind
 from rollguard.model.situation import Situation
 from tests.unit.decide.situations import BEFORE, CRASH_LOOP, GOOD, NOW, at, gap, situation, verdict
 from tests.unit.records import ERRORS
@@ -123,3 +123,11 @@ def test_every_reason_contains_the_value_and_the_bound(kind: VerdictKind) -> Non
         reason = decide.decide(in_mode(mode), verdict(kind=kind), NOW).reason
         assert "14.8%" in reason
         assert "bound 10%" in reason
+
+
+def test_a_hold_for_what_people_said_is_no_news_and_any_other_is() -> None:
+    s = situation()
+    rejected = HumanRequest(id="r1", kind=RequestKind.REJECT, actor="ana", at=NOW, reason="known", rollout=s.rollout.id)
+    assert decide.decide(replace(s, unit=replace(s.unit, requests=(rejected,))), verdict(), NOW).known
+    assert not decide.decide(replace(s, unit=replace(s.unit, healthy=())), verdict(), NOW).known
+    assert not decide.decide(s, verdict(), NOW).known

@@ -11,7 +11,8 @@ from rollguard.decide.interlocks.every import EVERY
 from rollguard.model.action import DecisionKind, Standing
 from rollguard.model.facts import Template
 from rollguard.model.judgement import Attribution, Finding, Verdict
-from rollguard.model.records import Freeze, HumanRequest, LifecycleState, RequestKind
+from rollguard.model.names import RolloutId
+from rollguard.model.records import Freeze, HumanRequest, LifecycleState, RequestKind, TimelineEntry
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
 from tests.unit.decide.situations import (
@@ -74,6 +75,10 @@ def template(**changes: object) -> Template:
     return replace(BAD_TEMPLATE, **changes)  # type: ignore[arg-type]
 
 
+def ordered(when: Instant) -> TimelineEntry:
+    return TimelineEntry(at=when, kind="plan", text="Rollback ordered: 14.8% > 10%")
+
+
 ALONE = replace(ERRORS, reference=BEFORE)
 DATABASE = replace(ERRORS, signal="database-connections", shared=True, arm="all pods", reference=BEFORE)
 FREEZE = Freeze(until=NOW.plus(60), actor="ana", reason="launch day")
@@ -111,11 +116,26 @@ CASES = (
     Case("freeze", unit(freeze=FREEZE), unit(freeze=THAWED)),
     Case("freeze", around(freeze_all=FREEZE), around(freeze_all=THAWED)),
     Case("paused", member(paused=True), member(paused=False)),
-    Case("answered", unit(requests=(REJECTED,)), unit(requests=(replace(REJECTED, rollout=None),))),
+    Case("answered", unit(requests=(REJECTED,)), unit(requests=(replace(REJECTED, rollout=RolloutId("other")),))),
+    Case(
+        "answered",
+        unit(requests=(replace(REJECTED, rollout=None),)),
+        unit(requests=(replace(REJECTED, rollout=None, at=at(-1)),)),
+    ),
     Case(
         "answered",
         rollout(state=LifecycleState.HELD, asked_until=NOW),
         rollout(state=LifecycleState.HELD, asked_until=NOW.plus(1)),
+    ),
+    Case(
+        "plan refused lately",
+        rollout(state=LifecycleState.HELD, timeline=(ordered(NOW.plus(-299)),)),
+        rollout(state=LifecycleState.HELD, timeline=(ordered(NOW.plus(-300)),)),
+    ),
+    Case(
+        "plan refused lately",
+        rollout(state=LifecycleState.HELD, timeline=(ordered(NOW),)),
+        rollout(state=LifecycleState.WATCHING, timeline=(ordered(NOW),)),
     ),
     Case("one rollback of a rollout", rollout(plan=PLAN), rollout(plan=None)),
     Case("no good revision", unit(healthy=()), unit(healthy=(), adopted=GOOD)),

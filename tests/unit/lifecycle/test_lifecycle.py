@@ -44,10 +44,16 @@ from tests.unit.decide.situations import verdict
 S, K, V = LifecycleState, DecisionKind, VerdictKind
 
 
-def decided(kind: DecisionKind, found: VerdictKind, *, would: bool = False) -> Decided:
+def decided(kind: DecisionKind, found: VerdictKind, *, would: bool = False, known: bool = False) -> Decided:
     return Decided(
         decision=Decision(
-            kind=kind, reason="14.8% > 10%", interlocks=(), verdict=verdict(kind=found), target=None, would=would
+            kind=kind,
+            reason="14.8% > 10%",
+            interlocks=(),
+            verdict=verdict(kind=found),
+            target=None,
+            would=would,
+            known=known,
         )
     )
 
@@ -60,6 +66,7 @@ INPUTS: dict[str, LifecycleInput] = {
     "would": decided(K.PAGE, V.BAD, would=True),
     "page only": decided(K.PAGE, V.BAD),
     "hold": decided(K.HOLD, V.BAD),
+    "hold, known": decided(K.HOLD, V.BAD, known=True),
     "blind": decided(K.HOLD, V.BLIND),
     "ask": decided(K.ASK, V.BAD),
     "roll back": decided(K.ROLL_BACK, V.BAD),
@@ -91,6 +98,7 @@ TABLE: dict[str, tuple[LifecycleState, ...]] = {
     "would": (W, W, P, X, Y, W, C),
     "page only": (W, W, P, X, Y, H, C),
     "hold": (H, H, P, X, Y, H, C),
+    "hold, known": (H, H, P, X, Y, H, C),
     "blind": (H, H, P, X, Y, H, C),
     "ask": (A, A, P, X, Y, A, C),
     "roll back": (P, P, P, X, Y, P, C),
@@ -195,6 +203,11 @@ def test_a_hold_pages_and_opens_an_incident_but_blindness_only_pages() -> None:
 
 def test_a_blind_hold_that_turns_out_bad_is_told() -> None:
     assert told(advance(H, INPUTS["hold"])) == page("hold")
+
+
+def test_a_hold_that_people_know_of_is_told_when_it_begins_and_not_while_it_lasts() -> None:
+    assert told(advance(W, INPUTS["hold, known"])) == page("hold")
+    assert advance(H, INPUTS["hold, known"]).effects == ()
 
 
 @pytest.mark.parametrize("state", [W, A, P, X, H])

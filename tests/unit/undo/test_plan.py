@@ -72,7 +72,6 @@ def test_a_plan_replaces_the_bad_template_by_the_good_one_within_its_time() -> N
 def test_no_plan_is_made_for_a_workload_that_is_not_in_a_state_for_it() -> None:
     s = situation()
     assert "paused" in reason(with_member(paused=True))
-    assert "behind" in reason(with_member(generation=9))
     assert "already has" in reason(with_member(template=TEMPLATE))
     assert "changed since" in reason(with_member(template=replace(BAD_TEMPLATE, digest="newer")))
     assert "deleted" in reason(with_member(uid="uid-2"))

@@ -100,7 +100,7 @@ def test_limits_on_the_guard_alone_do_not_bind_a_person() -> None:
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_freeze_a_pause_and_doubtful_facts_bind_a_person_too(force: bool) -> None:
+def test_a_freeze_a_pause_and_incomplete_facts_bind_a_person_too(force: bool) -> None:
     s = with_history()
     freeze = Freeze(until=NOW.plus(1), actor="ben", reason="launch")
     assert "frozen" in refusal(replace(s, unit=replace(s.unit, freeze=freeze)), force=force)
@@ -108,7 +108,6 @@ def test_a_freeze_a_pause_and_doubtful_facts_bind_a_person_too(force: bool) -> N
     thawed = replace(s, unit=replace(s.unit, freeze=replace(freeze, until=NOW)))
     assert isinstance(ordered(thawed, force=force), Target)
     assert "paused" in refusal(replace(s, facts=facts(replace(workload(), paused=True))), force=force)
-    assert "behind" in refusal(replace(s, facts=facts(replace(workload(), generation=9))), force=force)
     assert "incomplete" in refusal(replace(s, facts=replace(s.facts, complete=False)), force=force)
     assert "exist" in refusal(replace(s, facts=replace(s.facts, members=())), force=force)
 

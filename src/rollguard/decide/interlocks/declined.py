@@ -16,7 +16,8 @@ def declined(situation: Situation, _verdict: Verdict, now: Instant) -> Standing:
     """Forbids when the rollback was rejected, or when it is held because nobody answered in time."""
     rollout = situation.rollout
     for request in reversed(situation.unit.requests):
-        if request.rollout == rollout.id and request.kind is RequestKind.REJECT:
+        meant = request.rollout == rollout.id or (request.rollout is None and request.at >= rollout.started)
+        if meant and request.kind is RequestKind.REJECT:
             return forbids(NAME, f"{request.actor} rejected the rollback at {request.at.iso()}: {request.reason}")
     asked = rollout.asked_until
     if rollout.state is LifecycleState.HELD and asked is not None and now >= asked:

@@ -20,6 +20,7 @@ from rollguard.decide.interlocks.outage import outage
 from rollguard.decide.interlocks.past_before import past_before
 from rollguard.decide.interlocks.paused import paused
 from rollguard.decide.interlocks.planned_before import planned_before
+from rollguard.decide.interlocks.refused_lately import refused_lately
 from rollguard.decide.interlocks.registry import registry_trouble
 from rollguard.decide.interlocks.same_images import same_images
 from rollguard.decide.interlocks.shared import shared_resource
@@ -40,6 +41,8 @@ class Interlock:
 
     check: Check
     leaves: DecisionKind = DecisionKind.HOLD
+    known: bool = False
+    """What it says was said by people, or to them, before."""
 
 
 EVERY: tuple[Interlock, ...] = (
@@ -49,8 +52,9 @@ EVERY: tuple[Interlock, ...] = (
     Interlock(check=blind),
     Interlock(check=frozen),
     Interlock(check=paused),
-    Interlock(check=declined),
-    Interlock(check=planned_before),
+    Interlock(check=declined, known=True),
+    Interlock(check=planned_before, known=True),
+    Interlock(check=refused_lately, known=True),
     Interlock(check=no_target),
     Interlock(check=healthy_before),
     Interlock(check=same_images),
