@@ -21,7 +21,7 @@ TIMELINE_MAX = 60
 NOTICES_MAX = 32
 TIMELINE_HEAD = 3
 TIMELINE_TAIL = 8
-TEXT_MAX = 1024
+TEXT_MAX = 4000
 """Longer texts of people and servers are cut; bodies of a plan's steps are not."""
 
 

@@ -28,7 +28,9 @@ STATUS_RULES = (
     ("!has(oldSelf.plan) || has(self.plan)", "a plan cannot be removed"),
     (
         "!has(oldSelf.plan) || !has(self.plan) || !has(oldSelf.state) || self.plan.id == oldSelf.plan.id"
-        " || !(oldSelf.state in ['planned', 'acting'])",
+        " || !(oldSelf.state in ['planned', 'acting'])"
+        # A plan that is given up has a failed step; a human may then order another.
+        " || oldSelf.plan.steps.exists(s, s.state == 'failed') || oldSelf.plan.steps.all(s, s.state == 'done')",
         "a live plan cannot be replaced by another",
     ),
     (

@@ -83,6 +83,10 @@ class Cache:
         for namespace in self._namespaces.keys() - wanted:
             self._end(namespace)
 
+    def listed(self) -> bool:
+        """Whether the first list of all Deployments is complete."""
+        return all(each.listed.is_set() for each in self.deployments.values())
+
     def namespace(self, name: str) -> Namespace | None:
         """The copies of a namespace; None where it is not watched."""
         return self._namespaces.get(name)

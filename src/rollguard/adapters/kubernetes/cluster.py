@@ -64,7 +64,7 @@ class KubernetesCluster:
     def inventory(self) -> tuple[InventoryItem, ...] | None:
         """All Deployments that exist; None until the first list is complete."""
         self._cache.check()
-        if not all(each.listed.is_set() for each in self._cache.deployments.values()):
+        if not self._cache.listed():
             return None
         return tuple(
             InventoryItem(name=each.name, uid=each.uid, labels=each.labels, annotations=each.annotations)
@@ -166,7 +166,9 @@ class KubernetesCluster:
     def _wake(self, namespace: str, name: str) -> None:
         unit = UnitName.of_workload(WorkloadName(namespace, WorkloadKind.DEPLOYMENT, name))
         exists = self._cache.workload(namespace, name) is not None
-        if unit in self._guarded or exists != (unit in self._known):
+        # What the first list brings is no change: the loop looks at the whole inventory then.
+        came_or_went = self._cache.listed() and exists != (unit in self._known)
+        if unit in self._guarded or came_or_went:
             self._wakeups.add(unit)
         (self._known.add if exists else self._known.discard)(unit)
 

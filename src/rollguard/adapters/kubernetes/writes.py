@@ -75,19 +75,29 @@ async def read(api: Api, ref: Ref, *, timeout: float) -> Reply:
 
 
 def failed_test(patch_: str, body: bytes) -> str:
-    """The path of the patch's first `test` that the object does not pass, or that must be there and is not."""
+    """The path of the patch's first guard that the object does not pass; empty where it passes all.
+
+    A test of what the patch itself changed before says nothing about the object as it was: it is left out.
+    """
     operations: list[dict[str, Any]] = msgspec.json.decode(patch_)
     document: Any = msgspec.json.decode(body)
+    changed: list[str] = []
     for operation in operations:
-        found = _at(document, str(operation.get("path", "")))
-        if operation.get("op") == "test" and (None if found is MISSING else found) != operation.get("value"):
-            return str(operation["path"])
-        if operation.get("op") in ("replace", "remove") and found is MISSING:
-            return str(operation["path"])
-        if operation.get("op") != "test" and operation.get("path") != "/metadata/resourceVersion":
-            # Later tests would see what this one changes.
-            break
+        op, path = str(operation.get("op")), str(operation.get("path", ""))
+        if any(_touches(path, earlier) for earlier in changed):
+            continue
+        found = _at(document, path)
+        if op == "test" and (None if found is MISSING else found) != operation.get("value"):
+            return path
+        if op in ("replace", "remove") and found is MISSING:
+            return path
+        if op != "test":
+            changed.append(path)
     return ""
+
+
+def _touches(path: str, other: str) -> bool:
+    return path == other or path.startswith(f"{other}/") or other.startswith(f"{path}/")
 
 
 def _at(document: Any, pointer: str) -> Any:

@@ -1,0 +1,94 @@
+"""The real API server keeps every promise of the ports: the same suite that the simulator passes."""
+
+from __future__ import annotations
+
+import random
+import secrets
+
+import msgspec
+import pytest
+
+from lab import manifests
+from lab.api import JSON_PATCH, MERGE
+from lab.api import Api as LabApi
+from lab.controlplane import ControlPlane
+from lab.world import deployment_path
+from rollguard.adapters.clock import SystemClock
+from rollguard.adapters.kubernetes import (
+    Api,
+    KubernetesCluster,
+    KubernetesLeadership,
+    KubernetesRecords,
+    install_manifests,
+    load,
+)
+from rollguard.model.names import UnitName
+from rollguard.model.records import HumanRequest
+from rollguard.ports import Leadership
+from rollguard.record import request_to_json
+from tests.contract.cases import CASES, Case
+from tests.contract.ground import Ground
+
+pytestmark = pytest.mark.lab
+LEASE_S = 3.0
+
+
+class _Human:
+    """Changes the real cluster as its administrator."""
+
+    def __init__(self, api: LabApi, namespace: str) -> None:
+        self._api = api
+        self._namespace = namespace
+
+    async def deploy(self, name: str, tag: str) -> None:
+        path = f"/apis/apps/v1/namespaces/{self._namespace}/deployments"
+        await self._api.create(path, manifests.deployment(name, tag=tag))
+
+    async def set_tag(self, name: str, tag: str) -> None:
+        path = "/spec/template/spec/containers/0/image"
+        patch = [{"op": "replace", "path": path, "value": manifests.image(name, tag)}]
+        await self._api.patch(deployment_path(self._namespace, name), patch, JSON_PATCH)
+
+    async def scale(self, name: str, replicas: int) -> None:
+        await self._api.patch(deployment_path(self._namespace, name), {"spec": {"replicas": replicas}}, MERGE)
+
+    async def replicas(self, name: str) -> int:
+        found: int = (await self._api.get(deployment_path(self._namespace, name)))["spec"]["replicas"]
+        return found
+
+    async def request(self, unit: UnitName, request: HumanRequest) -> None:
+        path = f"/apis/rollguard.dev/v1alpha1/namespaces/{unit.namespace}/guardedunits/{unit.object_name}"
+        entry = msgspec.json.decode(request_to_json(request))
+        await self._api.patch(path, {"spec": {"requests": [entry]}}, MERGE)
+
+    async def delete_lease(self) -> None:
+        await self._api.delete(f"/apis/coordination.k8s.io/v1/namespaces/{self._namespace}/leases/rollguard")
+
+    async def delete(self, name: str) -> None:
+        await self._api.delete(deployment_path(self._namespace, name))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+async def test_the_real_api_server_keeps_the_contract(case: Case, control_plane: ControlPlane) -> None:
+    clock, rng = SystemClock(), random.Random(1)
+    namespace = f"contract-{secrets.token_hex(4)}"
+    api = Api(load(control_plane.kubeconfig), clock)
+    await install_manifests(api, clock)
+
+    def contender(name: str) -> Leadership:
+        return KubernetesLeadership(api, clock, namespace=namespace, identity=name, duration=LEASE_S)
+
+    async with LabApi.from_file(control_plane.kubeconfig) as admin:
+        await admin.create("/api/v1/namespaces", manifests.namespace(namespace))
+        async with KubernetesCluster(api, clock, rng, namespaces=(namespace,)) as cluster:
+            ground = Ground(
+                namespace=namespace,
+                cluster=cluster,
+                records=KubernetesRecords(api, clock, rng),
+                clock=clock,
+                human=_Human(admin, namespace),
+                contender=contender,
+                lease_seconds=LEASE_S,
+            )
+            await case(ground)
+    await api.close()
