@@ -1,0 +1,111 @@
+"""The cluster as a command sees it: which kubeconfig and context, which namespaces, who asks."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from rollguard.adapters.clock import SystemClock
+from rollguard.adapters.kubernetes import Api, ConfigError, KubernetesRecords, load, read_holder
+from rollguard.adapters.kubernetes.orders import KubernetesOrders
+from rollguard.cli import exits
+from rollguard.model.action import Absent, Applied, Conflict, Rejected, Throttled, Unknown, WriteOutcome
+from rollguard.model.names import UnitName
+from rollguard.ports import Clock, Orders, Records
+
+GUARD_NAMESPACE = "monitoring"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """Which cluster, and which part of it."""
+
+    kubeconfig: Path | None = None
+    """The kubeconfig; else $KUBECONFIG, the pod's own account, ~/.kube/config."""
+    context: str | None = None
+    """A context of the kubeconfig."""
+    namespace: Annotated[str, Parameter(name=["-n", "--namespace"])] = ""
+    """Only this namespace (default: all)."""
+    guard_namespace: str = GUARD_NAMESPACE
+    """Where the guard itself runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """An open connection with the ports that commands use."""
+
+    api: Api
+    records: Records
+    orders: Orders
+    clock: Clock
+    namespace: str
+    guard_namespace: str
+
+    def shows(self, namespace: str) -> bool:
+        """Whether things of that namespace were asked for."""
+        return self.namespace in ("", namespace)
+
+    async def actor(self) -> str:
+        """Our user name as the API server knows it; ends the command where it does not say."""
+        name = await self.orders.whoami()
+        if isinstance(name, Unknown):
+            raise exits.CommandError(f"the cluster does not say who asks: {name.detail}", exits.UNREACHABLE)
+        return name
+
+    async def leader(self) -> str:
+        """One line on which controller leads, for people."""
+        holder = await read_holder(self.api, namespace=self.guard_namespace)
+        if isinstance(holder, Unknown):
+            return f"the Lease in {self.guard_namespace} cannot be read: {holder.detail}"
+        if not holder:
+            return f"No controller leads (no Lease is held in {self.guard_namespace}): nothing is being guarded."
+        return f"Controller: {holder}"
+
+
+@asynccontextmanager
+async def session(connection: Connection) -> AsyncIterator[Session]:
+    """Opens the connection; ends the command with what to do where it cannot be set up."""
+    try:
+        where = load(connection.kubeconfig, connection.context)
+    except ConfigError as problem:
+        raise exits.CommandError(str(problem), exits.USAGE) from None
+    clock = SystemClock()
+    api = Api(where, clock)
+    namespaces = (connection.namespace,) if connection.namespace else ()
+    try:
+        yield Session(
+            api=api,
+            records=KubernetesRecords(api, clock, random.Random(), namespaces=namespaces),  # noqa: S311 (jitter)
+            orders=KubernetesOrders(api, clock),
+            clock=clock,
+            namespace=connection.namespace,
+            guard_namespace=connection.guard_namespace,
+        )
+    finally:
+        await api.close()
+
+
+def written(outcome: WriteOutcome, unit: UnitName) -> None:
+    """Returns where the write took effect; ends the command with the reason where it did not."""
+    match outcome:
+        case Applied():
+            return
+        case Absent():
+            raise exits.CommandError(f"{unit} is not guarded; `rollguard status` lists what is")
+        case Rejected(detail=detail):
+            raise exits.CommandError(f"the API server refused: {detail}")
+        case Conflict(detail=detail):
+            raise exits.CommandError(f"not done, the object kept changing; try again ({detail})")
+        case Throttled(after=after):
+            raise exits.CommandError(f"the API server is busy; try again in {after:.0f} s", exits.UNREACHABLE)
+        case Unknown(detail=detail):
+            raise exits.CommandError(
+                f"no answer, it may or may not be done; look with `rollguard status` ({detail})", exits.UNREACHABLE
+            )

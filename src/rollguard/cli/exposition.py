@@ -1,0 +1,70 @@
+"""The controller's own metrics, from one snapshot of its status (docs/metrics.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from rollguard.loop import Status, UnitStatus
+from rollguard.model.judgement import VerdictKind
+from rollguard.model.records import LifecycleState
+
+
+def exposition(status: Status) -> str:
+    """The metrics in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(_Snapshot(status))
+    return generate_latest(registry).decode()
+
+
+class _Snapshot(Collector):
+    def __init__(self, status: Status) -> None:
+        self._status = status
+
+    def collect(self) -> Iterable[Metric]:
+        """One family after the other."""
+        status = self._status
+        yield _gauge("rollguard_leading", "1 while this process leads", status.leading)
+        yield _gauge("rollguard_epoch", "The epoch under which this process leads, or led last", status.epoch)
+        yield _counter("rollguard_ticks", "Looks at everything", status.ticks)
+        yield _counter("rollguard_late_ticks", "Looks that were skipped because one took too long", status.late_ticks)
+        yield _counter("rollguard_errors", "Unexpected errors in the work on a unit", status.errors)
+        yield _gauge("rollguard_last_tick_seconds", "How long the last look took", status.last_tick_seconds)
+        yield _gauge("rollguard_open_rollouts", "Rollouts under guard", status.open_rollouts)
+        yield _gauge("rollguard_outbox_pending", "Notices that no channel has accepted yet", status.outbox_pending)
+        blind = GaugeMetricFamily(
+            "rollguard_signal_blind", "1 where a signal had no complete answer in the last slot", labels=["signal"]
+        )
+        for signal in status.blind_signals:
+            blind.add_metric([signal], 1)
+        yield blind
+        yield from _units(status.units)
+
+
+def _units(units: tuple[UnitStatus, ...]) -> Iterable[Metric]:
+    active = GaugeMetricFamily("rollguard_rollout_active", "1 while a rollout is under guard", labels=_LABELS)
+    blind = GaugeMetricFamily("rollguard_blind", "1 while a rollout cannot be judged", labels=_LABELS)
+    held = GaugeMetricFamily("rollguard_hold_unanswered", "1 while a hold waits for a person", labels=_LABELS)
+    errors = GaugeMetricFamily("rollguard_unit_error", "1 while the work on a unit fails", labels=_LABELS)
+    for unit in units:
+        labels = [unit.unit.namespace, unit.unit.object_name.removeprefix("deployment-")]
+        active.add_metric(labels, unit.rollout is not None)
+        blind.add_metric(labels, unit.verdict is not None and unit.verdict.kind is VerdictKind.BLIND)
+        held.add_metric(labels, unit.state is LifecycleState.HELD)
+        errors.add_metric(labels, bool(unit.error))
+    return (active, blind, held, errors)
+
+
+_LABELS = ["namespace", "deployment"]
+
+
+def _gauge(name: str, about: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, about, value=float(value))
+
+
+def _counter(name: str, about: str, value: float) -> Metric:
+    return CounterMetricFamily(name, about, value=float(value))

@@ -1,0 +1,66 @@
+"""`rollguard incident list` and `incident show`."""
+
+from __future__ import annotations
+
+import asyncio
+
+from rollguard.cli import exits, output
+from rollguard.cli.connect import Connection, Session, session
+from rollguard.model.action import Unknown
+from rollguard.model.records import RolloutRecord
+from rollguard.record import rollout_to_json
+from rollguard.report import incident_markdown
+
+HEADER = ("INCIDENT", "NAMESPACE", "WORKLOAD", "STARTED", "STATE", "WHY")
+
+
+def list_(*, connection: Connection | None = None, format_: output.Output = output.Format.TABLE) -> int:
+    """All incidents that the cluster still holds, newest first."""
+    return asyncio.run(_list(connection or Connection(), format_))
+
+
+def show(id_: str, /, *, connection: Connection | None = None, format_: output.Output = output.Format.TABLE) -> int:
+    """One incident as Markdown (`-o json`: its rollout's whole record).
+
+    Parameters
+    ----------
+    id_
+        As `incident list` prints it; a rollout's id is taken as well.
+    """
+    return asyncio.run(_show(id_, connection or Connection(), format_))
+
+
+async def _list(connection: Connection, format_: output.Format) -> int:
+    async with session(connection) as opened:
+        incidents = [rollout for rollout in await _rollouts(opened) if rollout.incident]
+    if format_ is output.Format.JSON:
+        output.say(output.as_json([rollout_to_json(rollout) for rollout in incidents]))
+    elif not incidents:
+        output.say("No incidents.")
+    else:
+        output.say(output.table(HEADER, [_row(rollout) for rollout in incidents]))
+    return exits.OK
+
+
+async def _show(id_: str, connection: Connection, format_: output.Format) -> int:
+    async with session(connection) as opened:
+        rollouts = await _rollouts(opened)
+    found = next((rollout for rollout in rollouts if id_ in (rollout.incident, rollout.id)), None)
+    if found is None:
+        raise exits.CommandError(f"no incident {id_!r}; `rollguard incident list` names those that the cluster holds")
+    output.say(rollout_to_json(found) if format_ is output.Format.JSON else incident_markdown(found).rstrip("\n"))
+    return exits.OK
+
+
+async def _rollouts(opened: Session) -> list[RolloutRecord]:
+    answer = await opened.records.list_rollouts(open_only=False)
+    if isinstance(answer, Unknown):
+        raise exits.CommandError(f"the cluster did not answer: {answer.detail}", exits.UNREACHABLE)
+    records = [stored.record for stored in answer if opened.shows(stored.record.unit.namespace)]
+    return sorted(records, key=lambda record: record.started, reverse=True)
+
+
+def _row(rollout: RolloutRecord) -> tuple[str, ...]:
+    ended = rollout.state.value if rollout.outcome is None else rollout.outcome.value
+    workload = rollout.workload
+    return (rollout.incident, workload.namespace, workload.name, rollout.started.iso(), ended, rollout.why)

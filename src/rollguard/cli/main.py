@@ -1,0 +1,96 @@
+"""The command line's entry: `rollguard`, or `kubectl rollguard` as a plugin. Commands are imported when they run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from cyclopts import App, CycloptsError, Parameter
+
+from rollguard.cli import exits
+
+ABOUT = """Watches every rollout on a Kubernetes cluster, decides with evidence whether the new version is worse
+than the old one, and puts the old one back by itself when it is.
+
+Exit codes: 0 done, 1 the answer is no (mistakes, a refusal), 2 wrong usage or unreadable file,
+3 the cluster did not answer, 130 interrupted.
+"""
+
+COMMANDS = {
+    "run": ("rollguard.cli.run:run", "Run the controller: guard the policy's workloads until stopped."),
+    "status": ("rollguard.cli.status:status", "What is guarded, and how each rollout stands."),
+    "watch": ("rollguard.cli.watch:watch", "The same as a live table, until Ctrl-C."),
+    "rollback": ("rollguard.cli.rollback:rollback", "Put the last good revision of a workload back."),
+    "freeze": ("rollguard.cli.freeze:freeze", "Leave a workload (or all) alone until a time."),
+    "release": ("rollguard.cli.freeze:release", "Lift a freeze."),
+    "manifests": ("rollguard.cli.manifests:manifests", "Print what a cluster needs before the guard runs."),
+    "demo": ("rollguard.cli.demo:demo", "A bad release is caught and undone, in a simulation."),
+}
+GROUPS = {
+    "incident": (
+        "Incidents: one per rollback or hold.",
+        {
+            "list": ("rollguard.cli.incident:list_", "All incidents that the cluster still holds."),
+            "show": ("rollguard.cli.incident:show", "One incident as Markdown."),
+        },
+    ),
+    "policy": (
+        "The policy file.",
+        {
+            "check": ("rollguard.cli.policy:check", "Report all mistakes of a policy, with line and column."),
+            "schema": ("rollguard.cli.policy:schema", "Print the JSON Schema of a policy, for editors."),
+        },
+    ),
+}
+
+
+def program_name() -> str:
+    """How this was called: `kubectl rollguard` where kubectl ran us as its plugin."""
+    return "kubectl rollguard" if Path(sys.argv[0]).name.startswith("kubectl-") else "rollguard"
+
+
+def build() -> App:
+    """The whole command tree, nothing of it imported yet."""
+    app = App(
+        name=program_name(),
+        help=ABOUT,
+        version=version("rollguard"),
+        help_format="plaintext",
+        default_parameter=Parameter(negative=()),
+    )
+    for name, (target, summary) in COMMANDS.items():
+        app.command(target, name=name, help=summary)
+    for group, (about, commands) in GROUPS.items():
+        inner = App(name=group, help=about)
+        for name, (target, summary) in commands.items():
+            inner.command(target, name=name, help=summary)
+        app.command(inner)
+    return app
+
+
+def call(tokens: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit code."""
+    app = build()
+    try:
+        result = app(tokens, exit_on_error=False, print_error=True, result_action="return_value")
+    except CycloptsError:
+        return exits.USAGE
+    except exits.CommandError as problem:
+        sys.stderr.write(f"error: {problem}\n")
+        return problem.code
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        return exits.OK
+    return result if isinstance(result, int) else exits.OK
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(call())
+
+
+if __name__ == "__main__":
+    run()

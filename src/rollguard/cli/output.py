@@ -1,0 +1,57 @@
+"""How commands print: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+class Format(StrEnum):
+    """`table` for people, `json` for programs."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+Output = Annotated[Format, Parameter(name=["-o", "--output"], help="table or json")]
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Aligned columns as kubectl prints them; the last column is not padded."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True)]
+        return "   ".join([*cells, row[-1]]).rstrip()
+
+    return "\n".join(line(row) for row in [header, *rows])
+
+
+def say(text: str) -> None:
+    """A line on standard output."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """A line for people beside the output: on standard error."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def as_json(documents: Sequence[str]) -> str:
+    """JSON texts as one indented JSON list."""
+    return json.dumps([json.loads(text) for text in documents], indent=2, ensure_ascii=False)
+
+
+def ago(seconds: float) -> str:
+    """A duration as kubectl writes an age: 12s, 5m, 3h, 2d."""
+    for size, suffix in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size * 2 or (suffix != "m" and seconds >= size):
+            return f"{int(seconds // size)}{suffix}"
+    return f"{int(max(0, seconds))}s"

@@ -1,0 +1,151 @@
+"""`rollguard rollback`: a person orders the rollback; the controller does it, or this command where none lives."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+
+from rollguard.cli import exits, output
+from rollguard.cli.connect import Connection, Session, session, written
+from rollguard.cli.standin import dry_run, stand_in
+from rollguard.model.action import Absent, StepState, Unknown
+from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
+from rollguard.model.records import HumanRequest, LifecycleState, RequestKind, RolloutRecord, StoredUnit
+
+LOOK_EVERY_S = 0.5
+CONTROLLER_WAIT_S = 30.0
+FOLLOW_S = 900.0
+
+
+def rollback(
+    namespace: str,
+    workload: str,
+    /,
+    *,
+    reason: str,
+    to_revision: int | None = None,
+    dry_run_: bool = False,
+    force: bool = False,
+    connection: Connection | None = None,
+) -> int:
+    """Put the last good revision of a workload back, and follow until its template is restored.
+
+    Parameters
+    ----------
+    namespace
+        The workload's namespace.
+    workload
+        The Deployment's name.
+    reason
+        Why; recorded with your name.
+    to_revision
+        This revision (as `kubectl rollout history` numbers them) and not the last good one.
+    dry_run_
+        Ask the server whether it would work; change nothing.
+    force
+        Override what the guard's judgement says against it (a right of its own; recorded).
+    """
+    name = WorkloadName(namespace, WorkloadKind.DEPLOYMENT, workload)
+    wanted = _Wanted(workload=name, reason=reason, to_revision=to_revision, force=force)
+    return asyncio.run(_rollback(wanted, dry_run_, connection or Connection()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    workload: WorkloadName
+    reason: str
+    to_revision: int | None
+    force: bool
+
+    @property
+    def unit(self) -> UnitName:
+        """The unit that guards the workload."""
+        return UnitName.of_workload(self.workload)
+
+
+async def _rollback(wanted: _Wanted, dry: bool, connection: Connection) -> int:
+    async with session(connection) as opened:
+        request = HumanRequest(
+            id=f"rollback-{secrets.token_hex(6)}",
+            kind=RequestKind.ROLLBACK,
+            actor=await opened.actor(),
+            at=opened.clock.now(),
+            reason=wanted.reason,
+            to_revision=wanted.to_revision,
+            force=wanted.force,
+        )
+        if dry:
+            output.say(await dry_run(opened, wanted.workload, request))
+            return exits.OK
+        written(await opened.orders.request(wanted.unit, request), wanted.unit)
+        output.note(f"ordered by {request.actor} as {request.id}; following, Ctrl-C leaves the order standing")
+        return await _follow(opened, wanted, request)
+
+
+async def _follow(opened: Session, wanted: _Wanted, request: HumanRequest) -> int:
+    story = _Story()
+    began = opened.clock.mono()
+    helped = False
+    while opened.clock.mono().since(began) < FOLLOW_S:
+        stored = await opened.records.read_unit(wanted.unit)
+        if isinstance(stored, StoredUnit):
+            rollout = await _current(opened, stored)
+            answer = story.told(stored, rollout, request)
+            if answer is not None:
+                return answer
+            waited = opened.clock.mono().since(began)
+            if not helped and waited > CONTROLLER_WAIT_S and request.id not in stored.record.handled_requests:
+                output.note(f"no controller took the order within {waited:.0f} s: trying to act in its place")
+                await stand_in(opened, wanted.workload, request)
+                helped = True
+        elif isinstance(stored, Absent):
+            raise exits.CommandError(f"{wanted.unit} is not guarded any more")
+        await opened.clock.sleep_until(opened.clock.mono().plus(LOOK_EVERY_S))
+    raise exits.CommandError(f"not restored within {FOLLOW_S / 60:.0f} min; `rollguard status` tells how it stands")
+
+
+async def _current(opened: Session, stored: StoredUnit) -> RolloutRecord | None:
+    """The unit's rollout: the current one, else the newest."""
+    answer = await opened.records.list_rollouts(open_only=False)
+    if isinstance(answer, Unknown):
+        return None
+    mine = [found.record for found in answer if found.record.unit == stored.record.name]
+    current = [record for record in mine if record.id == stored.record.current_rollout]
+    return max(current or mine, key=lambda record: record.started, default=None)
+
+
+class _Story:
+    """Prints each line of the rollout's story once, and knows its end."""
+
+    def __init__(self) -> None:
+        self._lines: set[tuple[str, str]] = set()
+
+    def told(self, stored: StoredUnit, rollout: RolloutRecord | None, request: HumanRequest) -> int | None:
+        """Prints what is new; the exit code once the order is refused or the template is restored."""
+        if rollout is not None:
+            for entry in rollout.timeline:
+                key = (entry.at.iso(), entry.text)
+                if entry.at >= request.at.plus(-1) and key not in self._lines:
+                    self._lines.add(key)
+                    output.say(f"{entry.at.iso()}  {entry.actor}: {entry.text}")
+        if request.id not in stored.record.handled_requests:
+            return None
+        notices = (*stored.record.notices, *(rollout.notices if rollout is not None else ()))
+        refusals = [n.text for n in notices if n.topic == "order-refused" and n.at >= request.at.plus(-1)]
+        if refusals:
+            raise exits.CommandError(refusals[-1].splitlines()[0])
+        return _ending(rollout)
+
+
+def _ending(rollout: RolloutRecord | None) -> int | None:
+    if rollout is None or rollout.plan is None:
+        return None
+    if all(step.state is StepState.DONE for step in rollout.plan.steps):
+        output.say(
+            f"restored: revision {rollout.plan.target.number} of {rollout.workload}; incident {rollout.incident}"
+        )
+        return exits.OK
+    if rollout.state is LifecycleState.HELD:
+        raise exits.CommandError(f"stopped: {rollout.why}")
+    return None

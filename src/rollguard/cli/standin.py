@@ -1,0 +1,257 @@
+"""In the controller's place: what a rollback would do, and doing it where no controller lives, without metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from rollguard import undo
+from rollguard.adapters.kubernetes import KubernetesCluster, KubernetesLeadership, KubernetesRecords
+from rollguard.adapters.log import LogJournal, StructuredLog
+from rollguard.cli import exits, output
+from rollguard.cli.connect import Session
+from rollguard.loop import Guard, Settings
+from rollguard.model.action import Applied, Found, Plan
+from rollguard.model.facts import Template, UnitFacts
+from rollguard.model.judgement import Phase, VerdictKind
+from rollguard.model.metrics import GapCause, MetricsAnswer, NoSnapshot, Question
+from rollguard.model.names import RolloutId, UnitName, WorkloadName
+from rollguard.model.policy import Limits, Links, MetricsStore, Mode, Policy, Secretish, Timing, Watch
+from rollguard.model.records import HumanRequest, LifecycleState, RolloutRecord, StoredUnit, UnitRecord
+from rollguard.model.situation import Situation, Surroundings
+from rollguard.model.time import Mono
+from rollguard.ports import Clock
+
+FACTS_WITHIN_S = 15.0
+LOOK_EVERY_S = 0.1
+TIMEOUT_S = 10.0
+ACT_WITHIN_S = 300.0
+
+
+class NoMetrics:
+    """A metrics store that is not asked: a rollback that a person ordered needs none."""
+
+    async def ask(self, question: Question, *, deadline: Mono) -> tuple[MetricsAnswer, ...]:  # noqa: ARG002
+        """Says for each instant that nothing was asked."""
+        detail = "acting in the controller's place, without metrics"
+        return tuple(
+            NoSnapshot(signal=question.signal, at=at, cause=GapCause.NOT_ASKED, detail=detail)
+            for at in question.instants
+        )
+
+    def clock_offset(self) -> float | None:
+        """Unknown."""
+        return None
+
+
+async def dry_run(opened: Session, workload: WorkloadName, request: HumanRequest) -> str:
+    """What the rollback would do, after the server accepted all its writes in a dry run; changes nothing."""
+    unit = UnitName.of_workload(workload)
+    stored = await opened.records.read_unit(unit)
+    if not isinstance(stored, StoredUnit):
+        raise exits.CommandError(f"{unit} is not guarded; `rollguard status` lists what is")
+    async with _cluster(opened, unit) as cluster:
+        facts = await _facts(cluster, unit, opened.clock)
+        situation = _situation(stored.record, facts, opened.clock)
+        target = undo.manual(situation, request, (), opened.clock.now())
+        if isinstance(target, undo.Refused):
+            raise exits.CommandError(target.reason)
+        template = await _template(cluster, situation, target.hash)
+        plan = undo.plan(
+            situation,
+            target,
+            template,
+            id="dry-run",
+            epoch=0,
+            reason=request.reason,
+            actor=request.actor,
+            now=opened.clock.now(),
+        )
+        if isinstance(plan, undo.Refused):
+            raise exits.CommandError(plan.reason)
+        await _tried(cluster, plan)
+    images = ", ".join(image for _, image in target.images)
+    known = "judged healthy" if target.judged else "not judged healthy"
+    return f"would put revision {target.number} of {workload} back ({known}): {images}; nothing was changed"
+
+
+async def stand_in(opened: Session, workload: WorkloadName, request: HumanRequest) -> None:
+    """Takes the Lease once it has expired and works on this one unit until the order is handled and acted upon."""
+    unit = UnitName.of_workload(workload)
+    rng = random.Random()  # noqa: S311 (jitter of retries)
+    settings = Settings(namespace=opened.guard_namespace)
+    log = StructuredLog(lines=False)
+    async with (
+        _cluster(opened, unit) as cluster,
+        KubernetesRecords(opened.api, opened.clock, rng, namespaces=(workload.namespace,)) as records,
+    ):
+        guard = Guard(
+            _policy(workload),
+            cluster=cluster,
+            records=records,
+            leadership=KubernetesLeadership(
+                opened.api, opened.clock, namespace=settings.namespace, identity=f"cli-{secrets.token_hex(4)}"
+            ),
+            metrics=NoMetrics(),
+            notifiers=(),
+            journal=LogJournal(log),
+            clock=opened.clock,
+            settings=settings,
+            log=_quiet,
+        )
+        running = asyncio.create_task(guard.run())
+        try:
+            await _until_acted(records, unit, request, opened.clock)
+        finally:
+            guard.stop()
+            await running
+
+
+async def _until_acted(records: KubernetesRecords, unit: UnitName, request: HumanRequest, clock: Clock) -> None:
+    """Returns when the order is handled and no plan of the unit is under way any more."""
+    under_way = (LifecycleState.PLANNED, LifecycleState.ACTING)
+    began = clock.mono()
+    while clock.mono().since(began) < ACT_WITHIN_S:
+        stored = await records.read_unit(unit)
+        if isinstance(stored, StoredUnit) and request.id in stored.record.handled_requests:
+            current = stored.record.current_rollout
+            rollout = None if current is None else await records.read_rollout(unit, current)
+            state = getattr(getattr(rollout, "record", None), "state", None)
+            if state not in under_way:
+                return
+        await clock.sleep_until(clock.mono().plus(LOOK_EVERY_S * 5))
+    output.note(f"the order was not acted upon within {ACT_WITHIN_S / 60:.0f} min")
+
+
+@asynccontextmanager
+async def _cluster(opened: Session, unit: UnitName) -> AsyncIterator[KubernetesCluster]:
+    rng = random.Random()  # noqa: S311 (jitter of retries)
+    async with KubernetesCluster(opened.api, opened.clock, rng, namespaces=(unit.namespace,)) as cluster:
+        cluster.guard(frozenset({unit}))
+        yield cluster
+
+
+async def _facts(cluster: KubernetesCluster, unit: UnitName, clock: Clock) -> UnitFacts:
+    began = clock.mono()
+    facts = cluster.facts(unit)
+    while not facts.complete:
+        if clock.mono().since(began) > FACTS_WITHIN_S:
+            raise exits.CommandError(
+                f"the cluster is not seen completely: {'; '.join(facts.missing)}", exits.UNREACHABLE
+            )
+        await clock.sleep_until(clock.mono().plus(LOOK_EVERY_S))
+        facts = cluster.facts(unit)
+    return facts
+
+
+async def _template(cluster: KubernetesCluster, situation: Situation, hash_: str) -> Template:
+    for workload in situation.facts.members:
+        for revision in workload.revisions:
+            if revision.hash == hash_:
+                return revision.template
+    saved = next((good.saved for good in situation.good() if good.hash == hash_ and good.saved), "")
+    loaded = await cluster.load_template(situation.unit.name.namespace, saved, timeout=TIMEOUT_S) if saved else None
+    if not isinstance(loaded, Template):
+        raise exits.CommandError("the revision is no longer in the history, and its template was not saved")
+    return loaded
+
+
+async def _tried(cluster: KubernetesCluster, plan: Plan) -> None:
+    found = await cluster.fetch(plan.steps[0].target, timeout=TIMEOUT_S)
+    if not isinstance(found, Found):
+        raise exits.CommandError("the workload cannot be read", exits.UNREACHABLE)
+    for write in undo.dry_run_writes(plan, found):
+        outcome = await cluster.apply(write, dry_run=True, timeout=TIMEOUT_S)
+        if not isinstance(outcome, Applied):
+            raise exits.CommandError(f"the server would not take it: {outcome}")
+
+
+def _situation(unit: UnitRecord, facts: UnitFacts, clock: Clock) -> Situation:
+    policy = _policy(unit.workload)
+    if not facts.members:
+        raise exits.CommandError(f"{unit.workload} does not exist")
+    return Situation(
+        unit=unit,
+        rollout=_of_what_runs(unit, facts, clock),
+        facts=facts,
+        around=Surroundings(siblings=(), fleet_rollbacks=(), clock_offset=None, freeze_all=None),
+        watch=policy.watches[0],
+        mode=Mode.OBSERVE,
+        timing=policy.timing,
+        limits=policy.limits,
+    )
+
+
+def _of_what_runs(unit: UnitRecord, facts: UnitFacts, clock: Clock) -> RolloutRecord:
+    """A rollout to what the workload's spec asks for now, as an order opens one."""
+    workload = facts.members[0]
+    target = workload.target()
+    if target is None:
+        raise exits.CommandError(f"the status of {workload.name} is behind its spec: try again in a moment")
+    return RolloutRecord(
+        id=RolloutId("dry-run"),
+        unit=unit.name,
+        workload=unit.workload,
+        uid=workload.uid,
+        started=clock.now(),
+        target=target.hash,
+        target_number=target.number,
+        target_digest=target.template.digest,
+        target_images=target.template.images,
+        baseline=None,
+        baseline_number=None,
+        baseline_images=(),
+        policy_digest="",
+        mode=Mode.OBSERVE,
+        state=LifecycleState.WATCHING,
+        phase=Phase.STARTUP,
+        epoch=0,
+        verdict=VerdictKind.UNDECIDED,
+        why="",
+    )
+
+
+def _policy(workload: WorkloadName) -> Policy:
+    """Guards this one workload, and does nothing but what people order."""
+    watch = Watch(
+        name="ordered",
+        namespace=workload.namespace,
+        workloads=(workload.name,),
+        selector=(),
+        mode=Mode.OBSERVE,
+        signals=(),
+        called_by=(),
+    )
+    store = MetricsStore(
+        address="",
+        namespace_label="namespace",
+        pod_label="pod",
+        workload_label="",
+        match="",
+        auth=Secretish(),
+        scrape_interval=15.0,
+    )
+    return Policy(
+        name="ordered",
+        digest="ordered",
+        cluster="",
+        time_zone="UTC",
+        metrics=store,
+        watches=(watch,),
+        signals=(),
+        timing=replace(Timing(), tick=1.0),
+        limits=Limits(),
+        on_timeout_roll_back=False,
+        webhooks=(),
+        links=Links(),
+    )
+
+
+def _quiet(event: str, fields: Mapping[str, str | int | float]) -> None:
+    """What matters of the stand-in's work is in the rollout's story, which the command prints; errors are shown."""
+    if "traceback" in fields:
+        output.note(f"{event}: {fields['traceback']}")

@@ -1,0 +1,75 @@
+"""`rollguard watch`: the status as a live table; plain lines on change where there is no terminal."""
+
+from __future__ import annotations
+
+import asyncio
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from rollguard.cli import exits, output
+from rollguard.cli.connect import Connection, Session, session
+from rollguard.cli.status import HEADER, look, row
+from rollguard.model.records import EVERYTHING
+
+COLOURS = {"healthy": "green", "bad": "red", "degraded": "yellow", "blind": "magenta"}
+
+
+def watch(*, connection: Connection | None = None, interval: float = 1.0) -> int:
+    """The status as a live table, until Ctrl-C.
+
+    Parameters
+    ----------
+    interval
+        Seconds between looks.
+    """
+    asyncio.run(_watch(connection or Connection(), interval))
+    return exits.OK
+
+
+async def _watch(connection: Connection, interval: float) -> None:
+    console = Console()
+    async with session(connection) as opened:
+        if console.is_terminal:
+            await _live(opened, console, interval)
+        else:
+            await _lines(opened, interval)
+
+
+async def _live(opened: Session, console: Console, interval: float) -> None:
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            live.update(coloured(await _rows(opened)), refresh=True)
+            await opened.clock.sleep_until(opened.clock.mono().plus(interval))
+
+
+async def _lines(opened: Session, interval: float) -> None:
+    """One line per change: age is left out, for it always changes."""
+    known: set[tuple[str, ...]] = set()
+    while True:
+        rows = {cells[:7] + cells[8:] for cells in await _rows(opened)}
+        for cells in sorted(rows - known):
+            output.say("  ".join(cells))
+        known = rows
+        await opened.clock.sleep_until(opened.clock.mono().plus(interval))
+
+
+async def _rows(opened: Session) -> list[tuple[str, ...]]:
+    units, rollouts = await look(opened)
+    now = opened.clock.now()
+    guarded = [unit for unit in units if unit.name.object_name != EVERYTHING]
+    return [row(unit, rollouts.get(str(unit.current_rollout)), now) for unit in guarded]
+
+
+def coloured(rows: list[tuple[str, ...]]) -> Table:
+    """The rows as a table with the verdict in its colour."""
+    table = Table(box=None, pad_edge=False)
+    for title in HEADER:
+        table.add_column(title, overflow="fold")
+    for cells in rows:
+        table.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in cells))
+    if not rows:
+        table.add_row("nothing is guarded yet")
+    return table
