@@ -172,13 +172,7 @@ CASES = (
         around(fleet_rollbacks=FLEET),
         around(fleet_rollbacks=(*FLEET[:4], *FLEET[:4], (UNIT, NOW.plus(-60)))),
     ),
-    Case("shared resource", seen(DATABASE), seen(replace(DATABASE, arm="new pods")), ASK),
-    Case(
-        "shared resource",
-        seen(replace(DATABASE, arm="new pods", reference=referred(not_worse=True).reference)),
-        seen(replace(DATABASE, arm="new pods", reference=referred().reference)),
-        ASK,
-    ),
+    Case("shared resource", seen(DATABASE), seen(replace(DATABASE, shared=False)), ASK),
     Case(
         "beyond the automatic part",
         Look(situation(), verdict(), at(1801)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollguard.decide.findings import BESIDE, NO_REFERENCE, decisive, shown
+from rollguard.decide.findings import NO_REFERENCE, decisive, shown
 from rollguard.decide.interlocks.standing import clear, forbids
 from rollguard.model.action import Standing
 from rollguard.model.judgement import Verdict
@@ -18,8 +18,6 @@ def not_worse(_situation: Situation, verdict: Verdict, _now: Instant) -> Standin
         reference = finding.reference
         if reference.source == NO_REFERENCE or not reference.not_worse:
             continue
-        if finding.shared and reference.source == BESIDE:
-            continue  # old pods suffer with the new where these exhaust what they share: see `shared`
         said = f"{finding.signal} is not worse than its reference ({reference.source}: {shown(finding)})"
         return forbids(NAME, said, judging=True)
     return clear(NAME, "the new version is worse than its reference", judging=True)
