@@ -63,13 +63,12 @@ def _on_bad(situation: Situation, verdict: Verdict, now: Instant, interlocks: tu
     evidence = "; ".join(case.finding.text for case in carrying)
     against = "; ".join(dict.fromkeys(standing.reason for standing in standings if standing.forbids))
     aside = names(tuple(case.finding for case in passed_over))
-    kind, said = _response(leaves, situation.mode)
-    reason = f"{said}, because {evidence}"
+    kind, would = _response(leaves, situation.mode)
+    reason = f"{would}, because {evidence}" if would else evidence
     reason += f"; but {against}" if against else ""
     reason += f" (left aside, for interlocks forbid to act on it: {aside})" if aside else ""
-    would = kind is DecisionKind.PAGE and leaves in {DecisionKind.ROLL_BACK, DecisionKind.ASK}
     decision = _decision(situation, verdict, now, kind=kind, reason=reason, standings=standings)
-    return replace(decision, would=would, known=any(case.known for case in carrying))
+    return replace(decision, would=bool(would), known=any(case.known for case in carrying))
 
 
 def _case(
@@ -87,17 +86,15 @@ def _case(
 
 
 def _response(leaves: DecisionKind, mode: Mode) -> tuple[DecisionKind, str]:
-    """What the mode makes of what the interlocks leave, and how it begins to say so."""
-    if leaves is DecisionKind.HOLD:
-        return DecisionKind.HOLD, "held"
-    if leaves is DecisionKind.PAGE:
-        return DecisionKind.PAGE, "paged only"
+    """What the mode makes of what the interlocks leave; in mode observe also the words of what would have been done."""
+    if leaves in {DecisionKind.HOLD, DecisionKind.PAGE}:
+        return leaves, ""
     asks = leaves is DecisionKind.ASK
     match mode:
         case Mode.AUTOMATIC:
-            return (DecisionKind.ASK, "approval is needed") if asks else (DecisionKind.ROLL_BACK, "rolled back")
+            return leaves, ""
         case Mode.APPROVE:
-            return DecisionKind.ASK, "approval is needed"
+            return DecisionKind.ASK, ""
         case Mode.OBSERVE:
             return DecisionKind.PAGE, "would have asked for approval" if asks else "would have rolled back"
         case _:

@@ -23,6 +23,7 @@ def in_mode(mode: Mode) -> Situation:
 def test_a_bad_release_goes_back_to_the_last_healthy_revision() -> None:
     decision = decide.decide(situation(), verdict(), NOW)
     assert decision.kind is DecisionKind.ROLL_BACK
+    assert decision.reason == ERRORS.text
     assert decision.target is not None
     assert (decision.target.number, decision.target.judged) == (1, True)
     assert not any(standing.forbids for standing in decision.interlocks)
@@ -61,6 +62,12 @@ def test_observe_says_what_would_have_been_done_and_does_nothing() -> None:
     assert decision.kind is DecisionKind.PAGE
     assert decision.would
     assert decision.reason == f"would have rolled back, because {ERRORS.text}"
+
+
+def test_observe_says_that_it_would_have_asked_after_the_automatic_part() -> None:
+    decision = decide.decide(in_mode(Mode.OBSERVE), verdict(), at(1900))
+    assert decision.would
+    assert decision.reason.startswith(f"would have asked for approval, because {ERRORS.text}; but 32 min after")
 
 
 def test_approve_asks() -> None:

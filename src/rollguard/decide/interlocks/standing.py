@@ -13,3 +13,8 @@ def forbids(name: str, reason: str, *, judging: bool = False) -> Standing:
 def clear(name: str, reason: str, *, judging: bool = False) -> Standing:
     """It was looked at and stands in nobody's way."""
     return Standing(name=name, forbids=False, reason=reason, judging=judging)
+
+
+def span(seconds: float) -> str:
+    """A length of time in words: seconds below two minutes, else minutes."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

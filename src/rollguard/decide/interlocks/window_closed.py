@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollguard.decide.interlocks.standing import clear, forbids
+from rollguard.decide.interlocks.standing import clear, forbids, span
 from rollguard.model.action import Standing
 from rollguard.model.judgement import Verdict
 from rollguard.model.situation import Situation
@@ -14,7 +14,7 @@ NAME = "after the guard window"
 def window_closed(situation: Situation, _verdict: Verdict, now: Instant) -> Standing:
     """Forbids acting and asking (a person is paged) once the guard window is over."""
     age = now.since(situation.rollout.started)
-    said = f"{age / 60:.0f} min after the rollout's start, the guard window is {situation.timing.close / 60:.0f} min"
+    said = f"{span(age)} after the rollout's start, the guard window is {span(situation.timing.close)}"
     if age > situation.timing.close:
         return forbids(NAME, said)
     return clear(NAME, said)
