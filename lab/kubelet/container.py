@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +36,15 @@ class Container:
     """Runs until it has ended for good. `state` and `last_state` are as in a ContainerStatus."""
 
     def __init__(
-        self, runtime: Runtime, pod: Any, spec: Mapping[str, Any], *, field_path: str, restart_policy: str, job: bool
+        self,
+        runtime: Runtime,
+        pod: Any,
+        spec: Mapping[str, Any],
+        *,
+        field_path: str,
+        restart_policy: str,
+        job: bool,
+        seed: str,
     ) -> None:
         self.name: str = spec["name"]
         self.spec = spec
@@ -56,7 +65,8 @@ class Container:
         self._field_path = f"{field_path}{{{self.name}}}"
         self._restart_policy = restart_policy
         self._job = job
-        self._random = runtime.random(pod["metadata"]["namespace"], pod["metadata"]["uid"], self.name)
+        self._seed = f"{seed}:{self.name}"
+        self._random = random.Random(self._seed)
         self._exit: asyncio.Future[Exit] | None = None
         self._server: HttpServer | None = None
         self._container_id = ""
@@ -195,10 +205,10 @@ class Container:
         now = self._runtime.clock()
         if self._container_id:
             self._previous_log, self.log = self.log, ContainerLog()
-        seed = f"{self._pod['metadata']['uid']}:{self.name}:{self.restart_count}"
-        self._container_id = "containerd://" + hashlib.sha256(seed.encode()).hexdigest()
+        identity = f"{self._pod['metadata']['uid']}:{self.name}:{self.restart_count}"
+        self._container_id = "containerd://" + hashlib.sha256(identity.encode()).hexdigest()
         self.state = {"running": {"startedAt": rfc3339(now)}}
-        self.app = self._new_app(seed)
+        self.app = self._new_app()
         self.started = True
         self.has_started.set()
         self._event("Normal", "Started", f"Started container {self.name}")
@@ -206,14 +216,14 @@ class Container:
         self._write(SECRET_LINE)
         self.changed()
 
-    def _new_app(self, seed: str) -> App:
+    def _new_app(self) -> App:
         env = environment(self.spec)
         backend = env.get("BACKEND")
         namespace = self._pod["metadata"]["namespace"]
         services = self._runtime.services
         return App(
             self._behaviour,
-            seed=f"{self._runtime.settings.seed}:{seed}",
+            seed=f"{self._seed}:{self.restart_count}",
             clock=self._runtime.clock,
             effect=self.effect,
             log=self._write,

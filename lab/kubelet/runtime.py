@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,9 +42,12 @@ class Runtime:
     images: dict[str, str] = field(default_factory=dict)
     """Digests by image, of what this node has pulled."""
 
-    def random(self, *names: object) -> random.Random:
-        """A generator of its own for each purpose, from the node's seed."""
-        return random.Random(":".join([self.settings.seed, *map(str, names)]))
+    pods_seen: Counter[str] = field(default_factory=Counter)
+
+    def pod_seed(self, namespace: str) -> str:
+        """A seed for the next pod of a namespace: its place in their order on this node, for names are random."""
+        self.pods_seen[namespace] += 1
+        return f"{self.settings.seed}:{namespace}:{self.pods_seen[namespace]}"
 
 
 class Services:

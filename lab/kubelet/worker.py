@@ -30,6 +30,7 @@ class Worker:
         self._dirty = asyncio.Event()
         self._sent: dict[str, Any] = {}
         self._conditions: list[dict[str, Any]] = list(pod.get("status", {}).get("conditions") or ())
+        self._seed = runtime.pod_seed(pod["metadata"]["namespace"])
         policy = pod["spec"].get("restartPolicy", "Always")
         self._policy: str = policy
         self.init_containers = [
@@ -90,7 +91,9 @@ class Worker:
         job = policy != "Always"
         if init and policy == "OnInit":
             policy = "Never" if self._policy == "Never" else "OnFailure"
-        container = Container(self._runtime, self.pod, spec, field_path=field_path, restart_policy=policy, job=job)
+        container = Container(
+            self._runtime, self.pod, spec, field_path=field_path, restart_policy=policy, job=job, seed=self._seed
+        )
         container.changed = self._dirty.set
         return container
 

@@ -90,6 +90,7 @@ def container(on: Runtime, image: str, *, policy: str = "Always", **spec: Any) -
         field_path="spec.containers",
         restart_policy=policy,
         job=policy != "Always",
+        seed="1",
     )
     shown: list[Any] = []
     made.changed = lambda: shown.append(made.status())
