@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from rollguard import observe, signals
+from rollguard.judge.levels import BEFORE_WINDOWS
 from rollguard.model.metrics import Answer, GapCause, MetricsAnswer, NoSnapshot
 from rollguard.model.names import WorkloadName
 from rollguard.model.policy import Policy, Signal, SignalKind
@@ -13,7 +14,7 @@ from rollguard.observe import PodIndex
 from rollguard.ports import Metrics
 
 KEPT_LONGER = 600.0
-"""Seconds that an answer is kept beyond the longest window: a unit that is being acted upon is fed afterwards."""
+"""Seconds that an answer is kept beyond that: a unit that is being acted upon is fed afterwards."""
 SLOTS_AT_ONCE = 600
 """At most so many slots are asked for in one look; older ones are gaps."""
 
@@ -32,10 +33,10 @@ class Answers:
         self.pods = PodIndex.empty()
 
     @property
-    def longest(self) -> float:
-        """Seconds of the longest window of any level."""
+    def reach(self) -> float:
+        """Seconds before a moment that may matter for it: a few of the longest windows, and a slot."""
         windows = [level.seconds for signal in self._policy.signals for level in signal.levels]
-        return max(windows, default=0.0) + self._policy.timing.slot
+        return BEFORE_WINDOWS * max(windows, default=0.0) + self._policy.timing.slot
 
     @property
     def last(self) -> Instant | None:
@@ -54,10 +55,9 @@ class Answers:
         """All answers of slots that ended after `fed`, in order of time; all that are kept where it is None."""
         return tuple(answer for end in sorted(self._folded) if fed is None or end > fed for answer in self._folded[end])
 
-    def before(self, moment: Instant) -> tuple[Answer, ...]:
-        """The answers of the slots of one longest window that ended at or before a moment."""
-        earliest = moment.plus(-self.longest)
-        return tuple(answer for end in sorted(self._folded) if earliest < end <= moment for answer in self._folded[end])
+    def until(self, moment: Instant) -> tuple[Answer, ...]:
+        """All kept answers of slots that ended at or before a moment: the time before a rollout."""
+        return tuple(answer for end in sorted(self._folded) if end <= moment for answer in self._folded[end])
 
     async def ask(
         self, now: Instant, *, earliest: Instant, workloads: tuple[WorkloadName, ...], deadline: Mono
@@ -120,7 +120,7 @@ class Answers:
     def _trim(self) -> None:
         """Drops what no window can need any more."""
         assert self._last is not None
-        oldest = self._last.plus(-self.longest - KEPT_LONGER)
+        oldest = self._last.plus(-self.reach - KEPT_LONGER)
         for end in [end for end in self._folded if end < oldest]:
             del self._folded[end]
 

@@ -46,8 +46,6 @@ class Memory:
     restored: Instant | None = None
     breached: tuple[str, ...] = ()
     breached_since: Instant | None = None
-    informed: bool = False
-    """The judge has had the time before the rollout."""
     dropped: str = ""
     """Why the unit is not guarded any more, while its rollout is still to be ended."""
     again: bool = False

@@ -220,7 +220,10 @@ class Guard:
             await self._activated.wait()
             due = self._clock.mono()
             while self._activated.is_set():
-                await self.tick()
+                if not await self.tick():
+                    due = self._clock.mono().plus(AGAIN)
+                    await self._clock.sleep_until(due)
+                    continue
                 due = due.plus(interval)
                 late = self._clock.mono().since(due)
                 if late > 0:
@@ -229,14 +232,15 @@ class Guard:
                     due = due.plus(missed * interval)
                 await self._clock.sleep_until(due)
 
-    async def tick(self) -> None:
-        """One look at everything: asks the store for the slots that have closed, then looks at each unit."""
+    async def tick(self) -> bool:
+        """One look at everything: asks the store for the slots that have closed, then looks at each unit.
+
+        False where it could not: we do not lead, or do not know yet what exists.
+        """
         context = self._context
-        if not self._activated.is_set() or not context.gate.leading():
-            return
         started = self._clock.mono()
-        if not select(context):
-            return
+        if not self._activated.is_set() or not context.gate.leading() or not select(context):
+            return False
         now = context.now()
         facts = [context.cluster.facts(name) for name in sorted(context.units)]
         context.answers.pods = context.answers.pods.updated(facts, context.store.rollouts, now)
@@ -255,18 +259,19 @@ class Guard:
             await done.wait()
         self._ticks += 1
         self._last_tick = self._clock.mono().since(started)
+        return True
 
     def _earliest(self, now: Instant) -> Instant:
         """How far back the first look catches up: the longest window before the oldest open rollout."""
         context = self._context
-        timing, longest = context.policy.timing, context.answers.longest
+        timing = context.policy.timing
         oldest = min((r.started for r in context.store.rollouts if r.closed is None), default=now)
-        return max(oldest, now.plus(-timing.automatic)).plus(-longest - timing.lateness)
+        return max(oldest, now.plus(-timing.automatic)).plus(-context.answers.reach - timing.lateness)
 
     def _watch_siblings(self) -> None:
         """Which workloads without a rollout breach a signal now: a release is not blamed for an outage."""
         context = self._context
-        answers = context.answers.since(context.now().plus(-context.answers.longest - context.policy.timing.lateness))
+        answers = context.answers.since(context.now().plus(-context.answers.reach - context.policy.timing.lateness))
         for name, memory in context.units.items():
             signals = judge.signals_of(context.policy, memory.watch)
             at_rest = context.store.rollout(name) is None

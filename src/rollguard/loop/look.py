@@ -122,11 +122,12 @@ def _judged(context: Context, memory: Memory, record: RolloutRecord, facts: Unit
     """The judge's verdict on what it has not seen yet; its state is kept in memory."""
     if memory.judged != record.id:
         memory.judged, memory.judge = record.id, judge.JudgeState.empty()
-        memory.fed, memory.informed, memory.restored = None, False, None
+        memory.fed, memory.restored = None, None
         memory.verdict, memory.decision = None, None
-    last = context.answers.last
     answers = context.answers.since(memory.fed)
-    before = context.answers.before(record.started) if last is not None and not memory.informed else ()
+    # the last slots before the start close only after it: the time before is handed on until all of it is there
+    early = memory.fed is None or memory.fed < record.started
+    before = context.answers.until(record.started) if early else ()
     rollout = Rollout(
         id=record.id,
         unit=record.unit,
@@ -139,7 +140,7 @@ def _judged(context: Context, memory: Memory, record: RolloutRecord, facts: Unit
         context.now(), rollout, facts, answers=answers, before=before, store=context.policy.metrics
     )
     memory.judge, verdict = judge.judge(memory.judge, seen, context.policy, memory.watch)
-    memory.fed, memory.informed = last, last is not None
+    memory.fed = context.answers.last
     memory.verdict = verdict
     return verdict
 
