@@ -8,7 +8,7 @@ from rollguard.judge.kinds import KINDS
 from rollguard.judge.memory import SignalMemory, entered, slots_of, sums, sums_before
 from rollguard.judge.pooled import ArmState, SlotSums
 from rollguard.judge.reference import Compared, compared
-from rollguard.judge.window import Window, new_arm, window
+from rollguard.judge.window import Stretch, Window, window
 from rollguard.judge.words import level_text, unit_of
 from rollguard.model.judgement import Attribution, Finding, LevelReading, Observation, SignalGap
 from rollguard.model.metrics import Answer, GapCause
@@ -68,24 +68,31 @@ def _with_slot(memory: SignalMemory, slot: SlotSums, signal: Signal, *, capacity
     if after is memory:
         return memory
     end = after.ring[-1].number
-    ring = {known.number: known for known in after.ring}
+    stretch = stretch_of(after)
     since: list[int | None] = []
     reached = after.reached
     for level, was in enumerate(after.since):
-        seen = window(ring, signal, level, end=end, seconds=after.seconds, arm=new_arm)
+        seen = window(stretch, signal, level, end=end)
         since.append((was if was is not None else seen.first) if seen.reached else None)
         reached = reached or (automatic and seen.reached)
     return replace(after, since=tuple(since), reached=reached)
 
 
+def stretch_of(memory: SignalMemory) -> Stretch:
+    """The remembered slots as windows look at them."""
+    ring = {slot.number: slot for slot in memory.ring}
+    return Stretch(ring=ring, first=memory.first, seconds=memory.seconds)
+
+
 def look(memory: SignalMemory, signal: Signal, observation: Observation, timing: Timing) -> SignalLook:
     """All levels of a signal as they stand now, and whether it has lately had no answers."""
-    ring = {slot.number: slot for slot in memory.ring}
+    stretch = stretch_of(memory)
+    ring = stretch.ring
     end = _end(memory, observation, timing)
     readings: list[LevelReading] = []
     reached: list[Finding] = []
     for level, rule in enumerate(signal.levels):
-        seen = window(ring, signal, level, end=end, seconds=memory.seconds, arm=new_arm)
+        seen = window(stretch, signal, level, end=end)
         comparison = compared(memory, ring, signal, level, seen, end=end)
         all_pods = any(ring[n].all_pods for n in range(seen.first, end + 1) if n in ring)
         arm = "all pods" if all_pods else "new pods"

@@ -8,7 +8,7 @@ from rollguard.judge.kinds import KINDS, Kind
 from rollguard.judge.kinds.kind import like_for_like
 from rollguard.judge.memory import SignalMemory
 from rollguard.judge.pooled import Pooled, SlotSums, pool
-from rollguard.judge.window import Window, old_arm
+from rollguard.judge.window import Window
 from rollguard.model.judgement import Reference
 from rollguard.model.policy import Signal
 
@@ -41,7 +41,7 @@ def compared(
     numbers = range(end - seen.slots + 1, end + 1)
     beside = _pooled([ring[n] for n in numbers if n in ring], level, seen)
     recent = _pooled(list(memory.before[-seen.slots :]), level, seen)
-    before = pool((old_arm(slot) for slot in memory.before), level, seen.bound) if recent is not None else None
+    before = pool((slot.old for slot in memory.before), level, seen.bound) if recent is not None else None
     was_past = recent is not None and _past(seen, recent, signal)
     of_beside = _reference(BESIDE, seen, beside, signal, past=was_past)
     of_before = _reference(BEFORE, seen, before, signal, past=was_past)
@@ -58,7 +58,7 @@ def compared(
 
 def _pooled(slots: list[SlotSums], level: int, seen: Window) -> Pooled | None:
     """The old arm over the slots; None where it held less than half of the window."""
-    pooled = pool((old_arm(slot) for slot in slots), level, seen.bound)
+    pooled = pool((slot.old for slot in slots), level, seen.bound)
     return pooled if 2 * pooled.slots >= seen.slots else None
 
 

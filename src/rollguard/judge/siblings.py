@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from rollguard.judge.levels import RANK
 from rollguard.judge.memory import slots_of, sums
-from rollguard.judge.pooled import SlotSums
-from rollguard.judge.window import Window, new_arm, window
+from rollguard.judge.pooled import ArmState, SlotSums
+from rollguard.judge.window import Stretch, Window, window
 from rollguard.judge.words import unit_of, written
 from rollguard.model.metrics import Answer, Answered, SeriesKey
 from rollguard.model.names import TemplateHash, WorkloadName
@@ -32,10 +32,15 @@ def _breached(ring: dict[int, SlotSums], signal: Signal) -> bool:
         return False
     end = max(ring)
     return any(
-        window(ring, signal, i, end=end, seconds=ring[end].slot.seconds, arm=new_arm).reached
+        window(_stretch(ring), signal, i, end=end).reached
         for i, level in enumerate(signal.levels)
         if level.name is LevelName.ROLLBACK
     )
+
+
+def _stretch(ring: dict[int, SlotSums]) -> Stretch:
+    owed = [number for number, slot in ring.items() if slot.new.state is not ArmState.ABSENT]
+    return Stretch(ring=ring, first=min(owed, default=None), seconds=next(iter(ring.values())).slot.seconds)
 
 
 def _of(
@@ -113,11 +118,11 @@ def _recovered(ring: dict[int, SlotSums], signal: Signal, seconds: float) -> Rec
     if not ring:
         return RecoveryLook(recovery=Recovery.NO_TRAFFIC, detail=f"{signal.name}: no data yet")
     end = max(ring)
-    slot_seconds = ring[end].slot.seconds
-    seen = window(ring, asked, at, end=end, seconds=slot_seconds, arm=new_arm)
+    stretch = _stretch(ring)
+    seen = window(stretch, asked, at, end=end)
     value = seen.pooled.value
     if not seen.usable:
-        have, need = seen.pooled.slots, slots_of(seconds, slot_seconds)
+        have, need = seen.pooled.slots, slots_of(seconds, stretch.seconds)
         return RecoveryLook(
             recovery=Recovery.NO_TRAFFIC, detail=f"{signal.name}: {have} of {need} slots complete so far"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from rollguard.judge.kinds import KINDS
@@ -14,18 +13,6 @@ from rollguard.model.policy import Signal
 GAPS_AT_MOST = 10
 """One slot in so many may be a gap."""
 LAST_WITHOUT_GAP = 2
-
-Arm = Callable[[SlotSums], ArmSlot]
-
-
-def new_arm(slot: SlotSums) -> ArmSlot:
-    """The new pods (or all, where they cannot be told apart)."""
-    return slot.new
-
-
-def old_arm(slot: SlotSums) -> ArmSlot:
-    """The reference."""
-    return slot.old
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +41,31 @@ class Window:
         return self.usable and self.enough and self.past
 
 
-def window(ring: dict[int, SlotSums], signal: Signal, level: int, *, end: int, seconds: float, arm: Arm) -> Window:
-    """The window (t-D, t] of a level, t being the end of slot number `end`; `ring` by slot number."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """The slots that a window may look at: by number, from the first in which the new arm owed samples."""
+
+    ring: dict[int, SlotSums]
+    first: int | None
+    seconds: float
+    """Length of a slot."""
+
+
+def window(stretch: Stretch, signal: Signal, level: int, *, end: int) -> Window:
+    """The new arm's window (t-D, t] of a level, t being the end of slot number `end`.
+
+    It is usable only where all of it lies after the arm began: what came before is no gap, it does not exist.
+    """
+    ring = stretch.ring
     rule, kind = signal.levels[level], KINDS[signal.kind]
     bound = kind.bound(rule)
-    count = slots_of(rule.seconds, seconds)
+    count = slots_of(rule.seconds, stretch.seconds)
     numbers = range(end - count + 1, end + 1)
-    good = {n for n in numbers if n in ring and _tells(arm(ring[n]), level)}
+    good = {n for n in numbers if n in ring and _tells(ring[n].new, level)}
     gaps = count - len(good)
-    pooled = pool((arm(ring[n]) for n in numbers if n in good), level, bound)
+    pooled = pool((ring[n].new for n in numbers if n in good), level, bound)
     whole, *parts = (
-        _past(pool((arm(ring[n]) for n in part if n in good), level, bound), bound)
+        _past(pool((ring[n].new for n in part if n in good), level, bound), bound)
         for part in (numbers, *thirds(numbers))
     )
     return Window(
@@ -72,7 +73,10 @@ def window(ring: dict[int, SlotSums], signal: Signal, level: int, *, end: int, s
         bound=bound,
         slots=count,
         gaps=gaps,
-        usable=gaps <= count // GAPS_AT_MOST and all(n in good for n in numbers[-LAST_WITHOUT_GAP:]),
+        usable=stretch.first is not None
+        and stretch.first <= numbers[0]
+        and gaps <= count // GAPS_AT_MOST
+        and all(n in good for n in numbers[-LAST_WITHOUT_GAP:]),
         enough=not kind.requests or pooled.total >= max(1, signal.minimum_traffic),
         past=whole and (all(parts) or kind.any_at_all(rule)),
         calm=not whole and not any(parts),
