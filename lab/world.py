@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 
-from lab import controller, manifests
+from lab import controller, installation, manifests
 from lab.api import JSON_PATCH, Api, ApiError
 from lab.controller import Controller
 from lab.controlplane import ControlPlane
@@ -173,17 +173,22 @@ class Lab:
         path.write_text(text.replace(EXAMPLE_ADDRESS, self.prometheus.url))
         return path
 
+    async def install(self, *, namespace: str = installation.NAMESPACE) -> Path:
+        """Installs the product's objects and rights; returns the kubeconfig of its ServiceAccount."""
+        return await installation.install(self.plane, self.api, namespace=namespace)
+
     def controller(
         self,
         policy: Path,
         *,
+        kubeconfig: Path,
         name: str = "controller",
-        kubeconfig: Path | None = None,
+        namespace: str = installation.NAMESPACE,
         extra: tuple[str, ...] = (),
     ) -> Controller:
-        """Starts a controller under test; the lab ends it if the caller does not."""
-        config = kubeconfig or self.kubeconfig
-        started = controller.start(name, policy=policy, kubeconfig=config, workdir=self.workdir, extra=extra)
+        """Starts a controller under test, whose Lease is in `namespace`; the lab ends it if the caller does not."""
+        options = ("--guard-namespace", namespace, "--listen", "127.0.0.1:0", *extra)
+        started = controller.start(name, policy=policy, kubeconfig=kubeconfig, workdir=self.workdir, extra=options)
         self.controllers.append(started)
         return started
 

@@ -5,12 +5,16 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from lab.controller import Record
+from lab.controller import Controller, Record
 from lab.world import Lab
 
 LOOK_EVERY_S = 0.25
+ADOPTED_S = 60.0
+CLOSED_S = 120.0
+TOLD_FIELDS = ("unit", "kind", "title", "text", "state", "from", "to", "step", "outcome", "reason", "detail", "address")
 
 
 class ScenarioError(Exception):
@@ -36,6 +40,35 @@ class Stage:
         if not holds:
             raise ScenarioError(text)
         self.tell(f"as expected: {text}")
+
+    async def guarded(self, *names: str) -> Controller:
+        """Runs version `v1` of these services under a guard; returns it when it has adopted them all."""
+        lab, namespace = self.lab, await self.lab.namespace(self.namespace)
+        for name in names:
+            await lab.deploy(namespace, name, tag="v1", replicas=3, rps=40)
+        for name in names:
+            await lab.until_rolled_out(namespace, name)
+        guard = lab.controller(lab.policy(), kubeconfig=await lab.install())
+        for name in names:
+            wanted: Record = {"event": "adopted", "unit": f"{namespace}/{name}"}
+            await guard.until_logged(partial(_has, wanted), what=f"the adoption of {name}", timeout_s=ADOPTED_S)
+        return guard
+
+    async def until_closed(self, guard: Controller, name: str) -> str:
+        """The state in which the guard left the first rollout of a service: `closed` or `held`."""
+        opened = await guard.until_logged(
+            partial(_has, {"event": "rollout-opened", "unit": f"{self.namespace}/{name}"}), what="the rollout"
+        )
+
+        def ended(record: Record) -> bool:
+            return _has({"event": "state", "rollout": opened["rollout"]}, record) and record["to"] in ("closed", "held")
+
+        return str((await guard.until_logged(ended, what="the rollout's end", timeout_s=CLOSED_S))["to"])
+
+    async def tag(self, name: str) -> str:
+        """The image tag that a service's Deployment asks for now."""
+        template = (await self.lab.deployment(self.namespace, name))["spec"]["template"]
+        return str(template["spec"]["containers"][0]["image"]).rpartition(":")[2]
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -74,9 +107,16 @@ class Stage:
             self._told[each.name] = len(records)
 
 
+def _has(wanted: Record, record: Record) -> bool:
+    return wanted.items() <= record.items()
+
+
 def _of_record(record: Record) -> str:
     words = [str(record.get("event", ""))]
-    words += [f"{key}={value}" for key, value in record.items() if key not in ("event", "level", "timestamp")]
+    for key, value in record.items():
+        if key in TOLD_FIELDS:
+            # A notice's text has many lines: its first says what happened.
+            words.append(f"{key}={str(value).partition(chr(10))[0]}")
     return " ".join(words)
 
 
