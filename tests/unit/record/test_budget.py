@@ -1,0 +1,101 @@
+"""A record stays small: what goes, in which order, and what never does."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from rollguard.model.action import Plan
+from rollguard.model.judgement import Finding
+from rollguard.model.names import TemplateHash
+from rollguard.model.records import Notice, NoticeClass, NoticeState, RolloutRecord, TimelineEntry
+from rollguard.record import BUDGET_BYTES, fit_rollout, rollout_to_json
+from tests.unit.records import ERRORS, PLAN, START, rollout_record
+
+
+def entry(n: int, length: int = 40) -> TimelineEntry:
+    return TimelineEntry(at=START.plus(n), kind="verdict", text=f"{n}: " + "x" * length)
+
+
+def notice(n: int, state: NoticeState = NoticeState.ACCEPTED, length: int = 40) -> Notice:
+    return Notice(
+        id=f"n{n}",
+        class_=NoticeClass.INFO,
+        topic="t",
+        title=f"notice {n}",
+        text="y" * length,
+        at=START.plus(n),
+        state=state,
+    )
+
+
+def finding(n: int) -> Finding:
+    return dataclasses.replace(ERRORS, text=f"{n}: " + "z" * 1500, since=START.plus(n))
+
+
+def record(**changes: object) -> RolloutRecord:
+    return dataclasses.replace(rollout_record(), **changes)  # type: ignore[arg-type]
+
+
+def size(fitted: RolloutRecord) -> int:
+    return len(json.dumps(json.loads(rollout_to_json(fitted))["status"], separators=(",", ":")))
+
+
+def plan(length: int) -> Plan:
+    return dataclasses.replace(PLAN, steps=(dataclasses.replace(PLAN.steps[0], body="b" * length),))
+
+
+def test_a_small_record_is_left_alone() -> None:
+    whole = record(timeline=tuple(entry(n) for n in range(20)))
+    assert fit_rollout(whole) == whole
+
+
+def test_the_timeline_loses_the_oldest_in_its_middle_first() -> None:
+    fitted = fit_rollout(record(timeline=tuple(entry(n) for n in range(100))))
+    kept = [line.text.split(":")[0] for line in fitted.timeline]
+    assert kept == ["0", "1", "2", *(str(n) for n in range(43, 100))]
+
+
+def test_a_fat_timeline_shrinks_until_the_record_fits_and_findings_stay() -> None:
+    fat = record(timeline=tuple(entry(n, 1500) for n in range(50)), findings=(finding(1), finding(2)))
+    fitted = fit_rollout(fat)
+    assert size(fitted) <= BUDGET_BYTES
+    assert fitted.findings == fat.findings
+    assert fitted.timeline[:3] == fat.timeline[:3]
+    assert fitted.timeline[-8:] == fat.timeline[-8:]
+    assert len(fitted.timeline) > 11
+
+
+def test_then_the_oldest_findings_go_then_sent_notices_and_never_the_plan_or_an_unsent_notice() -> None:
+    unsent = tuple(notice(n, NoticeState.PENDING, 3000) for n in range(2))
+    sent = tuple(notice(n, NoticeState.ACCEPTED, 3000) for n in range(10, 14))
+    fat = record(
+        timeline=tuple(entry(n, 200) for n in range(50)),
+        findings=tuple(finding(n) for n in range(8)),
+        notices=unsent + sent,
+        plan=plan(20_000),
+    )
+    fitted = fit_rollout(fat)
+    assert size(fitted) <= BUDGET_BYTES
+    assert fitted.findings == (finding(7),)
+    assert fitted.notices == unsent
+    assert fitted.plan == fat.plan
+
+
+def test_only_a_plans_own_template_makes_a_record_larger_than_its_budget() -> None:
+    fitted = fit_rollout(record(plan=plan(60_000), pods=(("a", TemplateHash("b")),) * 150))
+    assert fitted.plan == plan(60_000)
+    assert fitted.pods == ()
+    assert json.loads(rollout_to_json(fitted))["status"]["plan"]["steps"][0]["body"] == "b" * 60_000
+
+
+def test_at_most_200_pods_the_newest() -> None:
+    fitted = fit_rollout(record(pods=tuple((f"pod-{n}", TemplateHash("h")) for n in range(300))))
+    assert len(fitted.pods) == 200
+    assert fitted.pods[-1][0] == "pod-299"
+
+
+def test_a_long_text_is_cut_with_a_mark() -> None:
+    written = json.loads(rollout_to_json(record(why="w" * 10_000)))["status"]["why"]
+    assert len(written) == 4000
+    assert written.endswith("…")

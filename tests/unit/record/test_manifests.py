@@ -1,0 +1,43 @@
+"""What a cluster gets: golden, and complete by construction."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rollguard import record
+from rollguard.model.records import RolloutRecord, UnitRecord
+from rollguard.record.codec import fields_of
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "crds.json"
+
+
+def test_the_manifests_are_the_golden_ones(renew_golden: bool) -> None:
+    text = json.dumps(list(record.manifests()), indent=2) + "\n"
+    if renew_golden:
+        GOLDEN.write_text(text)
+    assert text == GOLDEN.read_text(), "read the difference, then renew by --renew-golden"
+
+
+def test_every_field_of_the_records_has_its_place_in_the_schema() -> None:
+    units, rollouts = (
+        crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"] for crd in map(as_json, record.manifests()[:2])
+    )
+    unit_fields = {**units["properties"]["spec"]["properties"], **units["properties"]["status"]["properties"]}
+    assert {field.json_name for field in fields_of(UnitRecord)} - {"name"} == set(unit_fields)
+    rollout_fields = set(rollouts["properties"]["status"]["properties"])
+    assert {field.json_name for field in fields_of(RolloutRecord)} - {"id"} == rollout_fields
+
+
+def test_printer_columns_and_short_names() -> None:
+    for crd, short in zip(map(as_json, record.manifests()[:2]), ("gu", "gr"), strict=True):
+        assert crd["spec"]["names"]["shortNames"] == [short]
+        assert crd["spec"]["versions"][0]["subresources"] == {"status": {}}
+    columns = [c["name"] for c in as_json(record.manifests()[1])["spec"]["versions"][0]["additionalPrinterColumns"]]
+    assert columns == ["State", "Phase", "Verdict", "Target", "Outcome", "Age", "Why"]
+
+
+def as_json(manifest: object) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(json.dumps(manifest))
+    return loaded
