@@ -87,6 +87,7 @@ class Guard:
         self._errors = 0
         self._last_tick = 0.0
         self._blind: tuple[str, ...] = ()
+        self._surveyed: Mono | None = None
 
     # --- life ---
 
@@ -210,7 +211,7 @@ class Guard:
         self._context.store.clear()
         self._context.answers.clear()
         self._context.units.clear()
-        self._blind = ()
+        self._blind, self._surveyed = (), None
 
     # --- looking ---
 
@@ -220,17 +221,20 @@ class Guard:
             await self._activated.wait()
             due = self._clock.mono()
             while self._activated.is_set():
+                due = self._skip(due, int(self._clock.mono().since(due) // interval))
                 if not await self.tick():
-                    due = self._clock.mono().plus(AGAIN)
-                    await self._clock.sleep_until(due)
+                    await self._clock.sleep_until(self._clock.mono().plus(AGAIN))
+                    due = self._clock.mono()
                     continue
                 due = due.plus(interval)
                 late = self._clock.mono().since(due)
-                if late > 0:
-                    missed = int(late // interval) + 1
-                    self._late += missed
-                    due = due.plus(missed * interval)
+                due = self._skip(due, int(late // interval) + 1 if late > 0 else 0)
                 await self._clock.sleep_until(due)
+
+    def _skip(self, due: Mono, missed: int) -> Mono:
+        """When the next tick is due, with those that were missed counted."""
+        self._late += missed
+        return due.plus(missed * self._context.policy.timing.tick)
 
     async def tick(self) -> bool:
         """One look at everything: asks the store for the slots that have closed, then looks at each unit.
@@ -299,13 +303,13 @@ class Guard:
 
     async def _keep_house(self) -> None:
         """Reads what people wrote even where a wake-up was lost, and clears away old rollouts."""
-        surveyed: Mono | None = None
         while True:
             await self._activated.wait()
-            if surveyed is None or self._clock.mono().since(surveyed) >= SURVEY_EVERY:
-                surveyed = self._clock.mono()
+            now = self._clock.mono()
+            if self._surveyed is None or now.since(self._surveyed) >= SURVEY_EVERY:
                 try:
-                    await self._context.store.survey(self._settings.closed_rollouts)
+                    whole = await self._context.store.survey(self._settings.closed_rollouts)
+                    self._surveyed = now if whole else None
                 except LeadershipLost as error:
                     self._log("survey-cut-short", {"detail": str(error)})
             await self._clock.sleep_until(self._clock.mono().plus(self._settings.refresh_every))

@@ -1,0 +1,157 @@
+"""One guard, or several, over a simulated cluster in virtual time, for tests of the loop alone."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+
+from rollguard.loop import Guard, Settings
+from rollguard.model.names import UnitName
+from rollguard.model.policy import Policy
+from rollguard.model.records import NoticeState, RolloutRecord, UnitRecord
+from rollguard.ports import Notifier
+from rollguard.sim.channels import Inbox, SimJournal, SimNotifier
+from rollguard.sim.cluster import SimCluster
+from rollguard.sim.faults import FaultPlan
+from rollguard.sim.kubelet import KubeletTiming
+from rollguard.sim.lease import SimLeadership
+from rollguard.sim.metrics import SimMetrics
+from rollguard.sim.objects import SimDeployment
+from rollguard.sim.process import Process, VirtualClock
+from rollguard.sim.records import SimRecords
+from rollguard.sim.virtual_time import run
+from rollguard.sim.world import World, WorldSettings
+from tests.simulation import policies
+
+NAMESPACE = "rollguard"
+GOOD = "registry.lab/api:v1"
+CRASHING = "registry.lab/api:v2-crash"
+FAILING = "registry.lab/api:v2-errors-40pct"
+WARM_UP = 45.0
+"""Seconds of traffic before the guard comes, so that there is a time before the rollout."""
+
+
+class Running:
+    """A guard and the process that it runs in."""
+
+    def __init__(self, stage: Stage, name: str) -> None:
+        self.process = Process(name, mono_offset=stage.random.uniform(0, 1000))
+        self.faults = FaultPlan(1)
+        self.logged: list[tuple[str, Mapping[str, str | int | float]]] = []
+        self.leadership = SimLeadership(stage.world.lease, self.process, self.faults, stage.random)
+        self.cluster = SimCluster(stage.world, self.process, self.faults)
+        self.metrics = SimMetrics(stage.world, self.process, self.faults)
+        self.records = SimRecords(stage.world.records, self.process, self.faults)
+        notifiers: tuple[Notifier, ...] = (SimNotifier(stage.inbox, self.process, self.faults),)
+        self.guard = Guard(
+            policy=stage.policy,
+            cluster=self.cluster,
+            records=self.records,
+            leadership=self.leadership,
+            metrics=self.metrics,
+            notifiers=notifiers,
+            journal=stage.journal,
+            clock=VirtualClock(self.process),
+            settings=stage.settings,
+            log=lambda event, fields: self.logged.append((event, fields)),
+        )
+        self.task: asyncio.Task[None] = asyncio.create_task(self.guard.run())
+        self.process.adopt(self.task)  # type: ignore[arg-type]
+
+    def events(self, name: str) -> list[Mapping[str, str | int | float]]:
+        """The fields of the log lines of that name."""
+        return [fields for event, fields in self.logged if event == name]
+
+    async def kill(self) -> None:
+        """As SIGKILL."""
+        self.process.kill()
+        self.cluster.close()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+class Stage:
+    """A world with the service `api`, which has stood for two days."""
+
+    def __init__(self, *, policy: Policy, settings: Settings) -> None:
+        timing = KubeletTiming(startup=(0.3, 0.6), pull=(0.05, 0.1), backoff=2.0, backoff_cap=10.0)
+        self.world = World(1, WorldSettings(scrape_interval=policies.SCRAPE, kubelet=timing))
+        self.random = random.Random(1)
+        self.policy = policy
+        self.settings = settings
+        self.inbox = Inbox()
+        self.journal = SimJournal()
+        self.api: SimDeployment = self.deploy("api")
+
+    def deploy(self, name: str, image: str = GOOD) -> SimDeployment:
+        """Another guarded service."""
+        return self.world.deploy(name, image, rps=30, labels=(("guarded", "yes"),))
+
+    async def warm_up(self) -> None:
+        """Lets traffic run, then makes everything two days old."""
+        await asyncio.sleep(WARM_UP)
+        for deployment in self.world.deployments.values():
+            self.world.backdate(deployment, 2 * 86400.0)
+
+    def start(self, name: str = "guard-0") -> Running:
+        """A controller."""
+        return Running(self, name)
+
+    def unit(self, deployment: SimDeployment | None = None) -> UnitRecord | None:
+        """The service's GuardedUnit."""
+        stored = self.world.records.units.get(UnitName.of_workload((deployment or self.api).name))
+        return stored.record if stored is not None else None
+
+    def rollouts(self) -> list[RolloutRecord]:
+        """All GuardedRollouts, in order of creation."""
+        return [stored.record for stored in self.world.records.rollouts.values()]
+
+    def rollout(self) -> RolloutRecord:
+        """The newest GuardedRollout."""
+        return self.rollouts()[-1]
+
+    def image(self) -> str:
+        """What the service's spec asks for."""
+        return self.api.template.images[0][1]
+
+    async def until(self, condition: Callable[[], bool], *, within: float = 120.0) -> float:
+        """Virtual seconds until the condition holds; fails where it does not within the time."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        while not condition():
+            assert loop.time() - started < within, f"not within {within:g} s"
+            await asyncio.sleep(0.01)
+        return loop.time() - started
+
+    def adopted(self) -> bool:
+        """Whether the guard knows what `api` may go back to."""
+        unit = self.unit()
+        return unit is not None and unit.adopted is not None and bool(unit.adopted.saved)
+
+    def told(self, topic: str) -> list[str]:
+        """Texts of the notices of a topic that arrived."""
+        return [arrived.notice.text for arrived in self.inbox.arrived if arrived.notice.topic == topic]
+
+    def all_sent(self) -> bool:
+        """Whether no notice is pending in any record."""
+        units = [stored.record for stored in self.world.records.units.values()]
+        notices = [n for record in (*units, *self.rollouts()) for n in record.notices]
+        return all(notice.state is not NoticeState.PENDING for notice in notices)
+
+
+def play(
+    story: Callable[[Stage], Coroutine[None, None, None]],
+    *,
+    policy: Policy | None = None,
+    fail_fast: bool = True,
+) -> None:
+    """Plays a test's story in virtual time."""
+
+    async def main() -> None:
+        settings = replace(Settings(namespace=NAMESPACE), fail_fast=fail_fast, workers=4)
+        stage = Stage(policy=policy or policies.policy(), settings=settings)
+        await stage.warm_up()
+        await story(stage)
+
+    run(main())

@@ -1,0 +1,343 @@
+"""The guard as a whole, over the simulated cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from rollguard.loop import look
+from rollguard.model.names import UnitName
+from rollguard.model.policy import Limits, Mode
+from rollguard.model.records import (
+    Freeze,
+    HumanRequest,
+    LifecycleState,
+    Outcome,
+    RequestKind,
+)
+from rollguard.sim.faults import Fault
+from rollguard.sim.objects import at
+from tests.simulation import policies
+from tests.unit.loop.stage import CRASHING, FAILING, GOOD, Stage, play
+
+
+def request(stage: Stage, kind: RequestKind, id_: str, *, force: bool = False) -> None:
+    now = at(stage.world.loop.time())
+    entry = HumanRequest(id=id_, kind=kind, actor="alice", at=now, reason="because", force=force)
+    assert stage.world.records.request(UnitName.of_workload(stage.api.name), entry)
+
+
+def test_a_crash_loop_is_undone_within_a_second_of_the_status_that_completes_the_rule() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: any(pod.failures >= 2 for pod in stage.api.pods() if pod.image == CRASHING))
+        assert await stage.until(lambda: stage.image() == GOOD) < 1.0
+
+    play(story)
+
+
+def test_errors_are_undone_once_and_recovery_is_verified() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: stage.image() == GOOD)
+        await stage.until(lambda: stage.rollout().closed is not None)
+        record, unit = stage.rollout(), stage.unit()
+        assert record.outcome is Outcome.RECOVERED
+        assert record.incident
+        assert record.incident_resolved is not None
+        assert [e.kind for e in record.timeline].count("recovery") >= 2
+        assert unit is not None
+        assert unit.current_rollout is None
+        assert len(unit.automatic_rollbacks) == 1
+        await asyncio.sleep(60)
+        assert len(stage.rollouts()) == 1
+        assert [c.actor for c in stage.world.changes if c.after.images[0][1] == GOOD] == ["guard-0"]
+        assert stage.all_sent()
+
+    play(story)
+
+
+def test_a_healthy_rollout_becomes_a_target_and_its_template_is_saved() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, "registry.lab/api:v2")
+        await stage.until(lambda: bool(stage.unit() and stage.unit().healthy))  # type: ignore[union-attr]
+        await stage.until(lambda: stage.rollout().closed is not None, within=300)
+        unit = stage.unit()
+        assert unit is not None
+        assert stage.rollout().outcome is Outcome.HEALTHY
+        assert unit.healthy[-1].saved
+        assert unit.last_target == stage.rollout().target
+
+    play(story)
+
+
+def test_a_pruned_history_is_undone_from_the_saved_template() -> None:
+    async def story(stage: Stage) -> None:
+        stage.api.history_limit = 0
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: stage.image() == GOOD)
+
+    play(story)
+
+
+def test_a_person_rolls_back_what_nobody_judged_bad() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, "registry.lab/api:v2")
+        await stage.until(lambda: bool(stage.rollouts()))
+        request(stage, RequestKind.ROLLBACK, "r1")
+        await stage.until(lambda: stage.image() == GOOD, within=10)
+        await stage.until(lambda: stage.rollout().closed is not None)
+        unit, plan = stage.unit(), stage.rollout().plan
+        assert unit is not None
+        assert plan is not None
+        assert unit.handled_requests == ("r1",)
+        assert plan.actor == "alice"
+        assert unit.automatic_rollbacks == ()
+
+    play(story)
+
+
+def test_a_rollback_that_is_ordered_after_the_rollout_has_its_own_record() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, "registry.lab/api:v2")
+        await stage.until(lambda: bool(stage.rollouts()) and stage.rollout().closed is not None, within=300)
+        request(stage, RequestKind.ROLLBACK, "late")
+        await stage.until(lambda: stage.image() == GOOD, within=10)
+        assert len(stage.rollouts()) == 2
+        assert "late" in stage.rollout().id
+
+    play(story)
+
+
+def test_an_order_without_a_target_is_refused_and_said_so() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        request(stage, RequestKind.ROLLBACK, "r1")
+        await stage.until(lambda: bool(stage.unit() and stage.unit().handled_requests))  # type: ignore[union-attr]
+        await stage.until(lambda: bool(stage.told("order-refused")))
+        assert stage.image() == GOOD
+
+    play(story)
+
+
+def test_a_freeze_holds_what_would_have_been_undone() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        until = at(stage.world.loop.time() + 1000)
+        unit = UnitName.of_workload(stage.api.name)
+        stage.world.records.freeze(unit, Freeze(until=until, actor="alice", reason="migration"))
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: bool(stage.told("hold")))
+        assert stage.rollout().state is LifecycleState.HELD
+        assert stage.image() == FAILING
+        stage.world.records.freeze(unit, None)
+        await stage.until(lambda: stage.image() == GOOD, within=30)
+
+    play(story)
+
+
+def test_an_approval_is_asked_for_and_given() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: bool(stage.rollouts()) and stage.rollout().state is LifecycleState.AWAITING_APPROVAL)
+        await asyncio.sleep(5)
+        assert stage.image() == FAILING
+        request(stage, RequestKind.APPROVE, "yes")
+        await stage.until(lambda: stage.image() == GOOD, within=5)
+        plan = stage.rollout().plan
+        assert plan is not None
+        assert plan.actor == "alice"
+
+    play(story, policy=policies.policy(mode=Mode.APPROVE))
+
+
+def test_in_mode_observe_nothing_is_written_to_the_workload() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: bool(stage.told("would-roll-back")))
+        await asyncio.sleep(60)
+        assert stage.image() == FAILING
+        assert [c.actor for c in stage.world.changes] == ["alice"]
+
+    play(story, policy=policies.policy(mode=Mode.OBSERVE))
+
+
+def test_many_units_that_turn_bad_together_do_not_overdraw_the_fleets_budget() -> None:
+    async def story(stage: Stage) -> None:
+        others = [stage.deploy(f"other-{n}") for n in range(4)]
+        await stage.warm_up()
+        stage.start()
+        await stage.until(stage.adopted)
+        await asyncio.sleep(10)
+        for deployment in (stage.api, *others):
+            stage.world.set_image(deployment, CRASHING)
+        await asyncio.sleep(30)
+        assert sum(d.template.images[0][1] == GOOD for d in (stage.api, *others)) == 2
+        assert len(stage.told("hold")) == 3
+
+    play(story, policy=policies.policy(limits=Limits(fleet_units=2)))
+
+
+def test_a_killed_guards_successor_finishes_the_rollback_once() -> None:
+    async def story(stage: Stage) -> None:
+        first = stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, CRASHING)
+        first.faults.focus = ("cluster.apply", Fault.KILLED_AFTER, first.faults.visits["cluster.apply"])
+        await stage.until(lambda: not first.process.alive)
+        await first.kill()
+        assert stage.rollout().state is LifecycleState.ACTING
+        stage.start("guard-1")
+        await stage.until(lambda: stage.rollout().state is LifecycleState.VERIFYING, within=40)
+        writes = [c for c in stage.world.changes if c.after.images[0][1] == GOOD]
+        assert [c.actor for c in writes] == ["guard-0"]
+        assert stage.rollout().epoch == 2
+
+    play(story)
+
+
+def test_a_follower_observes_and_writes_nothing_until_it_leads() -> None:
+    async def story(stage: Stage) -> None:
+        first = stage.start()
+        await stage.until(lambda: first.guard.status().active)
+        second = stage.start("guard-1")
+        await asyncio.sleep(30)
+        assert not second.guard.status().leading
+        assert second.metrics.asked == 0
+        assert not [p for p in second.faults.visits if p.startswith("records.") and p != "records.list_rollouts"]
+        await first.kill()
+        assert await stage.until(lambda: second.guard.status().active, within=30) < 20
+
+    play(story)
+
+
+def test_a_graceful_stop_gives_the_lease_back() -> None:
+    async def story(stage: Stage) -> None:
+        first = stage.start()
+        await stage.until(stage.adopted)
+        first.guard.stop()
+        await stage.until(first.task.done, within=15)
+        assert stage.world.lease.holder == ""
+        second = stage.start("guard-1")
+        assert await stage.until(lambda: second.guard.status().active) < 5
+
+    play(story)
+
+
+def test_a_bug_in_one_unit_is_counted_and_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = look._opened
+
+    async def broken(*arguments: object) -> object:
+        if "broken" in str(arguments[2]):
+            raise ZeroDivisionError("a bug")
+        return await honest(*arguments)  # type: ignore[arg-type]
+
+    async def story(stage: Stage) -> None:
+        stage.deploy("broken")
+        await stage.warm_up()
+        monkeypatch.setattr(look, "_opened", broken)
+        running = stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: stage.image() == GOOD)
+        status = running.guard.status()
+        assert status.errors > 0
+        assert [u.error for u in status.units if u.unit.object_name == "deployment-broken"] == [
+            "ZeroDivisionError: a bug"
+        ]
+        assert "a bug" in str(running.events("unit-error")[0]["traceback"])
+
+    play(story, fail_fast=False)
+
+
+def test_a_late_tick_is_skipped_and_counted() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        assert running.guard.status().late_ticks == 0
+        running.process.pause(1.5 * stage.policy.timing.tick)
+        await asyncio.sleep(3 * stage.policy.timing.tick)
+        assert running.guard.status().late_ticks == 1
+        assert running.guard.status().leading
+
+    play(story)
+
+
+def test_a_restart_in_the_middle_of_a_window_catches_up_from_the_store() -> None:
+    async def story(stage: Stage) -> None:
+        first = stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        began = stage.world.loop.time()
+        await asyncio.sleep(20)
+        await first.kill()
+        stage.world.lease.delete()
+        stage.start("guard-1")
+        await stage.until(lambda: stage.image() == GOOD)
+        window = max(level.seconds for signal in stage.policy.signals for level in signal.levels)
+        slack = 2 * stage.policy.timing.slot + stage.policy.timing.lateness + stage.policy.timing.tick
+        assert stage.world.loop.time() - began < window + slack
+
+    play(story)
+
+
+def test_a_workload_that_opts_out_is_left_alone() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: bool(stage.rollouts()))
+        stage.world.annotate(stage.api, "rollguard.dev/guard", "off")
+        await stage.until(lambda: stage.rollout().closed is not None)
+        await asyncio.sleep(60)
+        assert stage.image() == FAILING
+
+    play(story)
+
+
+def test_a_deleted_workload_closes_its_rollout_quietly() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: bool(stage.rollouts()))
+        stage.world.delete(stage.api)
+        await stage.until(lambda: stage.rollout().closed is not None)
+        assert stage.rollout().outcome is Outcome.GONE
+        assert not [n for n in stage.inbox.arrived if n.notice.class_.value == "page"]
+
+    play(story)
+
+
+def test_a_record_is_written_only_when_something_changed() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, "registry.lab/api:v2")
+        await stage.until(lambda: bool(stage.rollouts()))
+        await asyncio.sleep(12)
+        before = running.faults.visits["records.replace_rollout"]
+        await asyncio.sleep(20)
+        assert running.faults.visits["records.replace_rollout"] - before <= 2
+
+    play(story, policy=replace(policies.policy(), timing=replace(policies.TIMING, startup=10, stabilization=100)))
