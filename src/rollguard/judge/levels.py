@@ -9,7 +9,7 @@ from rollguard.judge.memory import SignalMemory, entered, slots_of, sums, sums_b
 from rollguard.judge.pooled import ArmState, SlotSums
 from rollguard.judge.reference import Compared, compared
 from rollguard.judge.window import Stretch, Window, window
-from rollguard.judge.words import level_text, unit_of
+from rollguard.judge.words import ALL_PODS, NEW_PODS, level_text, unit_of
 from rollguard.model.judgement import Attribution, Finding, LevelReading, Observation, SignalGap
 from rollguard.model.metrics import Answer, GapCause
 from rollguard.model.policy import Level, LevelName, Signal, Timing
@@ -22,6 +22,7 @@ BEFORE_WINDOWS = 4
 BLIND_AFTER = 2
 """Slots in a row without a complete answer."""
 _OVERDUE_TICKS = 2.0
+"""How many ticks late an answer may come, beside what the store's clock may be behind ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,14 +96,14 @@ def look(memory: SignalMemory, signal: Signal, observation: Observation, timing:
         seen = window(stretch, signal, level, end=end)
         comparison = compared(memory, ring, signal, level, seen, end=end)
         all_pods = any(ring[n].all_pods for n in range(seen.first, end + 1) if n in ring)
-        arm = "all pods" if all_pods else "new pods"
+        arm = ALL_PODS if all_pods else NEW_PODS
         reading = _reading(signal, rule, seen, comparison, arm)
         readings.append(reading)
         if seen.reached:
             began = memory.since[level]
             since = slot_at(began if began is not None else seen.first, memory.seconds).start
             # What old and new pods suffer from alike is not told apart, whatever the series' labels.
-            whose = "all pods" if comparison.shared else arm
+            whose = ALL_PODS if comparison.shared else arm
             reached.append(_finding(reading, seen, comparison, since=since, arm=whose))
     highest = max((RANK[finding.level] for finding in reached), default=-1)
     return SignalLook(
@@ -153,7 +154,8 @@ def _end(memory: SignalMemory, observation: Observation, timing: Timing) -> int:
     """The slot that windows end with: the newest answered, or one that is overdue since (then it is a gap)."""
     if not memory.ring:
         return number_starting_at_or_after(observation.rollout.started, memory.seconds) - 1
-    due = observation.now.plus(-timing.lateness - _OVERDUE_TICKS * timing.tick)
+    patience = timing.lateness + _OVERDUE_TICKS * timing.tick + timing.clock_offset_max
+    due = observation.now.plus(-patience)
     return max(memory.ring[-1].number, number_ending_at_or_before(due, memory.seconds))
 
 

@@ -9,6 +9,9 @@ from rollguard.model.judgement import Reference
 from rollguard.model.policy import Level, Signal, SignalKind
 from rollguard.policy import durations
 
+NEW_PODS = "new pods"
+ALL_PODS = "all pods"
+
 
 def percent(fraction: float) -> str:
     """`14.8%`, `10%`, `0.02%`: one digit after the point, two where there is less than 0.1%."""
@@ -33,11 +36,12 @@ def level_text(signal: Signal, level: Level, seen: Window, reference: Reference,
     """One sentence: the value, over how much and how long, its bound, on which pods, and the reference beside it."""
     unit = unit_of(signal)
     span = durations.format_(level.seconds)
+    where = "on all pods" if arm == ALL_PODS else f"on the {arm}"
     value = seen.pooled.value
     if value is None:
-        return f"{signal.name}: no data over {span}, bound {_bound(signal, level, seen.bound, unit)}, on the {arm}"
+        return f"{signal.name}: no data over {span}, bound {_bound(signal, level, seen.bound, unit)}, {where}"
     text = f"{signal.name}: {_measured(signal, level, value, seen.pooled.total, unit)} over {span}"
-    text += f", bound {_bound(signal, level, seen.bound, unit)}, on the {arm}"
+    text += f", bound {_bound(signal, level, seen.bound, unit)}, {where}"
     return text + _beside(reference, unit)
 
 
