@@ -1,12 +1,15 @@
-"""The real API server keeps every promise of the ports: the same suite that the simulator passes."""
+"""The real API server keeps every promise of the ports: the same suite that the simulator passes. The ports run as a
+ServiceAccount that has exactly the rights that the adapter declares."""
 
 from __future__ import annotations
 
 import random
 import secrets
+from pathlib import Path
 
 import msgspec
 import pytest
+import pytest_asyncio
 
 from lab import manifests
 from lab.api import JSON_PATCH, MERGE
@@ -22,6 +25,7 @@ from rollguard.adapters.kubernetes import (
     install_manifests,
     load,
 )
+from rollguard.adapters.kubernetes.rights import collected
 from rollguard.model.names import UnitName
 from rollguard.model.records import HumanRequest
 from rollguard.ports import Leadership
@@ -68,12 +72,34 @@ class _Human:
         await self._api.delete(deployment_path(self._namespace, name))
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def guards_kubeconfig(control_plane: ControlPlane) -> Path:
+    """The guard's ServiceAccount, with a ClusterRole made of the declared rights and nothing else."""
+    clock = SystemClock()
+    installer = Api(load(control_plane.kubeconfig), clock)
+    await install_manifests(installer, clock)
+    await installer.close()
+    rules = [
+        {"apiGroups": [group], "resources": [resource], "verbs": [verb]} for group, resource, verb, _ in collected()
+    ]
+    name = {"name": "contract-guard"}
+    role = {"kind": "ClusterRole", "apiGroup": "rbac.authorization.k8s.io", **name}
+    subject = {"kind": "ServiceAccount", "namespace": "default", **name}
+    rbac = "/apis/rbac.authorization.k8s.io/v1"
+    async with LabApi.from_file(control_plane.kubeconfig) as admin:
+        await admin.create("/api/v1/namespaces/default/serviceaccounts", {"metadata": name})
+        await admin.create(f"{rbac}/clusterroles", {"metadata": name, "rules": rules})
+        await admin.create(f"{rbac}/clusterrolebindings", {"metadata": name, "subjects": [subject], "roleRef": role})
+    return await control_plane.kubeconfig_for_service_account("default", "contract-guard")
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
-async def test_the_real_api_server_keeps_the_contract(case: Case, control_plane: ControlPlane) -> None:
+async def test_the_real_api_server_keeps_the_contract(
+    case: Case, control_plane: ControlPlane, guards_kubeconfig: Path
+) -> None:
     clock, rng = SystemClock(), random.Random(1)
     namespace = f"contract-{secrets.token_hex(4)}"
-    api = Api(load(control_plane.kubeconfig), clock)
-    await install_manifests(api, clock)
+    api = Api(load(guards_kubeconfig), clock)
 
     def contender(name: str) -> Leadership:
         return KubernetesLeadership(api, clock, namespace=namespace, identity=name, duration=LEASE_S)

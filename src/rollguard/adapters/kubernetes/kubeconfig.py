@@ -115,7 +115,7 @@ def _connection(
         token_file=user_file.parent / token_file if token_file else None,
         username=str(user.get("username") or ""),
         password=str(user.get("password") or ""),
-        exec_plugin=_exec_plugin(user_file, user["exec"]) if user.get("exec") else None,
+        exec_plugin=_exec_plugin(user_file, user["exec"]) if user.get("exec") is not None else None,
     )
 
 

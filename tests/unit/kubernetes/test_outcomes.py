@@ -1,0 +1,122 @@
+"""What an answer, or none, means."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import ssl
+from typing import Any
+
+import pytest
+
+from rollguard.adapters.clock import SystemClock
+from rollguard.adapters.kubernetes import KubernetesCluster, KubernetesRecords
+from rollguard.adapters.kubernetes.api import Api
+from rollguard.adapters.kubernetes.kubeconfig import Connection
+from rollguard.adapters.kubernetes.rights import collected
+from rollguard.adapters.kubernetes.writes import failed_test
+from rollguard.model.action import Applied, Conflict, Rejected, Throttled, Unknown, Write, WriteOutcome
+from rollguard.model.names import Ref
+from tests.unit.kubernetes.server import Conversation, serving
+
+CLOCK = SystemClock()
+REF = Ref("Deployment", "n", "x")
+PATCH = json.dumps([{"op": "test", "path": "/metadata/uid", "value": "u"}, {"op": "add", "path": "/spec", "value": {}}])
+
+
+def connect(url: str) -> Api:
+    return Api(Connection(server=url, tls=ssl.create_default_context(), namespace="n"), CLOCK)
+
+
+async def applied(status: int, body: Any, *, fresh: Any = None, timeout: float = 2.0, **headers: str) -> WriteOutcome:
+    """The outcome of one write that the server answers so; `fresh` is what a read shows afterwards."""
+
+    async def script(on: Conversation) -> None:
+        if on.asked.method == "GET":
+            await on.answer(fresh)
+        elif status == 0:
+            on.reset()
+        elif status < 0:
+            await asyncio.sleep(30)
+        else:
+            await on.answer(body, status=status, **headers)
+
+    async with serving(script) as server:
+        api = connect(server.url)
+        cluster = KubernetesCluster(api, CLOCK, random.Random(1))
+        outcome = await cluster.apply(Write(ref=REF, patch=PATCH), dry_run=False, timeout=timeout)
+        await api.close()
+        patches = [asked for asked in server.asked if asked.method == "PATCH"]
+        assert len(patches) == 1, "a write is sent once, whatever the answer"
+        assert patches[0].query == {"fieldManager": "rollguard"}
+    return outcome
+
+
+async def test_applied_is_said_only_with_the_servers_answer_in_hand() -> None:
+    outcome = await applied(200, {"metadata": {"name": "x", "generation": 4}})
+    assert isinstance(outcome, Applied)
+    assert outcome.generation == 4
+
+
+@pytest.mark.parametrize("status", [0, -1, 500, 502, 503, 504])
+async def test_reset_timeout_and_5xx_are_unknown(status: int) -> None:
+    assert isinstance(await applied(status, {"message": "etcd"}, timeout=0.3), Unknown)
+
+
+async def test_429_says_when_to_come_again() -> None:
+    assert await applied(429, {}, Retry_After="7") == Throttled(after=7.0)
+
+
+async def test_409_is_a_conflict_and_403_a_rejection_in_the_servers_words() -> None:
+    assert isinstance(await applied(409, {"message": "modified"}), Conflict)
+    outcome = await applied(403, {"message": "admission webhook denied it"})
+    assert outcome == Rejected(status=403, detail="403 admission webhook denied it")
+
+
+async def test_422_is_classified_by_a_fresh_read() -> None:
+    changed, same = {"metadata": {"uid": "other"}}, {"metadata": {"uid": "u"}}
+    assert isinstance(await applied(422, {"message": "x"}, fresh=changed), Conflict)
+    assert isinstance(await applied(422, {"message": "x"}, fresh=same), Rejected)
+
+
+@pytest.mark.parametrize(
+    ("operations", "failed"),
+    [
+        ([{"op": "test", "path": "/a/b~1c", "value": 1}], ""),
+        ([{"op": "test", "path": "/a/b~1c", "value": 2}], "/a/b~1c"),
+        ([{"op": "test", "path": "/missing", "value": None}], ""),
+        ([{"op": "test", "path": "/missing", "value": 1}], "/missing"),
+        ([{"op": "replace", "path": "/missing", "value": 1}], "/missing"),
+        ([{"op": "test", "path": "/list/1", "value": "y"}], ""),
+        # What the patch made itself is no guard; what comes after it is.
+        ([{"op": "add", "path": "/new", "value": {}}, {"op": "test", "path": "/new/x", "value": 1}], ""),
+        ([{"op": "add", "path": "/new", "value": {}}, {"op": "test", "path": "/list/0", "value": "z"}], "/list/0"),
+    ],
+)
+def test_a_failed_guard_is_found_in_a_fresh_read(operations: list[Any], failed: str) -> None:
+    body = json.dumps({"a": {"b/c": 1}, "list": ["x", "y"]}).encode()
+    assert failed_test(json.dumps(operations), body) == failed
+
+
+async def test_a_list_of_records_is_unknown_unless_every_page_came() -> None:
+    async def script(on: Conversation) -> None:
+        if "continue" in on.asked.query:
+            await on.answer({"message": "etcd"}, status=500)
+        else:
+            await on.answer(
+                {"metadata": {"continue": "more"}, "items": [{"metadata": {"namespace": "n", "name": "a"}}]}
+            )
+
+    async with serving(script) as server:
+        api = connect(server.url)
+        assert isinstance(await KubernetesRecords(api, CLOCK, random.Random(1)).list_units(), Unknown)
+        await api.close()
+
+
+def test_every_right_of_the_controller_is_declared_once_with_its_reason() -> None:
+    table = collected()
+    assert len(table) == len({right[:3] for right in table})
+    assert all(why for *_, why in table)
+    assert ("apps", "deployments", "patch") in {right[:3] for right in table}
+    assert not {right for right in table if right[1] == "secrets"}
