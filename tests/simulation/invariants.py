@@ -184,7 +184,7 @@ class Watchdog:
         for unit, count in units.items():
             if count > 1:
                 raise InvariantBroken(f"{unit} has {count} open rollouts")
-        if self.story.must_undo and not faulty:
+        if self.story.must_undo and not faulty and self.policy.watches[0].mode is Mode.AUTOMATIC:
             self._check_undone()
 
     def _check_lease(self) -> None:

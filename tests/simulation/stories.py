@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from rollguard.model.names import UnitName
 from rollguard.model.records import Freeze
-from rollguard.sim.objects import SimDeployment, at
+from rollguard.sim.kubelet import NODES
+from rollguard.sim.objects import SimDeployment, SimPod, at
 from rollguard.sim.world import Changed, World
 
 GOOD = "registry.lab/api:v1"
@@ -103,12 +104,22 @@ async def _outage(world: World, api: SimDeployment, rng: random.Random) -> None:
 
 
 async def _node_restart(world: World, api: SimDeployment, rng: random.Random) -> None:
-    """A node restarts containers of old and new pods alike, twice, during a healthy rollout."""
+    """Nodes restart containers of old and new pods alike, twice, during a healthy rollout."""
     world.set_image(api, "registry.lab/api:v2")
-    await asyncio.sleep(rng.uniform(0.5, 6))
-    for _ in range(2):
-        world.kubelet.restart_node(rng.choice(("node-a", "node-b")))
-        await asyncio.sleep(rng.uniform(1, 6))
+    restarts = 0
+    for _ in range(100):
+        await asyncio.sleep(0.1)
+        shared = [node for node in NODES if len({pod.revision for pod in api.pods() if _runs_on(pod, node)}) > 1]
+        if shared:
+            world.kubelet.restart_node(rng.choice(shared))
+            restarts += 1
+            await asyncio.sleep(rng.uniform(0.5, 2))
+        if restarts == 2:
+            return
+
+
+def _runs_on(pod: SimPod, node: str) -> bool:
+    return pod.node == node and pod.running and not pod.deleting
 
 
 async def _restarted(world: World, api: SimDeployment, rng: random.Random) -> None:

@@ -88,6 +88,7 @@ class FaultPlan:
         self.kinds = kinds
         self.hits: Counter[tuple[str, Fault]] = Counter()
         self.visits: Counter[str] = Counter()
+        self.calls = 0
 
     @classmethod
     def none(cls, seed: int = 0) -> FaultPlan:
@@ -102,6 +103,7 @@ class FaultPlan:
         """What happens to this call."""
         visit = self.visits[point]
         self.visits[point] = visit + 1
+        self.calls += 1
         fault: Fault | None = None
         if self.focus is not None and self.focus[0] == point and visit >= self.focus[2]:
             fault, self.focus = self.focus[1], None

@@ -109,8 +109,10 @@ def run(main: Coroutine[object, object, T], *, seed: int | None = None, pace: fl
     """
     loop = VirtualLoop(seed=seed, pace=pace)
     try:
-        result = loop.run_until_complete(main)
-        _cancel_rest(loop)
+        try:
+            result = loop.run_until_complete(main)
+        finally:
+            _cancel_rest(loop)
     finally:
         asyncio.set_event_loop(None)
         loop.close()
