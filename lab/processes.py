@@ -99,6 +99,18 @@ class Child:
             await asyncio.sleep(POLL_S / 5)
 
 
+def dying_with_parent(command: Sequence[str | Path]) -> list[str]:
+    """The command, killed by the kernel when the process that starts it dies.
+
+    `setpriv` sets the parent-death signal after the fork, where Python code could deadlock on another thread's lock.
+    Raises ProcessError where it is missing.
+    """
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise ProcessError("setpriv is missing: it is part of util-linux 2.33 or later")
+    return [setpriv, "--pdeathsig", "KILL", *map(str, command)]
+
+
 def start(
     name: str,
     command: Sequence[str | Path],
@@ -109,16 +121,12 @@ def start(
 ) -> Child:
     """Starts a child in a process group of its own, killed by the kernel when this process dies.
 
-    The group keeps a terminal's Ctrl-C from the children: the lab ends them in order. `setpriv` sets the
-    parent-death signal after the fork, where Python code could deadlock on another thread's lock.
+    The group keeps a terminal's Ctrl-C from the children: the lab ends them in order.
     """
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        raise ProcessError("setpriv is missing: it is part of util-linux 2.33 or later")
     offset = log.stat().st_size if log.exists() else 0
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [setpriv, "--pdeathsig", "KILL", *map(str, command)],
+            dying_with_parent(command),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.processes import ProcessError, dying_with_parent
+
 TESTBED = Path(__file__).parent / "testbed"
 DIRECTORY_VARIABLES = ("ROLLGUARD_LAB_BIN", "KUBEBUILDER_ASSETS")
 PROGRESS_EVERY_S = 15.0
@@ -266,7 +268,9 @@ def _run(command: list[str], *, says: str, cwd: Path | None = None, env: dict[st
     started = time.monotonic()
     _say(says)
     with tempfile.TemporaryFile("w+") as output:
-        with subprocess.Popen(command, cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT) as process:
+        with subprocess.Popen(
+            dying_with_parent(command), cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT
+        ) as process:
             code = _wait_with_progress(process, started)
         if code != 0:
             output.seek(0)
@@ -298,7 +302,7 @@ def main() -> int:
     try:
         for name, path in require().items():
             print(f"{name:<24} {path}")
-    except ProgramError as error:
+    except (ProgramError, ProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
