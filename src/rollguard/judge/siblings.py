@@ -11,9 +11,10 @@ from rollguard.judge.pooled import ArmState, SlotSums
 from rollguard.judge.window import Stretch, Window, window
 from rollguard.judge.words import unit_of, written
 from rollguard.model.metrics import Answer, Answered, SeriesKey
-from rollguard.model.names import TemplateHash, WorkloadName
+from rollguard.model.names import TemplateHash, UnitName, WorkloadName
 from rollguard.model.policy import LevelName, Signal, SignalKind
 from rollguard.model.time import Instant
+from rollguard.observe import of_unit
 
 _ALL = TemplateHash("")
 
@@ -51,15 +52,16 @@ def _of(
     for answer in answers:
         if answer.signal != signal.name:
             continue
-        mine = _narrowed(answer, workload, revision) if isinstance(answer, Answered) else answer
+        own = of_unit(answer, UnitName.of_workload(workload))
+        mine = _narrowed(own, revision) if isinstance(own, Answered) else own
         slot = sums(mine, signal, new=_ALL, reference=None)
         found.setdefault(slot.number, slot)
     return found
 
 
-def _narrowed(answer: Answered, workload: WorkloadName, revision: TemplateHash | None) -> Answered:
+def _narrowed(answer: Answered, revision: TemplateHash | None) -> Answered:
     def mine(key: SeriesKey) -> bool:
-        return key.workload == workload and (key.pod is None or revision is None or key.revision == revision)
+        return key.pod is None or revision is None or key.revision == revision
 
     return replace(
         answer,

@@ -139,7 +139,10 @@ Sample = Counts | Buckets | Increase | Gauge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """A signal's samples of one slot; `pod_gaps` names whose sample is missing although it should be there, and why."""
+    """A signal's samples of one slot, in order of the workload.
+
+    `pod_gaps` names whose sample is missing although it should be there, and why; in the same order.
+    """
 
     signal: str
     slot: Slot

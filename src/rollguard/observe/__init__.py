@@ -1,7 +1,7 @@
 """Facts and answers -> what is seen of a rollout: which slot, which arm, which rollout. Pure."""
 
 from rollguard.observe.fold import fold
-from rollguard.observe.observation import observation
+from rollguard.observe.observation import observation, of_unit
 from rollguard.observe.pods import KnownPod, PodIndex
 from rollguard.observe.rollouts import Begun, adoption, rollout_begun, rollout_id, settled_target
 from rollguard.observe.slots import instants, slot_at, slot_ends, slots_ended
@@ -14,6 +14,7 @@ __all__ = [
     "fold",
     "instants",
     "observation",
+    "of_unit",
     "rollout_begun",
     "rollout_id",
     "settled_target",

@@ -25,7 +25,7 @@ from rollguard.model.metrics import (
     SeriesKey,
     Snapshot,
 )
-from rollguard.model.names import WorkloadName
+from rollguard.model.names import UnitName, WorkloadName
 from rollguard.model.policy import Signal, SignalKind
 from rollguard.model.time import Instant, Slot
 from rollguard.observe.pods import PodIndex
@@ -53,8 +53,8 @@ def fold(signal: Signal, earlier: MetricsAnswer, later: MetricsAnswer, slot: Slo
     """The signal's samples in the slot, of all guarded workloads; a Gap where an end of the slot has no answer.
 
     A pod's slot counts only if it starts at or after the pod's readiness. `pod_gaps` names the pods that should have
-    a sample and have none. Series without a pod are kept by workload, and a shared signal's series that belong to no
-    known pod are summed (a gauge: its highest) for every workload of their namespace.
+    a sample and have none. Both are in order of the workload. Series without a pod are kept by workload, and a shared
+    signal's series that belong to no known pod are summed (a gauge: its highest) for every workload of their namespace.
     """
     needed = (later,) if signal.kind is SignalKind.GAUGE else (earlier, later)
     for end in needed:
@@ -73,7 +73,12 @@ def fold(signal: Signal, earlier: MetricsAnswer, later: MetricsAnswer, slot: Slo
                 gaps.append((ends.key, outcome))
         elif outcome is not None and _counts(ends, pods):
             samples.append(outcome)
-    return Answered(signal=signal.name, slot=slot, samples=tuple(samples), pod_gaps=tuple(gaps))
+    return Answered(
+        signal=signal.name,
+        slot=slot,
+        samples=tuple(sorted(samples, key=lambda sample: UnitName.of_workload(sample.key.workload))),
+        pod_gaps=tuple(sorted(gaps, key=lambda gap: UnitName.of_workload(gap[0].workload))),
+    )
 
 
 def _paired(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from typing import TypeVar
+
 from rollguard.model.facts import UnitFacts
 from rollguard.model.judgement import Arms, Observation, Rollout
-from rollguard.model.metrics import Answer, Answered, SeriesKey
+from rollguard.model.metrics import Answer, Answered
 from rollguard.model.names import UnitName
 from rollguard.model.policy import MetricsStore
 from rollguard.model.time import Instant
+
+T = TypeVar("T")
 
 
 def observation(
@@ -25,8 +31,8 @@ def observation(
     arms apart, also when its last pod is gone: its slots are still coming in.
     """
     apart = bool(store.pod_label)
-    after = tuple(_of_unit(answer, rollout.unit) for answer in answers if answer.slot.start >= rollout.started)
-    earlier = tuple(_of_unit(answer, rollout.unit) for answer in before if answer.slot.end <= rollout.started)
+    after = tuple(of_unit(answer, rollout.unit) for answer in answers if answer.slot.start >= rollout.started)
+    earlier = tuple(of_unit(answer, rollout.unit) for answer in before if answer.slot.end <= rollout.started)
     return Observation(
         now=now,
         rollout=rollout,
@@ -41,16 +47,20 @@ def _in_time(answer: Answer) -> tuple[Instant, str]:
     return answer.slot.end, answer.signal
 
 
-def _of_unit(answer: Answer, unit: UnitName) -> Answer:
+def of_unit(answer: Answer, unit: UnitName) -> Answer:
+    """The answer with the unit's samples and gaps alone; a whole gap is every unit's.
+
+    Relies on the order by workload that `fold` gives: at 100,000 pods a scan for each unit would not end in a tick.
+    """
     if not isinstance(answer, Answered):
         return answer
     return Answered(
         signal=answer.signal,
         slot=answer.slot,
-        samples=tuple(sample for sample in answer.samples if _owns(unit, sample.key)),
-        pod_gaps=tuple((key, cause) for key, cause in answer.pod_gaps if _owns(unit, key)),
+        samples=_own(answer.samples, unit, lambda sample: UnitName.of_workload(sample.key.workload)),
+        pod_gaps=_own(answer.pod_gaps, unit, lambda gap: UnitName.of_workload(gap[0].workload)),
     )
 
 
-def _owns(unit: UnitName, key: SeriesKey) -> bool:
-    return UnitName.of_workload(key.workload) == unit
+def _own(items: tuple[T, ...], unit: UnitName, owner: Callable[[T], UnitName]) -> tuple[T, ...]:
+    return items[bisect_left(items, unit, key=owner) : bisect_right(items, unit, key=owner)]

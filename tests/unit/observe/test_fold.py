@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollguard.model.metrics import Answered, Buckets, Counts, Gap, GapCause, Gauge, Increase, NoSnapshot
-from rollguard.model.names import WorkloadKind, WorkloadName
+from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import Signal, SignalKind
-from rollguard.observe import PodIndex, fold
+from rollguard.observe import PodIndex, fold, of_unit
 from tests.unit.observe.building import (
     LONG_AGO,
     NAME,
@@ -228,6 +228,18 @@ def test_pods_of_the_same_name_in_two_namespaces_are_two() -> None:
     assert isinstance(answer, Answered)
     totals = {s.key.workload.namespace: s.total for s in answer.samples if isinstance(s, Counts)}
     assert totals == {"production": 3, "staging": 8}
+
+
+def test_each_unit_finds_its_own_samples_and_gaps_among_many() -> None:
+    names = [WorkloadName("production", WorkloadKind.DEPLOYMENT, name) for name in ("b", "ab", "a", "b-c", "bb")]
+    pods = [pod(f"{name.name}-{i}", workload=name) for name in names for i in range(3)]
+    first = {p.name: {T: 1.0} for p in pods if not p.name.endswith("2")}
+    answer = folded(first, first, index(*pods))
+    for name in names:
+        own = of_unit(answer, UnitName.of_workload(name))
+        assert isinstance(own, Answered)
+        assert [s.key.pod for s in own.samples] == [f"{name.name}-0", f"{name.name}-1"]
+        assert causes(own) == {f"{name.name}-2": GapCause.EMPTY}
 
 
 @given(values=st.lists(st.integers(min_value=0, max_value=10**9), min_size=2, max_size=12))

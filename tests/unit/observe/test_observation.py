@@ -53,7 +53,7 @@ def test_nothing_from_before_the_rollout_is_among_its_answers() -> None:
 def test_other_workloads_samples_and_gaps_are_left_out_and_whole_gaps_stay() -> None:
     lost = Gap(signal="error-rate", slot=slot_at(12, 15.0), cause=GapCause.TIMEOUT, detail="")
     both = observation(
-        ROLLOUT.started, ROLLOUT, seen(), answers=(answer(11, NAME, OTHER), lost), before=(), store=store()
+        ROLLOUT.started, ROLLOUT, seen(), answers=(answer(11, OTHER, NAME), lost), before=(), store=store()
     )
     first, second = both.answers
     assert isinstance(first, Answered)
