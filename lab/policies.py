@@ -1,0 +1,83 @@
+"""Policies for the lab: the platform's signals, with windows and durations scaled so that minutes are seconds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+SIGNALS = ("errors", "latency", "database-errors", "crash-loop", "image-pull")
+WINDOW_S = 12
+"""Stands for the platform's 5 minutes: six slots of 2 s, three thirds of two."""
+
+
+def policy(
+    *,
+    namespace: str,
+    prometheus: str,
+    workloads: Sequence[str] | None = None,
+    mode: str = "automatic",
+    called_by: Mapping[str, Sequence[str]] | None = None,
+    **spec: Any,
+) -> dict[str, Any]:
+    """A GuardPolicy document; `spec` replaces whole keys of it. One watch a workload (all in one without names)."""
+    duration = f"{WINDOW_S}s"
+    document: dict[str, Any] = {
+        "preset": "dubbing-platform",
+        "mode": mode,
+        "cluster": "lab",
+        "metrics": {"address": prometheus, "scrapeInterval": "1s"},
+        "watch": _watches(namespace, workloads, called_by or {}),
+        "signals": {
+            "errors": {"levels": {name: {"for": duration} for name in ("warning", "critical", "rollback")}},
+            "latency": {
+                "levels": {
+                    "warning": [{"p95": "500ms", "for": duration}, {"p99": "2s", "for": duration}],
+                    "critical": [{"p95": "2s", "for": duration}, {"p99": "5s", "for": duration}],
+                    "rollback": {"for": duration},
+                }
+            },
+            "database-errors": {"levels": {"critical": {"for": duration}, "rollback": {"for": duration}}},
+        },
+        "window": {"automatic": "60s", "close": "4m", "startup": "10s", "stabilization": "30s"},
+        "timing": {
+            "tick": "1s",
+            "slot": "2s",
+            "lateness": "2s",
+            "adoptedAfter": "5s",
+            "planExpiry": "2m",
+            "recovery": {"within": "40s", "for": "6s"},
+            "approvalWithin": "20s",
+        },
+    }
+    return {
+        "apiVersion": "rollguard.dev/v1alpha1",
+        "kind": "GuardPolicy",
+        "metadata": {"name": namespace},
+        "spec": {**document, **spec},
+    }
+
+
+def write(path: Path, document: Mapping[str, Any]) -> Path:
+    """Writes the policy as JSON, which is YAML."""
+    path.write_text(json.dumps(document, indent=2))
+    return path
+
+
+def _watches(
+    namespace: str, workloads: Sequence[str] | None, called_by: Mapping[str, Sequence[str]]
+) -> list[dict[str, Any]]:
+    if workloads is None:
+        everything = {"matchLabels": {"guarded": "yes"}}
+        return [{"name": "all", "namespace": namespace, "selector": everything, "signals": list(SIGNALS)}]
+    return [
+        {
+            "name": name,
+            "namespace": namespace,
+            "workloads": [name],
+            "signals": list(SIGNALS),
+            **({"calledBy": list(called_by[name])} if name in called_by else {}),
+        }
+        for name in workloads
+    ]
