@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -73,12 +74,24 @@ def run(
         raise exits.CommandError(f"--log {log!r}: expected json or text", exits.USAGE)
     loaded = read(policy)
     namespace = guard_namespace or os.environ.get("POD_NAMESPACE", "") or GUARD_NAMESPACE
-    settings = Settings(namespace=namespace, renew_every=lease_seconds * 2 / 15)
+    settings = _settings(namespace, lease_seconds)
     controller = _Controller(loaded, settings, StructuredLog(lines=log == "json", stream=sys.stderr))
     addresses = [(serve.address(listen, loopback_only=True), True)]
     if probes:
         addresses.append((serve.address(probes, loopback_only=False), False))
     return asyncio.run(controller.run(kubeconfig, context, lease_seconds, addresses))
+
+
+def _settings(namespace: str, lease_seconds: float) -> Settings:
+    """The defaults fit a Lease of 15 s; a shorter one leaves less time for each request."""
+    share = min(1.0, lease_seconds / 15.0)
+    plain = Settings(namespace=namespace)
+    return replace(
+        plain,
+        renew_every=plain.renew_every * share,
+        request_timeout=plain.request_timeout * share,
+        evidence_timeout=plain.evidence_timeout * share,
+    )
 
 
 class _Controller:
