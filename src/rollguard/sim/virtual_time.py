@@ -50,7 +50,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._now = 0.0
         self._shuffle = None if seed is None else random.Random(seed)
-        self._pace = pace
+        self.pace = pace
         self._selector = self
         self.errors: list[BaseException] = []
         self.set_task_factory(_task_factory)
@@ -66,8 +66,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
             raise Deadlock("nothing is ready and nothing is scheduled: every task waits for another")
         if timeout > 0:
             due: float = self._scheduled[0]._when  # type: ignore[attr-defined]
-            if self._pace is not None:
-                time.sleep(max(0.0, due - self._now) / self._pace)
+            if self.pace is not None:
+                time.sleep(max(0.0, due - self._now) / self.pace)
             self._now = max(self._now, due)
         return []
 
