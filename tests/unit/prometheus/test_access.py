@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import ssl
@@ -166,3 +167,20 @@ async def test_new_tls_files_are_taken_up(tls_store: TlsStore, tmp_path: Path) -
     assert isinstance(before, NoSnapshot)
     assert isinstance(after, NoSnapshot)
     assert (before.cause, after.cause) == (GapCause.UNREACHABLE, GapCause.REFUSED)
+
+
+async def test_questions_under_way_survive_new_tls_files(httpserver: HTTPServer, tmp_path: Path) -> None:
+    keys = pki.create(tmp_path / "keys")
+    seen = Seen(httpserver)
+    metrics = seen.metrics(Secretish(ca_file=str(keys.certificate)))
+    deadline = SystemClock().mono().plus(5)
+
+    async def ask_after(stamp: int) -> GapCause:
+        os.utime(keys.certificate, ns=(stamp, stamp))
+        (answer,) = await metrics.ask(errors(), deadline=deadline)
+        assert isinstance(answer, NoSnapshot)
+        return answer.cause
+
+    causes = await asyncio.gather(ask_after(1), ask_after(2))
+    await metrics.close()
+    assert set(causes) == {GapCause.REFUSED}

@@ -29,6 +29,7 @@ class PrometheusMetrics:
     clock: Clock
     largest_body: int = LARGEST_BODY
     _client: httpx2.AsyncClient | None = field(default=None, init=False)
+    _retired: httpx2.AsyncClient | None = field(default=None, init=False)
     _tls: tuple[tuple[str, int, int], ...] = field(default=(), init=False)
     _offset: float | None = field(default=None, init=False)
 
@@ -52,9 +53,11 @@ class PrometheusMetrics:
 
     async def close(self) -> None:
         """Ends the connections."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        clients = (self._client, self._retired)
+        self._client = self._retired = None
+        for one in clients:
+            if one is not None:
+                await one.aclose()
 
     async def _all_parts(self, question: Question, step: float, deadline: Mono) -> dict[str, Values] | Trouble:
         names = LabelNames(
@@ -86,11 +89,14 @@ class PrometheusMetrics:
     async def _access(self) -> tuple[httpx2.AsyncClient, Credentials]:
         auth = self.store.auth
         state = tls_state(auth)
-        if self._client is None or state != self._tls:
-            fresh = client(auth)
-            await self.close()
-            self._client, self._tls = fresh, state
-        return self._client, credentials(auth)
+        http = self._client
+        if http is None or state != self._tls:
+            http = client(auth)
+            # questions under way still use the one before: it is closed at the next change
+            too_old, self._retired, self._client, self._tls = self._retired, self._client, http, state
+            if too_old is not None:
+                await too_old.aclose()
+        return http, credentials(auth)
 
     async def _query(
         self, http: httpx2.AsyncClient, secret: Credentials, form: dict[str, str], names: LabelNames
