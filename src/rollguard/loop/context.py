@@ -18,6 +18,7 @@ from rollguard.model.action import Decision
 from rollguard.model.judgement import Verdict
 from rollguard.model.names import RolloutId, UnitName, WorkloadName
 from rollguard.model.policy import Policy, Watch
+from rollguard.model.situation import Sibling
 from rollguard.model.time import Instant
 from rollguard.ports import Clock, Cluster, Journal
 
@@ -44,10 +45,10 @@ class Memory:
     deciding: Instant | None = None
     """A rollback is decided and not yet counted in the records: it counts for the fleet's budget."""
     restored: Instant | None = None
-    breached: tuple[str, ...] = ()
-    breached_since: Instant | None = None
     dropped: str = ""
     """Why the unit is not guarded any more, while its rollout is still to be ended."""
+    since: Instant
+    """When it was first seen by this process under this leadership."""
     again: bool = False
     """Something happened while it was worked upon: look again afterwards."""
     error: str = ""
@@ -72,13 +73,17 @@ class Context:
     later: Callable[[float, Priority, UnitName], None]
     """Queues a job for a unit after so many seconds."""
     units: dict[UnitName, Memory] = field(default_factory=dict)
+    breaching: dict[UnitName, Sibling] = field(default_factory=dict)
+    """Units without a rollout that breach a signal, as of the last tick."""
     locks: dict[UnitName, asyncio.Lock] = field(default_factory=dict)
     """They outlive the memory: what was begun under an earlier leadership ends before anything new begins."""
 
     def remember(self, workload: WorkloadName, watch: Watch) -> Memory:
         """A new memory of a unit."""
         name = UnitName.of_workload(workload)
-        memory = Memory(watch=watch, workload=workload, lock=self.locks.setdefault(name, asyncio.Lock()))
+        memory = Memory(
+            watch=watch, workload=workload, since=self.now(), lock=self.locks.setdefault(name, asyncio.Lock())
+        )
         self.units[name] = memory
         return memory
 

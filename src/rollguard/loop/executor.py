@@ -90,6 +90,7 @@ async def _send(context: Context, record: RolloutRecord, plan: Plan, send: undo.
     """One guarded write. None means: read again now; else the seconds to leave it for."""
     timeout = context.settings.request_timeout
     if send.step.state is StepState.PENDING:
+        await _count(context, record, plan)
         await _mark(context, record, send.step, StepState.TRYING)
     context.gate.check(timeout)
     outcome = await context.cluster.apply(send.write, dry_run=False, timeout=timeout)
@@ -115,6 +116,12 @@ async def _send(context: Context, record: RolloutRecord, plan: Plan, send: undo.
             return PAUSE if tally.unknowns >= UNKNOWNS else None
 
 
+async def _count(context: Context, record: RolloutRecord, plan: Plan) -> None:
+    """Counts an automatic rollback in its unit, once, before its first write: a crash must not forget one that acted."""
+    if plan.actor == "rollguard":
+        await context.store.change_unit(record.unit, lambda unit: changes.with_rollback(unit, plan.created))
+
+
 async def _mark(context: Context, record: RolloutRecord, step: Step, state: StepState, detail: str = "") -> None:
     """The step is at least that far; only the live plan's steps move."""
     plan = record.plan
@@ -131,9 +138,7 @@ async def _mark(context: Context, record: RolloutRecord, step: Step, state: Step
 
 
 async def _finish(context: Context, record: RolloutRecord, plan: Plan) -> None:
-    """Counts the rollback in its unit, then moves on to verifying: a crash between the two counts it once."""
-    if plan.actor == "rollguard":
-        await context.store.change_unit(record.unit, lambda unit: changes.with_rollback(unit, plan.created))
+    """Every step is done: from here on it is watched whether it helps."""
     line = TimelineEntry(at=context.now(), kind="step", text=f"Revision {plan.target.number} is put back")
     await transit(context, record, PlanDone(), entries=(line,))
 

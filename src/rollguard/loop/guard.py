@@ -22,6 +22,7 @@ from rollguard.model.action import Unknown
 from rollguard.model.metrics import Gap
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Policy
+from rollguard.model.situation import Sibling
 from rollguard.model.time import Instant, Mono
 from rollguard.ports import Clock, Cluster, Held, Journal, Leadership, Metrics, Notifier, Records
 
@@ -79,6 +80,7 @@ class Guard:
             later=self._later,
         )
         self._timers: dict[tuple[Priority, UnitName], asyncio.Task[None]] = {}
+        self._elected = asyncio.Event()
         self._activated = asyncio.Event()
         self._stopping = asyncio.Event()
         self._running = False
@@ -96,6 +98,7 @@ class Guard:
         self._running = True
         duties: tuple[Coroutine[None, None, None], ...] = (
             self._lead(),
+            self._take_over(),
             self._tick_on(),
             self._watch_cluster(),
             self._watch_requests(),
@@ -162,7 +165,7 @@ class Guard:
             await self._clock.sleep_until(started.plus(self._settings.renew_every))
 
     async def renew(self) -> None:
-        """One renewal, or one try to take over; a new leader loads everything before it does anything."""
+        """One renewal, or one try to take over."""
         gate = self._context.gate
         epochs = await self._open_epochs()
         if epochs is None:
@@ -178,8 +181,21 @@ class Guard:
         gate.hold(outcome)
         if fresh:
             self._deactivate()
-        if not self._activated.is_set():
+        if self._activated.is_set():
+            return
+        if self._running:
+            self._elected.set()  # loading may take longer than the next renewal can wait
+        else:
             await self._activate()
+
+    async def _take_over(self) -> None:
+        while True:
+            await self._elected.wait()
+            self._elected.clear()
+            while self._context.gate.leading() and not self._activated.is_set():
+                await self._activate()
+                if not self._activated.is_set():
+                    await self._clock.sleep_until(self._clock.mono().plus(RETRY))
 
     async def _open_epochs(self) -> tuple[int, ...] | None:
         """The epochs of all open rollouts, read afresh before a takeover; None where the server does not answer."""
@@ -189,8 +205,13 @@ class Guard:
         return None if isinstance(listed, Unknown) else tuple(stored.record.epoch for stored in listed)
 
     async def _activate(self) -> None:
+        """Loads everything: a new leader does nothing before it knows what others have begun."""
         gate, store = self._context.gate, self._context.store
-        if not await store.load() or not gate.leading():
+        epoch = gate.epoch
+        if not await store.load():
+            return
+        if not gate.leading() or gate.epoch != epoch:
+            store.clear()
             return
         if any(record.epoch > gate.epoch for record in store.rollouts):
             # a rollout was written under a higher epoch since we listed them: take over once more, above it
@@ -211,6 +232,7 @@ class Guard:
         self._context.store.clear()
         self._context.answers.clear()
         self._context.units.clear()
+        self._context.breaching = {}
         self._blind, self._surveyed = (), None
 
     # --- looking ---
@@ -274,16 +296,19 @@ class Guard:
 
     def _watch_siblings(self) -> None:
         """Which workloads without a rollout breach a signal now: a release is not blamed for an outage."""
-        context = self._context
-        answers = context.answers.since(context.now().plus(-context.answers.reach - context.policy.timing.lateness))
+        context, now = self._context, self._context.now()
+        since = now.plus(-context.answers.reach - context.policy.timing.lateness)
+        breaching: dict[UnitName, Sibling] = {}
         for name, memory in context.units.items():
+            if context.store.rollout(name) is not None:
+                continue
             signals = judge.signals_of(context.policy, memory.watch)
-            at_rest = context.store.rollout(name) is None
-            memory.breached = judge.breaches(answers, signals, memory.workload) if at_rest else ()
-            if not memory.breached:
-                memory.breached_since = None
-            elif memory.breached_since is None:
-                memory.breached_since = context.now()
+            breached = judge.breaches(context.answers.of(name, since), signals, memory.workload)
+            if breached:
+                known = context.breaching.get(name)
+                began = known.since if known is not None else now
+                breaching[name] = Sibling(workload=memory.workload, breached=breached, since=began)
+        context.breaching = breaching
 
     async def _watch_cluster(self) -> None:
         async for name in self._context.cluster.changes():

@@ -33,6 +33,8 @@ from rollguard.model.time import Instant
 OPEN_TO_DECISIONS = (LifecycleState.WATCHING, LifecycleState.AWAITING_APPROVAL, LifecycleState.HELD)
 OWN_UNDO = (LifecycleState.PLANNED, LifecycleState.ACTING, LifecycleState.VERIFYING)
 FINDINGS = 8
+SETTLING = 2.0
+"""Seconds that the caches may take for a unit that is new to this process."""
 
 
 async def look(context: Context, memory: Memory) -> None:
@@ -42,7 +44,10 @@ async def look(context: Context, memory: Memory) -> None:
     if memory.dropped:
         await _drop(context, name, memory.dropped)
         return
-    if not facts.members and not facts.complete:
+    if not facts.complete and context.now().since(memory.since) < SETTLING:
+        context.later(SETTLING / 4, Priority.WAKE, name)
+        return  # the caches of a process that has just come are filling: incomplete facts are no news
+    if not facts.complete and not facts.members:
         return
     if facts.members or context.store.unit(name) is not None:
         unit = await opening.ensure_unit(context, memory, facts)
@@ -124,10 +129,10 @@ def _judged(context: Context, memory: Memory, record: RolloutRecord, facts: Unit
         memory.judged, memory.judge = record.id, judge.JudgeState.empty()
         memory.fed, memory.restored = None, None
         memory.verdict, memory.decision = None, None
-    answers = context.answers.since(memory.fed)
+    answers = context.answers.of(record.unit, memory.fed)
     # the last slots before the start close only after it: the time before is handed on until all of it is there
     early = memory.fed is None or memory.fed < record.started
-    before = context.answers.until(record.started) if early else ()
+    before = context.answers.until(record.unit, record.started) if early else ()
     rollout = Rollout(
         id=record.id,
         unit=record.unit,

@@ -52,13 +52,13 @@ class Store:
 
     @property
     def units(self) -> tuple[UnitRecord, ...]:
-        """Every known unit, in order of name."""
-        return tuple(self._units[name].record for name in sorted(self._units))
+        """Every known unit."""
+        return tuple(stored.record for stored in self._units.values())
 
     @property
     def rollouts(self) -> tuple[RolloutRecord, ...]:
         """Every open rollout, and the closed ones whose notices are still under way."""
-        return tuple(self._rollouts[id_].record for id_ in sorted(self._rollouts))
+        return tuple(stored.record for stored in self._rollouts.values())
 
     def unit(self, name: UnitName) -> UnitRecord | None:
         """The unit's record, None where it has none yet."""

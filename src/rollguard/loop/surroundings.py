@@ -44,9 +44,9 @@ def surroundings(context: Context, unit: UnitName) -> Surroundings:
 def siblings(context: Context, unit: UnitName) -> tuple[Sibling, ...]:
     """The unchanged workloads that breach a signal now, in order of name."""
     return tuple(
-        Sibling(workload=memory.workload, breached=memory.breached, since=memory.breached_since)
-        for name, memory in sorted(context.units.items())
-        if name != unit and memory.breached_since is not None and context.store.rollout(name) is None
+        sibling
+        for name, sibling in sorted(context.breaching.items())
+        if name != unit and context.store.rollout(name) is None
     )
 
 

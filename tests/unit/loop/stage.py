@@ -58,7 +58,7 @@ class Running:
             log=lambda event, fields: self.logged.append((event, fields)),
         )
         self.task: asyncio.Task[None] = asyncio.create_task(self.guard.run())
-        self.process.adopt(self.task)  # type: ignore[arg-type]
+        self.process.adopt(self.task)
 
     def events(self, name: str) -> list[Mapping[str, str | int | float]]:
         """The fields of the log lines of that name."""
@@ -135,8 +135,8 @@ class Stage:
 
     def all_sent(self) -> bool:
         """Whether no notice is pending in any record."""
-        units = [stored.record for stored in self.world.records.units.values()]
-        notices = [n for record in (*units, *self.rollouts()) for n in record.notices]
+        notices = [n for record in self.rollouts() for n in record.notices]
+        notices += [n for stored in self.world.records.units.values() for n in stored.record.notices]
         return all(notice.state is not NoticeState.PENDING for notice in notices)
 
 
