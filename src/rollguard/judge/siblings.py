@@ -20,7 +20,11 @@ _ALL = TemplateHash("")
 
 
 def breaches(answers: tuple[Answer, ...], signals: tuple[Signal, ...], workload: WorkloadName) -> tuple[str, ...]:
-    """Names of the signals that all of the workload's pods together breach at rollback level, as of the last slot."""
+    """Names of the signals that all of the workload's pods together breach at rollback level, as of the last slot.
+
+    The last third of the level's window is enough: an outage reaches workloads one after the other, and the one that is
+    rolling out must not be the first to be blamed for it.
+    """
     return tuple(
         signal.name
         for signal in signals
@@ -31,12 +35,22 @@ def breaches(answers: tuple[Answer, ...], signals: tuple[Signal, ...], workload:
 def _breached(ring: dict[int, SlotSums], signal: Signal) -> bool:
     if not ring:
         return False
-    end = max(ring)
     return any(
-        window(_stretch(ring), signal, i, end=end).reached
-        for i, level in enumerate(signal.levels)
-        if level.name is LevelName.ROLLBACK
+        _lately_past(ring, signal, at) for at, level in enumerate(signal.levels) if level.name is LevelName.ROLLBACK
     )
+
+
+def _lately_past(ring: dict[int, SlotSums], signal: Signal, at: int) -> bool:
+    third = signal.levels[at].seconds / 3
+    asked = replace(_with_seconds(signal, at, third), minimum_traffic=signal.minimum_traffic // 3)
+    seen = window(_stretch(ring), asked, at, end=max(ring))
+    value = seen.pooled.value
+    return seen.usable and seen.enough and value is not None and value > seen.bound
+
+
+def _with_seconds(signal: Signal, at: int, seconds: float) -> Signal:
+    levels = (*signal.levels[:at], replace(signal.levels[at], seconds=seconds), *signal.levels[at + 1 :])
+    return replace(signal, levels=levels)
 
 
 def _stretch(ring: dict[int, SlotSums]) -> Stretch:
@@ -115,8 +129,7 @@ def recovered(
 
 def _recovered(ring: dict[int, SlotSums], signal: Signal, seconds: float) -> RecoveryLook:
     at = min(range(len(signal.levels)), key=lambda i: RANK[signal.levels[i].name])
-    mildest = replace(signal.levels[at], seconds=seconds)
-    asked = replace(signal, levels=tuple(mildest if i == at else level for i, level in enumerate(signal.levels)))
+    asked = _with_seconds(signal, at, seconds)
     if not ring:
         return RecoveryLook(recovery=Recovery.NO_TRAFFIC, detail=f"{signal.name}: no data yet")
     end = max(ring)

@@ -32,6 +32,12 @@ def test_a_sibling_breaches_what_all_its_pods_together_are_past() -> None:
     assert breaches((), (ERRORS,), OTHER) == ()
 
 
+def test_a_sibling_that_an_outage_reached_a_little_later_counts_as_well() -> None:
+    assert breaches(tuple(of(OTHER, *[FINE] * 13, *[BAD] * 7)), (ERRORS,), OTHER) == ("error-rate",)
+    assert breaches(tuple(of(OTHER, *[BAD] * 13, *[FINE] * 7)), (ERRORS,), OTHER) == ()
+    assert breaches(tuple(of(OTHER, *[(0, 0)] * 19, (3, 3))), (ERRORS,), OTHER) == ()
+
+
 def restored(*slots: tuple[int, int], revision: TemplateHash = OLD, since: int = FIRST) -> Recovery:
     return recovered(
         tuple(of(NAME, *slots, revision=revision)),
