@@ -219,8 +219,10 @@ async def test_evidence_holds_the_logs_of_a_crashing_version(lab: Lab, api: Api,
 
 
 def unpack(config_map: Any) -> dict[str, str]:
-    files: dict[str, str] = json.loads(gzip.decompress(base64.b64decode(config_map["binaryData"]["evidence.json.gz"])))
-    return files
+    return {
+        name.removesuffix(".gz"): gzip.decompress(base64.b64decode(content)).decode()
+        for name, content in config_map["binaryData"].items()
+    }
 
 
 async def test_changes_wake_for_a_guarded_unit_and_inventory_knows_all(api: Api, admin: LabApi, namespace: str) -> None:

@@ -6,6 +6,7 @@ Rules use `has()` on both sides: else removing a field and adding it again would
 from __future__ import annotations
 
 from rollguard.model.action import Plan
+from rollguard.model.names import WorkloadKind
 from rollguard.model.records import Freeze, HumanRequest, RolloutRecord, UnitRecord
 from rollguard.record.codec import Json
 from rollguard.record.names import GROUP, ROLLOUT_KIND, ROLLOUTS, UNIT_KIND, UNITS, VERSION
@@ -119,7 +120,7 @@ def _unit_schema() -> Schema:
         "x-kubernetes-list-map-keys": ["id"],
         "items": schema_of(HumanRequest),
     }
-    workload: Schema = {"kind": {"type": "string"}, "name": {"type": "string", "maxLength": NAME_MAX}}
+    workload: Schema = {"kind": schema_of(WorkloadKind), "name": {"type": "string", "maxLength": NAME_MAX}}
     spec: Schema = {
         "requests": requests,
         "freeze": schema_of(Freeze),

@@ -12,6 +12,9 @@ from rollguard.record.codec import PAIR, Json, fields_of, item_of, optional_of, 
 TEXT_MAX = 4096
 ITEMS_MAX = 256
 
+# The format alone lets times without a zone pass, which name no instant.
+INSTANT_PATTERN = r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$"
+
 Schema = dict[str, Json]
 
 
@@ -36,7 +39,7 @@ def _list(items: Schema) -> Schema:
 
 def _scalar(type_: object) -> Schema:
     if type_ is Instant:
-        return {"type": "string", "format": "date-time"}
+        return {"type": "string", "format": "date-time", "maxLength": 40, "pattern": INSTANT_PATTERN}
     if isinstance(type_, type) and dataclasses.is_dataclass(type_):
         return _object(type_)
     if isinstance(type_, type) and issubclass(type_, Enum):

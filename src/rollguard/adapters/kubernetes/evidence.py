@@ -25,6 +25,7 @@ LOG_LINES = 1000
 PART_BYTES = 480 * 1024
 """Of gzip in one ConfigMap; with its base64 the object stays under etcd's limit."""
 PARTS_MAX = 4
+STEM_MAX = 230
 READING_SHARE = 0.7
 """Of the time; the rest is for writing what was read."""
 
@@ -37,8 +38,8 @@ class _LogRequest:
 
     @property
     def file(self) -> str:
-        """Its name in the evidence."""
-        return f"{self.pod}_{self.container}{'_previous' if self.previous else ''}.log"
+        """Its name in the evidence; a key of a ConfigMap has at most 253 characters."""
+        return f"{self.pod[-150:]}_{self.container}{'_previous' if self.previous else ''}.log"
 
 
 async def save(api: Api, clock: Clock, rollout: RolloutId, facts: UnitFacts, *, timeout: float) -> Evidence:
@@ -46,9 +47,11 @@ async def save(api: Api, clock: Clock, rollout: RolloutId, facts: UnitFacts, *, 
     began = clock.mono()
     namespace = facts.unit.namespace
     files, problems = await _read(api, facts, timeout=timeout * READING_SHARE)
-    parts = _parts(files)
+    parts, left_out = _parts(files)
+    problems += [f"{name}: left out for its size" for name in left_out]
     left = max(0.1, timeout - clock.mono().since(began))
-    places = [(namespace, f"{rollout}-evidence-{n}") for n in range(1, len(parts) + 1)]
+    stem = rollout[:STEM_MAX].rstrip("-.")
+    places = [(namespace, f"{stem}-evidence-{n}") for n in range(1, len(parts) + 1)]
     outcomes = await asyncio.gather(
         *(_write(api, place, rollout, part, left) for place, part in zip(places, parts, strict=True))
     )
@@ -57,15 +60,16 @@ async def save(api: Api, clock: Clock, rollout: RolloutId, facts: UnitFacts, *, 
     return Evidence(rollout=rollout, names=tuple(names), complete=not problems, detail="; ".join(problems)[:1000])
 
 
-async def _read(api: Api, facts: UnitFacts, *, timeout: float) -> tuple[dict[str, str], list[str]]:
-    files = {"pods.json": _json(facts.pods), "events.json": _json(facts.events), "workload.json": _json(facts.members)}
-    files = {name: mask(text) for name, text in files.items()}
+async def _read(api: Api, facts: UnitFacts, *, timeout: float) -> tuple[dict[str, bytes], list[str]]:
+    """Masked and compressed files by name, the facts first, and what could not be read."""
+    known = {"pods.json": facts.pods, "events.json": facts.events, "workload.json": facts.members}
+    files = {f"{name}.gz": await asyncio.to_thread(_pack, _json(value)) for name, value in known.items()}
     wanted = _requests(facts)
     results = await asyncio.gather(*(_log(api, facts.unit.namespace, each, timeout) for each in wanted))
     problems = [] if facts.complete else [f"facts incomplete: {', '.join(facts.missing)}"]
     for request, (text, problem) in zip(wanted, results, strict=True):
         if text:
-            files[request.file] = mask(text)
+            files[f"{request.file}.gz"] = await asyncio.to_thread(_pack, text)
         if problem:
             problems.append(f"{request.file}: {problem}")
     return files, problems
@@ -109,34 +113,29 @@ async def _log(api: Api, namespace: str, request: _LogRequest, timeout: float) -
     return (reply.body.decode(errors="replace"), "") if reply.ok else ("", reply.message())
 
 
-def _parts(files: dict[str, str]) -> list[bytes]:
-    """All files as gzip of JSON, in parts of whole files each within its size; too large a file is cut at its start."""
-    parts: list[dict[str, str]] = [{}]
-    packed: list[bytes] = [b""]
-    for name, text in files.items():
-        tried = {**parts[-1], name: text}
-        content = _pack(tried)
-        if len(content) > PART_BYTES and parts[-1]:
-            if len(parts) == PARTS_MAX:
-                break
+def _parts(files: dict[str, bytes]) -> tuple[list[dict[str, bytes]], list[str]]:
+    """The files over as few ConfigMaps as hold them, in order, and the names of those for which there is no room."""
+    parts: list[dict[str, bytes]] = [{}]
+    left_out: list[str] = []
+    for name, content in files.items():
+        if _size(parts[-1]) + len(content) > PART_BYTES and len(parts) < PARTS_MAX:
             parts.append({})
-            packed.append(b"")
-            tried = {name: text}
-            content = _pack(tried)
-        end = text
-        while len(content) > PART_BYTES:
-            end = end[len(end) // 2 :]
-            tried = {**parts[-1], name: end}
-            content = _pack(tried)
-        parts[-1], packed[-1] = tried, content
-    return packed
+        if _size(parts[-1]) + len(content) > PART_BYTES:
+            left_out.append(name)
+        else:
+            parts[-1][name] = content
+    return [part for part in parts if part], left_out
 
 
-def _pack(files: dict[str, str]) -> bytes:
-    return gzip.compress(msgspec.json.encode(files), mtime=0)
+def _size(part: dict[str, bytes]) -> int:
+    return sum(len(content) for content in part.values())
 
 
-async def _write(api: Api, place: tuple[str, str], rollout: RolloutId, part: bytes, timeout: float) -> str:
+def _pack(text: str) -> bytes:
+    return gzip.compress(mask(text).encode(), mtime=0)
+
+
+async def _write(api: Api, place: tuple[str, str], rollout: RolloutId, part: dict[str, bytes], timeout: float) -> str:
     """Empty where the ConfigMap is there (one of that name is this one, from an earlier try), else the reason."""
     namespace, name = place
     body = msgspec.json.encode(
@@ -148,7 +147,7 @@ async def _write(api: Api, place: tuple[str, str], rollout: RolloutId, part: byt
                 "namespace": namespace,
                 "labels": {LABEL_ROLLOUT: label_value(rollout)},
             },
-            "binaryData": {"evidence.json.gz": base64.b64encode(part).decode()},
+            "binaryData": {name: base64.b64encode(content).decode() for name, content in part.items()},
         }
     )
     try:

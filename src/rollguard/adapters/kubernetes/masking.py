@@ -6,25 +6,33 @@ import re
 
 HIDDEN = "[masked]"
 
+# Every repetition is bounded: a log's line can be long, and searching must stay linear in it.
 _RULES = (
-    (re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?(?:-----END \1-----|\Z)", re.DOTALL), HIDDEN),
+    (
+        re.compile(r"-----BEGIN [A-Z0-9 ]{1,40}-----(?:[^-]|-(?!----)){0,16384}(?:-----END [A-Z0-9 ]{1,40}-----)?"),
+        HIDDEN,
+    ),
     (
         re.compile(
-            r"(?i)(\b(?:proxy-)?authorization\b[\"']?\s*[:=]\s*[\"']?)(?:(?:bearer|basic|digest|token)\s+)?[^\s\"',;]+"
+            r"(?i)(authorization[\"']?\s{0,4}[:=]\s{0,4}[\"']?)"
+            r"(?:(?:bearer|basic|digest|token)\s{1,4})?[^\s\"',;]{1,8192}"
         ),
         rf"\1{HIDDEN}",
     ),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{12,}"), rf"\1 {HIDDEN}"),
-    (re.compile(r"\b([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@\"']+@"), rf"\1{HIDDEN}@"),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"), HIDDEN),
+    (re.compile(r"(?i)\b(bearer|basic)\s{1,4}[a-z0-9._~+/=-]{12,8192}"), rf"\1 {HIDDEN}"),
+    (re.compile(r"(://)[^\s/@\"']{1,256}@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{6,8192}\.[A-Za-z0-9_-]{4,8192}(?:\.[A-Za-z0-9_-]{0,8192})?"), HIDDEN),
     (re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b"), HIDDEN),
     (re.compile(r"\bAIza[A-Za-z0-9_-]{35}"), HIDDEN),
-    (re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|glpat-[A-Za-z0-9_-]{20,}|xox[abprs]-[A-Za-z0-9-]{10,})"), HIDDEN),
-    (re.compile(r"\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{16,}"), HIDDEN),
+    (
+        re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{30,255}|glpat-[A-Za-z0-9_-]{20,64}|xox[abprs]-[A-Za-z0-9-]{10,255})"),
+        HIDDEN,
+    ),
+    (re.compile(r"\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{16,255}"), HIDDEN),
     (
         re.compile(
-            r"(?i)([\"']?[\w.-]*(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key"
-            r"|credential)[\w.-]*[\"']?\s*[:=]\s*)(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"',;&}]+)"
+            r"(?i)((?:password|passwd|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key|credential)"
+            r"[\w.-]{0,40}[\"']?\s{0,4}[:=]\s{0,4})(?:\"[^\"\n]{0,4096}\"|'[^'\n]{0,4096}'|[^\s\"',;&}]{1,8192})"
         ),
         rf"\1{HIDDEN}",
     ),

@@ -134,12 +134,19 @@ class KubernetesRecords:
         return rollout_from_json(reply.body) or Unknown(detail="the server kept no status: is the CRD ours?")
 
     async def delete_rollout(self, stored: StoredRollout) -> Unknown | None:
-        """Deletes exactly the version that was read; one that is gone or changed since is no error."""
-        body = msgspec.json.encode(
-            {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"resourceVersion": stored.version}}
-        ).decode()
+        """Deletes its evidence, then exactly the version that was read; what is gone or changed since is no error."""
         record = stored.record
-        reply = await self._send(rights.DELETE_ROLLOUT, record.unit.namespace, record.id, body)
+        namespace = record.unit.namespace
+        for name in record.evidence:
+            problem = await self._delete(rights.DELETE_CONFIGMAP, namespace, name, "")
+            if problem is not None:
+                return problem
+        return await self._delete(rights.DELETE_ROLLOUT, namespace, record.id, stored.version)
+
+    async def _delete(self, right: Right, namespace: str, name: str, version: str) -> Unknown | None:
+        preconditions = {"preconditions": {"resourceVersion": version}} if version else {}
+        body = msgspec.json.encode({"kind": "DeleteOptions", "apiVersion": "v1", **preconditions}).decode()
+        reply = await self._send(right, namespace, name, body)
         if isinstance(reply, Unknown):
             return reply
         return None if reply.ok or reply.status in (404, 409) else Unknown(detail=reply.message())

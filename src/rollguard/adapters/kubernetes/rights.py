@@ -82,6 +82,7 @@ READ_LOGS = _core("pods/log", "get", "evidence saved before a rollback")
 LIST_EVENTS = _core("events", "list", "the cause of a failed image pull")
 WATCH_EVENTS = _core("events", "watch", "the cause of a failed image pull")
 CREATE_CONFIGMAP = _core("configmaps", "create", "to keep evidence")
+DELETE_CONFIGMAP = _core("configmaps", "delete", "clean-up of evidence with its rollout")
 CREATE_EVENT = Right(
     group="events.k8s.io", version="v1", resource="events", verb="create", why="to say on the workload what was done"
 )
@@ -114,6 +115,7 @@ CONTROLLER = (
     LIST_EVENTS,
     WATCH_EVENTS,
     CREATE_CONFIGMAP,
+    DELETE_CONFIGMAP,
     CREATE_EVENT,
     LIST_UNITS,
     WATCH_UNITS,

@@ -12,6 +12,7 @@ import msgspec
 from rollguard.model.facts import Template
 
 HASH_LABEL = "pod-template-hash"
+CAPACITY = 100_000
 
 
 def template_of(raw: bytes | msgspec.Raw) -> Template:
@@ -40,15 +41,19 @@ class Templates:
 
     def __init__(self) -> None:
         self._by_raw: dict[bytes, Template] = {}
+        self._by_digest: dict[str, Template] = {}
 
     def of(self, raw: msgspec.Raw) -> Template:
         """The template in this JSON."""
         key = hashlib.blake2b(bytes(raw), digest_size=16).digest()
         found = self._by_raw.get(key)
         if found is None:
-            if len(self._by_raw) > 50_000:
+            if len(self._by_raw) > CAPACITY:
                 self._by_raw.clear()
-            found = self._by_raw[key] = template_of(raw)
+                self._by_digest.clear()
+            made = template_of(raw)
+            # A ReplicaSet's JSON differs from its Deployment's by a label only: both share one template.
+            found = self._by_raw[key] = self._by_digest.setdefault(made.digest, made)
         return found
 
 

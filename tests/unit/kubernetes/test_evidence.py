@@ -1,0 +1,149 @@
+"""Evidence is bounded in size and time, masked, and never more certain than it is."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import json
+import random
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from rollguard.adapters.clock import SystemClock
+from rollguard.adapters.kubernetes import evidence
+from rollguard.adapters.kubernetes.api import Api
+from rollguard.adapters.kubernetes.kubeconfig import Connection
+from rollguard.model.action import Evidence
+from rollguard.model.facts import Container, Pod, UnitFacts
+from rollguard.model.names import RolloutId, TemplateHash, UnitName, WorkloadKind, WorkloadName
+from rollguard.model.time import Instant
+from tests.unit.kubernetes.server import Conversation, serving
+
+CLOCK = SystemClock()
+NOW = Instant(1_700_000_000.0)
+WORKLOAD = WorkloadName("n", WorkloadKind.DEPLOYMENT, "translation")
+
+
+def pod(name: str, restarts: int = 0) -> Pod:
+    container = Container(
+        name="app", in_template=True, init=False, image="i", image_id="id", ready=True, restarts=restarts
+    )
+    return Pod(
+        name=name,
+        uid=name,
+        workload=WORKLOAD,
+        revision=TemplateHash("h"),
+        node="node-a",
+        phase="Running",
+        created=NOW,
+        ready=True,
+        ready_since=NOW,
+        deleting=False,
+        containers=(container,),
+    )
+
+
+def facts(*pods: Pod) -> UnitFacts:
+    return UnitFacts(
+        unit=UnitName.of_workload(WORKLOAD), as_of=NOW, complete=True, missing=(), members=(), pods=pods, events=()
+    )
+
+
+async def saved(
+    pods: tuple[Pod, ...], log: Callable[[Conversation], Awaitable[None]], *, timeout: float = 2.0
+) -> tuple[Evidence, list[dict[str, Any]], float]:
+    """What was saved with these logs, the ConfigMaps, and how long it took."""
+    maps: list[dict[str, Any]] = []
+
+    async def script(on: Conversation) -> None:
+        if on.asked.method == "POST":
+            maps.append(json.loads(on.asked.body))
+            await on.answer({})
+        else:
+            await log(on)
+
+    async with serving(script) as server:
+        api = Api(Connection(server=server.url, tls=ssl.create_default_context(), namespace="n"), CLOCK)
+        began = CLOCK.mono()
+        outcome = await evidence.save(api, CLOCK, RolloutId("r-1"), facts(*pods), timeout=timeout)
+        took = CLOCK.mono().since(began)
+        await api.close()
+    return outcome, maps, took
+
+
+def files(maps: list[dict[str, Any]]) -> dict[str, str]:
+    return {
+        name.removesuffix(".gz"): gzip.decompress(base64.b64decode(content)).decode()
+        for each in maps
+        for name, content in each["binaryData"].items()
+    }
+
+
+async def test_current_and_previous_logs_are_kept_masked() -> None:
+    async def log(on: Conversation) -> None:
+        which = "previous" if on.asked.query.get("previous") else "current"
+        await on.answer(f"{which} run: PASSWORD=hunter2 failed".encode())
+
+    outcome, maps, _ = await saved((pod("a", restarts=1), pod("b")), log)
+    kept = files(maps)
+    assert outcome.complete
+    assert kept["a_app_previous.log"] == "previous run: PASSWORD=[masked] failed"
+    assert kept["b_app.log"] == "current run: PASSWORD=[masked] failed"
+    assert "b_app_previous.log" not in kept
+    assert "hunter2" not in json.dumps(kept)
+
+
+async def test_a_pod_that_does_not_answer_costs_its_own_log_and_not_the_others_nor_the_time() -> None:
+    async def log(on: Conversation) -> None:
+        if "/a/" in on.asked.path:
+            await asyncio.sleep(30)
+        await on.answer(b"hello")
+
+    outcome, maps, took = await saved((pod("a"), pod("b")), log, timeout=1.0)
+    assert took < 1.2
+    assert not outcome.complete
+    assert "a_app.log" in outcome.detail
+    assert outcome.names == ("r-1-evidence-1",)
+    assert files(maps)["b_app.log"] == "hello"
+
+
+async def test_large_logs_are_split_over_config_maps_within_their_size() -> None:
+    noise = random.Random(1)
+
+    async def log(on: Conversation) -> None:
+        assert on.asked.query["limitBytes"] == "131072"
+        await on.answer(base64.b64encode(noise.randbytes(98_000)))
+
+    outcome, maps, _ = await saved(tuple(pod(f"p{n}") for n in range(12)), log, timeout=10.0)
+    assert outcome.complete
+    assert len(maps) == len(outcome.names) == 3
+    for each in maps:
+        assert sum(len(base64.b64decode(content)) for content in each["binaryData"].values()) <= 512 * 1024
+    assert sum(1 for name in files(maps) if name.endswith(".log")) == 12
+
+
+async def test_what_finds_no_room_is_told() -> None:
+    noise = random.Random(1)
+
+    async def log(on: Conversation) -> None:
+        await on.answer(base64.b64encode(noise.randbytes(98_000)))
+
+    outcome, maps, _ = await saved(tuple(pod(f"p{n}", restarts=1) for n in range(12)), log, timeout=10.0)
+    assert len(maps) == 4
+    assert not outcome.complete
+    assert "left out for its size" in outcome.detail
+
+
+async def test_a_refused_config_map_is_told_and_not_named() -> None:
+    async def script(on: Conversation) -> None:
+        await on.answer({"message": "exceeded quota"}, status=403 if on.asked.method == "POST" else 200)
+
+    async with serving(script) as server:
+        api = Api(Connection(server=server.url, tls=ssl.create_default_context(), namespace="n"), CLOCK)
+        outcome = await evidence.save(api, CLOCK, RolloutId("r-1"), facts(pod("a")), timeout=2.0)
+        await api.close()
+    assert outcome.names == ()
+    assert not outcome.complete
+    assert "exceeded quota" in outcome.detail
