@@ -66,12 +66,11 @@ class Answers:
         return self._last
 
     def clear(self) -> None:
-        """Forgets everything: we do not lead (any more)."""
+        """Forgets every answer: we do not lead (any more). Which pod was whose stays true."""
         self._snapshots.clear()
         self._folded.clear()
         self._last = None
         self._generation += 1
-        self.pods = PodIndex.empty()
 
     def of(self, unit: UnitName, after: Instant | None) -> tuple[Answer, ...]:
         """The unit's answers of slots that ended after that moment, in order of time; all kept ones where None."""

@@ -41,6 +41,7 @@ NOTICES = 24
 HANDLED = 64
 GOOD = 10
 ROLLBACKS = 20
+ACKNOWLEDGED = "Acknowledge"
 ORDER = (StepState.PENDING, StepState.TRYING, StepState.DONE, StepState.FAILED)
 
 
@@ -109,12 +110,13 @@ def advanced(
 def told(record: RolloutRecord, tell: Tell, *, unit: UnitRecord, policy: Policy, now: Instant) -> RolloutRecord:
     """The record with the notice in its outbox; the same topic and reason again only at the policy's interval.
 
-    Numbers in the reason do not make it another reason: a value that moves is not news.
+    Numbers in the reason do not make it another reason: a value that moves is not news. What a person has acknowledged
+    is not repeated at all.
     """
     key = _key(tell)
     mine = [n for n in record.notices if n.topic == tell.topic]
     same = [n for n in mine if n.id.rsplit(".", 1)[0] == f"{record.id}.{tell.topic}.{key}"]
-    if same and now.since(same[-1].at) < policy.timing.repeat_notice:
+    if same and (now.since(same[-1].at) < policy.timing.repeat_notice or _acknowledged(record, same[-1].at)):
         return record
     text = words(tell, record, unit, policy, now)
     notice = Notice(
@@ -127,6 +129,10 @@ def told(record: RolloutRecord, tell: Tell, *, unit: UnitRecord, policy: Policy,
     )
     entry = TimelineEntry(at=now, kind="notice", text=text.title)
     return with_entries(replace(record, notices=_kept((*record.notices, notice))), (entry,))
+
+
+def _acknowledged(record: RolloutRecord, told: Instant) -> bool:
+    return any(e.kind == "human" and e.at >= told and e.text.startswith(ACKNOWLEDGED) for e in record.timeline)
 
 
 def told_unit(unit: UnitRecord, tell: Tell, *, policy: Policy, now: Instant) -> UnitRecord:

@@ -117,7 +117,7 @@ async def _send(context: Context, record: RolloutRecord, plan: Plan, send: undo.
 
 
 async def _count(context: Context, record: RolloutRecord, plan: Plan) -> None:
-    """Counts an automatic rollback in its unit, once, before its first write: a crash must not forget one that acted."""
+    """Counts an automatic rollback in its unit, once, before its first write: a crash must not forget it."""
     if plan.actor == "rollguard":
         await context.store.change_unit(record.unit, lambda unit: changes.with_rollback(unit, plan.created))
 

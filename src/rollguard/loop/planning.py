@@ -21,14 +21,17 @@ from rollguard.model.action import (
     Throttled,
     Unknown,
 )
-from rollguard.model.facts import Template
+from rollguard.model.facts import Template, UnitFacts
 from rollguard.model.lifecycle import PlanRefused, PlanStored
 from rollguard.model.records import HumanRequest, RolloutRecord, TimelineEntry
 from rollguard.model.situation import Situation
+from rollguard.model.time import Instant
 
 RETRY = 1.0
 """Seconds until a plan is tried again after the server gave no answer."""
 READS = 5
+PATIENCE = 30.0
+"""Seconds that a cache or a controller that is behind is waited for before a plan is refused because of it."""
 
 
 async def make(context: Context, memory: Memory, record: RolloutRecord) -> float | None:
@@ -40,6 +43,12 @@ async def make(context: Context, memory: Memory, record: RolloutRecord) -> float
     facts = context.cluster.facts(record.unit)
     situation = surroundings.situation(context, memory, unit, record, facts)
     order = requests.order_of(unit, record)
+    age = context.now().since(_ordered_at(record))
+    if age >= context.policy.timing.plan_expiry:
+        await _refuse(context, record, order, f"no plan could be made for {age:.0f} s")
+        return None
+    if age < PATIENCE and not _fit(facts):
+        return RETRY
     target = _target(context, memory, situation, order)
     if isinstance(target, undo.Refused):
         await _refuse(context, record, order, target.reason)
@@ -57,6 +66,15 @@ async def make(context: Context, memory: Memory, record: RolloutRecord) -> float
         await _store(context, record, planned, evidence)
         return None
     return planned
+
+
+def _ordered_at(record: RolloutRecord) -> Instant:
+    return next((e.at for e in reversed(record.timeline) if e.kind == "plan"), record.started)
+
+
+def _fit(facts: UnitFacts) -> bool:
+    """Whether the facts are such as a plan can be made from, as far as time alone mends them."""
+    return facts.complete and all(w.observed_generation >= w.generation for w in facts.members)
 
 
 def _target(

@@ -57,6 +57,9 @@ class Running:
             settings=stage.settings,
             log=lambda event, fields: self.logged.append((event, fields)),
         )
+
+    def begin(self) -> None:
+        """Runs the guard in its process."""
         self.task: asyncio.Task[None] = asyncio.create_task(self.guard.run())
         self.process.adopt(self.task)
 
@@ -96,6 +99,12 @@ class Stage:
 
     def start(self, name: str = "guard-0") -> Running:
         """A controller."""
+        running = self.prepare(name)
+        running.begin()
+        return running
+
+    def prepare(self, name: str) -> Running:
+        """A guard that does not run by itself."""
         return Running(self, name)
 
     def unit(self, deployment: SimDeployment | None = None) -> UnitRecord | None:

@@ -341,3 +341,25 @@ def test_a_record_is_written_only_when_something_changed() -> None:
         assert running.faults.visits["records.replace_rollout"] - before <= 2
 
     play(story, policy=replace(policies.policy(), timing=replace(policies.TIMING, startup=10, stabilization=100)))
+
+
+def test_one_look_without_run_carries_out_a_rollback() -> None:
+    async def story(stage: Stage) -> None:
+        first = stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, "registry.lab/api:v2")
+        await stage.until(lambda: bool(stage.rollouts()))
+        await first.kill()
+        await asyncio.sleep(15)
+        request(stage, RequestKind.ROLLBACK, "by-hand")
+        by_hand = stage.prepare("cli")
+        for _ in range(40):
+            await by_hand.guard.renew()
+            await by_hand.guard.tick()
+            await asyncio.sleep(0.5)
+        assert stage.image() == GOOD
+        plan = stage.rollout().plan
+        assert plan is not None
+        assert plan.actor == "alice"
+
+    play(story)

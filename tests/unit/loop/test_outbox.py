@@ -1,0 +1,82 @@
+"""Notices: written first, sent, marked; at least once, and visibly failed where they do not arrive."""
+
+from __future__ import annotations
+
+import asyncio
+
+from rollguard.model.records import Notice, NoticeState
+from rollguard.sim.faults import Fault
+from tests.unit.loop.stage import FAILING, Stage, play
+
+
+def notices(stage: Stage) -> list[Notice]:
+    return [notice for record in stage.rollouts() for notice in record.notices]
+
+
+def test_a_channel_that_asks_to_come_again_gets_the_notice_later() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        running.faults.focus = ("notifier.send", Fault.RETRY, 0)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: bool(stage.told("rollout-began")))
+        await stage.until(stage.all_sent)
+        assert [n.attempts for n in notices(stage) if n.topic == "rollout-began"] == [2]
+
+    play(story)
+
+
+def test_a_notice_that_is_refused_is_visibly_failed() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        running.faults.focus = ("notifier.send", Fault.REFUSED, 0)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: any(n.state is NoticeState.FAILED for n in notices(stage)))
+        failed = next(n for n in notices(stage) if n.state is NoticeState.FAILED)
+        assert "refused" in failed.detail
+        assert running.events("notice-failed")
+
+    play(story)
+
+
+def test_a_notice_that_was_accepted_and_timed_out_comes_again_with_the_same_id() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        running.faults.focus = ("notifier.send", Fault.ACCEPTED_TIMED_OUT, 0)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: len(stage.told("rollout-began")) == 2)
+        ids = [a.notice.id for a in stage.inbox.arrived if a.notice.topic == "rollout-began"]
+        assert len(set(ids)) == 1
+
+    play(story)
+
+
+def test_a_notice_that_a_killed_guard_left_is_sent_by_the_next() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        running.faults.focus = ("notifier.send", Fault.KILLED_BEFORE, 0)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: not running.process.alive)
+        await running.kill()
+        assert not stage.told("rollout-began")
+        stage.start("guard-1")
+        await stage.until(lambda: bool(stage.told("rollout-began")), within=40)
+
+    play(story)
+
+
+def test_a_slow_channel_does_not_keep_a_rollback_waiting() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        running.faults.focus = ("notifier.send", Fault.ACCEPTED_TIMED_OUT, 0)
+        stage.world.set_image(stage.api, FAILING.replace("errors-40pct", "crash"))
+        await stage.until(lambda: any(pod.failures >= 2 for pod in stage.api.pods()))
+        await stage.until(lambda: stage.image() != stage.api.name.name and stage.image().endswith(":v1"), within=1)
+        await asyncio.sleep(30)
+        assert stage.all_sent()
+
+    play(story)

@@ -1,0 +1,274 @@
+"""The parts of the loop alone: gate, store, workers, changes of records."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from rollguard.loop import changes
+from rollguard.loop.leader import Gate, LeadershipLost
+from rollguard.loop.settings import Settings
+from rollguard.loop.store import Store, Unavailable
+from rollguard.loop.workers import Priority, Workers
+from rollguard.model.action import StepState
+from rollguard.model.lifecycle import Tell
+from rollguard.model.names import RolloutId, TemplateHash, UnitName
+from rollguard.model.records import (
+    GoodRevision,
+    HumanRequest,
+    Notice,
+    NoticeClass,
+    NoticeState,
+    RequestKind,
+    RolloutRecord,
+    TimelineEntry,
+    UnitRecord,
+)
+from rollguard.ports import Held
+from rollguard.sim.faults import Fault, FaultPlan
+from rollguard.sim.process import Process, VirtualClock
+from rollguard.sim.records import SimRecords
+from rollguard.sim.store import RecordStore
+from rollguard.sim.virtual_time import run
+from tests.simulation import policies
+from tests.unit.records import PLAN, START, UNIT, WORKLOAD, rollout_record, unit_record
+
+POLICY = policies.policy()
+HOLD = Tell(class_=NoticeClass.PAGE, topic="hold", reason="held, because 14.8% > 10%")
+
+
+def test_a_write_leaves_only_while_it_ends_within_the_leadership() -> None:
+    async def story() -> None:
+        clock = VirtualClock(Process("guard"))
+        gate = Gate(clock)
+        with pytest.raises(LeadershipLost):
+            gate.check(3.0)
+        gate.hold(Held(until=clock.mono().plus(10), epoch=4))
+        await asyncio.sleep(6.9)
+        gate.check(3.0)
+        await asyncio.sleep(0.2)
+        assert gate.leading()
+        with pytest.raises(LeadershipLost):
+            gate.check(3.0)
+        gate.hold(None)
+        assert not gate.leading()
+        assert gate.epoch == 0
+
+    run(story())
+
+
+class Stored:
+    """A store over the simulated records, with one unit and one rollout in it."""
+
+    def __init__(self) -> None:
+        self.server = RecordStore(asyncio.get_running_loop())
+        self.faults = FaultPlan(1)
+        process = Process("guard")
+        clock = VirtualClock(process)
+        gate = Gate(clock)
+        gate.hold(Held(until=clock.mono().plus(1000), epoch=7))
+        records = SimRecords(self.server, process, self.faults)
+        self.store = Store(records, gate, Settings(namespace="rollguard"), lambda _event, _fields: None)
+
+    async def filled(self) -> Stored:
+        self.server.create_unit(replace(unit_record(), current_rollout=rollout_record().id))
+        self.server.create_rollout(replace(rollout_record(), plan=None, closed=None, epoch=3))
+        assert await self.store.load()
+        return self
+
+
+def entry(text: str, seconds: float = 1) -> TimelineEntry:
+    return TimelineEntry(at=START.plus(seconds), kind="step", text=text)
+
+
+def test_a_change_that_changes_nothing_is_not_written() -> None:
+    async def story() -> None:
+        stored = await Stored().filled()
+        await stored.store.change_rollout(rollout_record().id, lambda record: record)
+        assert stored.faults.visits["records.replace_rollout"] == 0
+
+    run(story())
+
+
+def test_a_change_is_made_again_on_what_somebody_else_has_written() -> None:
+    async def story() -> None:
+        stored = await Stored().filled()
+        stored.server.request(
+            UNIT, HumanRequest(id="r", kind=RequestKind.ACKNOWLEDGE, actor="alice", at=START, reason="seen")
+        )
+        after = await stored.store.change_unit(UNIT, lambda u: replace(u, last_target=TemplateHash("abc")))
+        assert after.last_target == "abc"
+        assert [r.id for r in after.requests] == ["r"]
+
+    run(story())
+
+
+def test_a_write_whose_answer_was_lost_is_not_made_twice() -> None:
+    async def story() -> None:
+        stored = await Stored().filled()
+        stored.faults.focus = ("records.replace_rollout", Fault.APPLIED_UNKNOWN, 0)
+        line = entry("once")
+        after = await stored.store.change_rollout(rollout_record().id, lambda r: changes.with_entries(r, (line,)))
+        assert [e.text for e in after.timeline].count("once") == 1
+        assert stored.faults.visits["records.replace_rollout"] == 1
+
+    run(story())
+
+
+def test_every_write_of_a_rollout_carries_our_epoch() -> None:
+    async def story() -> None:
+        stored = await Stored().filled()
+        after = await stored.store.change_rollout(rollout_record().id, lambda r: replace(r, why="other"))
+        assert after.epoch == 7
+
+    run(story())
+
+
+def test_records_that_do_not_answer_are_unavailable_and_not_absent() -> None:
+    async def story() -> None:
+        stored = await Stored().filled()
+        stored.faults.focus = ("records.read_unit", Fault.LOST, 0)
+        with pytest.raises(Unavailable):
+            await stored.store.refresh_unit(UNIT)
+        assert stored.store.unit(UNIT) is not None
+
+    run(story())
+
+
+def test_old_rollouts_are_cleared_away_but_open_incidents_stay() -> None:
+    async def story() -> None:
+        stored = Stored()
+        for n in range(14):
+            old = replace(
+                rollout_record(),
+                id=RolloutId(f"api-r{n}"),
+                started=START.plus(n),
+                closed=START.plus(n + 1),
+                notices=(),
+                incident=f"api-r{n}" if n in (0, 1) else "",
+                incident_resolved=START.plus(2) if n == 1 else None,
+            )
+            stored.server.create_rollout(old)
+        assert await stored.store.survey(10)
+        left = sorted(int(key[1].removeprefix("api-r")) for key in stored.server.rollouts)
+        assert left == [0, *range(4, 14)]
+
+    run(story())
+
+
+def test_a_rollback_goes_before_a_woken_unit_and_that_before_a_tick() -> None:
+    async def story() -> None:
+        done: list[Priority] = []
+
+        async def work(priority: Priority, _unit: UnitName) -> None:
+            done.append(priority)
+
+        workers = Workers(1, work)
+        for priority in (Priority.TICK, Priority.WAKE, Priority.ACT):
+            workers.put(priority, UNIT)
+        await workers.drain()
+        assert done == [Priority.ACT, Priority.WAKE, Priority.TICK]
+
+    run(story())
+
+
+def test_a_flood_of_events_of_a_unit_is_one_look() -> None:
+    async def story() -> None:
+        looks: list[UnitName] = []
+
+        async def work(_priority: Priority, name: UnitName) -> None:
+            looks.append(name)
+
+        workers = Workers(1, work)
+        for _ in range(100):
+            workers.put(Priority.WAKE, UNIT)
+        await workers.drain()
+        assert looks == [UNIT]
+
+    run(story())
+
+
+def test_the_state_of_a_step_only_advances() -> None:
+    record = replace(rollout_record(), plan=PLAN)
+    n = PLAN.steps[0].n
+    record = replace(record, plan=replace(PLAN, steps=(replace(PLAN.steps[0], state=StepState.PENDING),)))
+    done = changes.with_step(record, PLAN.id, n, StepState.DONE, "")
+    back = changes.with_step(done, PLAN.id, n, StepState.TRYING, "")
+    other = changes.with_step(record, "another-plan", n, StepState.DONE, "")
+    assert done.plan is not None
+    assert done.plan.steps[0].state is StepState.DONE
+    assert back == done
+    assert other == record
+
+
+def test_a_notice_repeats_only_after_the_interval_or_when_more_than_a_number_changed() -> None:
+    record = replace(rollout_record(), notices=())
+
+    def told(present: RolloutRecord, tell: Tell, seconds: float) -> RolloutRecord:
+        return changes.told(present, tell, unit=unit_record(), policy=POLICY, now=START.plus(seconds))
+
+    first = told(record, HOLD, 0)
+    assert len(told(first, replace(HOLD, reason="held, because 15.1% > 10%"), 10).notices) == 1
+    assert len(told(first, replace(HOLD, reason="held, because the store is blind"), 10).notices) == 2
+    again = told(first, HOLD, POLICY.timing.repeat_notice)
+    assert len(again.notices) == 2
+    assert again.notices[0].id != again.notices[1].id
+
+
+def test_a_notice_that_a_person_acknowledged_is_not_repeated() -> None:
+    first = changes.told(rollout_record(), HOLD, unit=unit_record(), policy=POLICY, now=START)
+    seen = TimelineEntry(at=START.plus(5), kind="human", text="Acknowledge: on it", actor="alice")
+    known = changes.with_entries(first, (seen,))
+    later = START.plus(2 * POLICY.timing.repeat_notice)
+    assert len(changes.told(first, HOLD, unit=unit_record(), policy=POLICY, now=later).notices) == 2
+    assert len(changes.told(known, HOLD, unit=unit_record(), policy=POLICY, now=later).notices) == 1
+
+
+def test_the_oldest_lines_in_the_middle_of_a_long_story_go_first() -> None:
+    record = replace(rollout_record(), timeline=())
+    full = changes.with_entries(record, (entry(f"line {n}", n) for n in range(100)))
+    texts = [e.text for e in full.timeline]
+    assert len(texts) == changes.ENTRIES
+    assert texts[0] == "line 0"
+    assert texts[-1] == "line 99"
+
+
+def test_a_pending_notice_is_never_dropped_for_want_of_room() -> None:
+    def notice(n: int, state: NoticeState) -> Notice:
+        return Notice(id=f"n{n}", class_=NoticeClass.INFO, topic="x", title="", text="", at=START, state=state)
+
+    sent = tuple(notice(n, NoticeState.ACCEPTED) for n in range(changes.NOTICES))
+    kept = changes._kept((notice(-1, NoticeState.PENDING), *sent))
+    assert len(kept) == changes.NOTICES
+    assert kept[0].id == "n-1"
+
+
+def test_a_request_that_still_stands_is_never_forgotten_as_handled() -> None:
+    standing = tuple(
+        HumanRequest(id=f"s{n}", kind=RequestKind.ACKNOWLEDGE, actor="alice", at=START, reason="") for n in range(3)
+    )
+    record: UnitRecord = replace(unit_record(), requests=standing, handled_requests=())
+    for request in (*(r.id for r in standing), *(f"gone{n}" for n in range(200))):
+        record = changes.handled(record, request)
+    assert set(record.handled_requests) >= {"s0", "s1", "s2"}
+    assert len(record.handled_requests) <= changes.HANDLED + 3
+
+
+def test_a_revision_judged_healthy_again_is_the_newest_and_there_once() -> None:
+    def good(name: str) -> GoodRevision:
+        return GoodRevision(hash=TemplateHash(name), number=1, digest=name, bare_digest=name, images=(), since=START)
+
+    record = replace(unit_record(), healthy=())
+    for name in ("a", "b", "a"):
+        record = changes.with_good(record, good(name))
+    assert [g.digest for g in record.healthy] == ["b", "a"]
+
+
+def test_a_rollback_is_counted_once() -> None:
+    record = replace(unit_record(), automatic_rollbacks=())
+    for _ in range(2):
+        record = changes.with_rollback(record, START)
+    assert record.automatic_rollbacks == (START,)
+    assert WORKLOAD.name in str(record.name)
