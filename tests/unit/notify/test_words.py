@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+import rollguard
 from rollguard.model.lifecycle import Tell
 from rollguard.model.policy import Limits, Links, MetricsStore, Policy, Secretish, Timing
 from rollguard.model.records import Notice, NoticeClass
 from rollguard.notify import payload, words
+from rollguard.notify.words import TITLES
 from tests.unit.records import START, rollout_record, unit_record
 
 POLICY = Policy(
@@ -76,3 +80,10 @@ def test_the_webhook_body_is_the_same_bytes_for_the_same_notice(with_rollout: bo
     assert (said["id"], said["class"], "rollout" in said) == ("n-1", "page", with_rollout)
     if with_rollout:
         assert said["rollout"]["findings"][0]["bound"] == 0.1
+
+
+def test_every_topic_that_the_product_tells_has_a_title() -> None:
+    sources = (Path(rollguard.__file__).parent).rglob("*.py")
+    told = {topic for source in sources for topic in re.findall(r'topic="([a-z-]+)"', source.read_text())}
+    assert len(told) > 10
+    assert told <= TITLES.keys()

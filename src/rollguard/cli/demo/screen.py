@@ -18,7 +18,7 @@ from rollguard.cli.demo.scenarios import SERVICES, Scenario
 from rollguard.loop import Status
 from rollguard.model.judgement import LevelReading, Verdict
 from rollguard.model.policy import LevelName
-from rollguard.model.records import RolloutRecord
+from rollguard.model.records import LifecycleState, RolloutRecord
 from rollguard.report import amount
 
 SHOWN_LINES = 14
@@ -31,6 +31,7 @@ STYLES = {
     "phase": "dim",
 }
 VERDICTS = {"healthy": "green", "bad": "bold red", "degraded": "yellow", "blind": "magenta", "undecided": "dim"}
+WATCHED = (LifecycleState.WATCHING, LifecycleState.AWAITING_APPROVAL, LifecycleState.HELD)
 BANNER = "SIMULATION: no cluster is touched. Simulated time passes {speed:g} times faster than life."
 
 
@@ -107,8 +108,9 @@ def _row(name: str, rollout: RolloutRecord | None, verdict: Verdict | None) -> t
         return (name, "v1", "steady", "-", "-", "-")
     new = rollout.target_images[0][1].rpartition(":")[2]
     state = rollout.state.value if rollout.outcome is None else rollout.outcome.value
-    judged = verdict.kind.value if verdict is not None else rollout.verdict.value
-    reading = _errors(verdict)
+    watched = rollout.state in WATCHED
+    judged = verdict.kind.value if verdict is not None and watched else rollout.verdict.value
+    reading = _errors(verdict) if watched else None
     errors = "-" if reading is None or reading.value is None else _value(reading)
     return (name, f"v1 -> {new}", state, rollout.phase.value, Text(judged, style=VERDICTS.get(judged, "")), errors)
 
