@@ -6,21 +6,20 @@ through, swallow its answer, or run something (a SIGKILL of the controller) just
 
 from __future__ import annotations
 
-import asyncio
 import json
-import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+
+from lab.faults.serving import serving
 
 MUTATING = ("POST", "PUT", "PATCH", "DELETE")
 NOT_FORWARDED = {"host", "content-length", "transfer-encoding", "connection", "accept-encoding"}
@@ -51,7 +50,10 @@ class Script:
     after: dict[int, Hook] = field(default_factory=dict)
     """Run when the server has answered: the write took effect, the client gets no answer."""
     seen: list[WriteSeen] = field(default_factory=list)
+    """Those that were answered, or not sent on, in that order."""
     counting: bool = True
+    numbered: int = 0
+    """How many were counted so far, those under way included."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,7 +80,7 @@ class _Forwarder:
 
     async def handle(self, request: Request) -> Response:
         number = self._number(request)
-        if number in self._script.before:
+        if number is not None and number in self._script.before:
             self._note(number, request, None)
             await self._script.before[number]()
             return Response(status_code=502)
@@ -98,7 +100,8 @@ class _Forwarder:
     def _number(self, request: Request) -> int | None:
         if not self._script.counting or not counted(request.method, request.url.path):
             return None
-        return len(self._script.seen) + 1
+        self._script.numbered += 1
+        return self._script.numbered
 
     def _note(self, number: int, request: Request, status: int | None) -> None:
         self._script.seen.append(
@@ -136,13 +139,6 @@ def _stream(upstream: httpx2.Response) -> StreamingResponse:
     return StreamingResponse(body(), upstream.status_code, _returned(upstream))
 
 
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """The tests' own process keeps its signals."""
-        yield
-
-
 @asynccontextmanager
 async def proxying(
     *, upstream: str, ca_file: Path, token: str, workdir: Path, script: Script, name: str = "proxy"
@@ -150,17 +146,10 @@ async def proxying(
     """A proxy for the length of the block, with a kubeconfig that points at it."""
     forwarder = _Forwarder(upstream, ca_file, token, script)
     app = Starlette(routes=[Route("/{path:path}", forwarder.handle, methods=["GET", *MUTATING])])
-    config = uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
-    server = _Server(config)
-    # Listening before serving: the first connection waits in the backlog and is not refused.
-    listener = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        yield Proxy(url=url, kubeconfig=_kubeconfig(workdir / f"{name}.kubeconfig", url, token), script=script)
+        async with serving(app) as url:
+            yield Proxy(url=url, kubeconfig=_kubeconfig(workdir / f"{name}.kubeconfig", url, token), script=script)
     finally:
-        server.should_exit = True
-        await task
         await forwarder.close()
 
 

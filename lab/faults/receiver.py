@@ -1,0 +1,47 @@
+"""A webhook receiver: keeps every notice that it was sent, repeats included."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from lab.faults.serving import serving
+
+
+@dataclass(slots=True, kw_only=True)
+class Receiver:
+    """What arrived, in order."""
+
+    url: str = ""
+    notices: list[dict[str, Any]] = field(default_factory=list)
+
+    def times(self) -> Counter[str]:
+        """How often each notice arrived, by its id."""
+        return Counter(str(notice["id"]) for notice in self.notices)
+
+    def of_topic(self, topic: str) -> list[dict[str, Any]]:
+        """The notices about one thing, each once."""
+        return list({n["id"]: n for n in self.notices if n["topic"] == topic}.values())
+
+    async def _take(self, request: Request) -> Response:
+        notice = await request.json()
+        self.notices.append({**notice, "id": request.headers["Idempotency-Key"]})
+        return JSONResponse({})
+
+
+@asynccontextmanager
+async def receiving() -> AsyncIterator[Receiver]:
+    """A receiver for the length of the block."""
+    receiver = Receiver()
+    app = Starlette(routes=[Route("/", receiver._take, methods=["POST"])])
+    async with serving(app) as url:
+        receiver.url = f"{url}/"
+        yield receiver
