@@ -420,6 +420,17 @@ async def test_a_rollout_is_created_once_and_replaced_only_at_its_version(
     assert await records.read_rollout(record.unit, record.id) == Absent()
 
 
+async def test_a_deleted_rollout_takes_its_evidence_along(
+    records: KubernetesRecords, admin: LabApi, namespace: str
+) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    await admin.create(path, {"metadata": {"name": "e-1"}})
+    made = await stored(records, rollout(namespace, evidence=("e-1", "e-2")))
+    assert await records.delete_rollout(made) is None
+    assert await admin.find(f"{path}/e-1") is None
+    assert await records.read_rollout(made.record.unit, made.record.id) == Absent()
+
+
 async def test_a_creation_that_was_cut_short_is_completed(
     records: KubernetesRecords, admin: LabApi, namespace: str
 ) -> None:
@@ -569,6 +580,15 @@ async def test_a_spoofed_actor_is_refused_by_the_server(alice: LabApi, admin: La
     )
     kept = await admin.get(path)
     assert [request["actor"] for request in kept["spec"]["requests"]] == ["alice", "lab-admin"]
+
+
+async def test_a_freeze_until_a_time_without_a_zone_is_refused(alice: LabApi, namespace: str) -> None:
+    path = f"{OWN}/{namespace}/guardedunits/deployment-translation"
+    freeze = {"spec": {"freeze": {"until": "2026-11-03T02:15:04", "actor": "alice", "reason": "x"}}}
+    with pytest.raises(ApiError) as refusal:
+        await alice.patch(path, freeze, MERGE)
+    assert refusal.value.status == 422
+    assert "spec.freeze.until" in refusal.value.message
 
 
 async def test_force_is_a_right_of_its_own(alice: LabApi, admin: LabApi, namespace: str) -> None:

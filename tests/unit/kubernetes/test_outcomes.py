@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes import KubernetesCluster, KubernetesRecords
+from rollguard.adapters.kubernetes import KubernetesCluster, KubernetesRecords, rights
 from rollguard.adapters.kubernetes.api import Api
 from rollguard.adapters.kubernetes.kubeconfig import Connection
 from rollguard.adapters.kubernetes.rights import collected
@@ -112,6 +112,12 @@ async def test_a_list_of_records_is_unknown_unless_every_page_came() -> None:
         api = connect(server.url)
         assert isinstance(await KubernetesRecords(api, CLOCK, random.Random(1)).list_units(), Unknown)
         await api.close()
+
+
+def test_a_name_never_leads_to_another_path() -> None:
+    path = rights.GET_DEPLOYMENT.path("a/../b", "x?dryRun=All")
+    assert path == "/apis/apps/v1/namespaces/a%2F..%2Fb/deployments/x%3FdryRun%3DAll"
+    assert rights.READ_LOGS.path("n", "p") == "/api/v1/namespaces/n/pods/p/log"
 
 
 def test_every_right_of_the_controller_is_declared_once_with_its_reason() -> None:

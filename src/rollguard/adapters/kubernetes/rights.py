@@ -6,6 +6,7 @@ A request is made from one of these, which also gives its path and method: none 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 METHODS = {
     "get": "GET",
@@ -46,9 +47,10 @@ class Right:
         resource, _, sub = self.resource.partition("/")
         parts = [root]
         if namespace and not self.cluster_wide:
-            parts.append(f"namespaces/{namespace}")
+            parts.append(f"namespaces/{quote(namespace, safe='')}")
         parts.append(resource)
-        parts += [part for part in (name, sub) if part]
+        # A name from the command line must not reach another path.
+        parts += [quote(part, safe="") for part in (name, sub) if part]
         return "/".join(parts)
 
 
