@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rollguard.model.judgement import Attribution, Finding, Verdict
 from rollguard.model.policy import LevelName
+from rollguard.policy.amounts import amount
 
 BESIDE = "old pods beside it"
 NO_REFERENCE = "none"
@@ -36,12 +37,3 @@ def shown(finding: Finding) -> str:
         return "no value"
     beside, bound = amount(finding.reference.value, finding.unit), amount(finding.bound, finding.unit)
     return f"{beside} against {amount(finding.value, finding.unit)} now, bound {bound}"
-
-
-def amount(value: float, unit: str) -> str:
-    """A value as people write it: `15.2%`, `5.1 s`, `12/min`, `3 restarts`."""
-    if unit == "%":
-        return f"{value * 100:.3g}%"
-    if unit.startswith("/"):
-        return f"{value:.3g}{unit}"
-    return f"{value:.3g} {unit}".rstrip()

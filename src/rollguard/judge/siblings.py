@@ -9,12 +9,13 @@ from rollguard.judge.levels import RANK
 from rollguard.judge.memory import slots_of, sums
 from rollguard.judge.pooled import ArmState, SlotSums
 from rollguard.judge.window import Stretch, Window, window
-from rollguard.judge.words import unit_of, written
+from rollguard.judge.words import unit_of
 from rollguard.model.metrics import Answer, Answered, SeriesKey
 from rollguard.model.names import TemplateHash, UnitName, WorkloadName
 from rollguard.model.policy import LevelName, Signal, SignalKind
 from rollguard.model.time import Instant
 from rollguard.observe import of_unit
+from rollguard.policy.amounts import amount
 
 _ALL = TemplateHash("")
 
@@ -151,5 +152,5 @@ def _recovered(ring: dict[int, SlotSums], signal: Signal, seconds: float) -> Rec
 
 def _within(signal: Signal, seen: Window, value: float) -> RecoveryLook:
     unit = unit_of(signal)
-    told = f"{signal.name}: {written(value, unit)}, warning bound {written(seen.bound, unit)}"
+    told = f"{signal.name}: {amount(value, unit)}, warning bound {amount(seen.bound, unit)}"
     return RecoveryLook(recovery=Recovery.YES if seen.calm else Recovery.NO, detail=told)

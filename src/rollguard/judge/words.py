@@ -8,16 +8,10 @@ from rollguard.judge.window import Window
 from rollguard.model.judgement import Reference
 from rollguard.model.policy import Level, Signal, SignalKind
 from rollguard.policy import durations
+from rollguard.policy.amounts import amount, percent
 
 NEW_PODS = "new pods"
 ALL_PODS = "all pods"
-
-
-def percent(fraction: float) -> str:
-    """`14.8%`, `10%`, `0.02%`: one digit after the point, two where there is less than 0.1%."""
-    digits = 2 if 0 < fraction < 0.001 else 1
-    text = f"{fraction * 100:.{digits}f}"
-    return text.removesuffix(".0") + "%"
 
 
 def unit_of(signal: Signal) -> str:
@@ -25,11 +19,6 @@ def unit_of(signal: Signal) -> str:
     if signal.kind is SignalKind.GAUGE and signal.limit:
         return "%"
     return KINDS[signal.kind].unit
-
-
-def written(value: float, unit: str) -> str:
-    """A value with its unit."""
-    return percent(value) if unit == "%" else f"{value:.4g}{unit}"
 
 
 def level_text(signal: Signal, level: Level, seen: Window, reference: Reference, arm: str) -> str:
@@ -51,22 +40,22 @@ def _measured(signal: Signal, level: Level, value: float, total: float, unit: st
     if signal.kind is SignalKind.HISTOGRAM:
         return f"{percent(value)} of {total:,.0f} requests took longer than {durations.format_(level.bound)}"
     if signal.kind is SignalKind.GAUGE:
-        return f"{written(value, unit)} (highest pod)"
-    return written(value, unit)
+        return f"{amount(value, unit)} (highest pod)"
+    return amount(value, unit)
 
 
 def _bound(signal: Signal, level: Level, bound: float, unit: str) -> str:
     if signal.kind is SignalKind.HISTOGRAM and level.quantile is not None:
         quantile = f"P{level.quantile * 100:.4g} > {durations.format_(level.bound)}"
         return f"{percent(bound)} ({quantile})"
-    return written(bound, unit)
+    return amount(bound, unit)
 
 
 def _beside(reference: Reference, unit: str) -> str:
     if reference.value is None:
         return ""
     source = {BESIDE: "old pods beside them", BEFORE: "before the rollout"}[reference.source]
-    text = f"; {source} {written(reference.value, unit)}"
+    text = f"; {source} {amount(reference.value, unit)}"
     if reference.past_bound and reference.source == BESIDE and not reference.not_worse:
         text += " (past the bound there, or before the rollout)"
     elif reference.not_worse:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rollguard.model.judgement import Finding
 from rollguard.model.records import RolloutRecord, TimelineEntry
 from rollguard.model.time import Instant
+from rollguard.policy.amounts import amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,15 +101,6 @@ def _finding_row(finding: Finding) -> tuple[str, ...]:
         finding.arm,
         compared,
     )
-
-
-def amount(value: float, unit: str) -> str:
-    """A value as people write it: `14.8%`, `5.2s`, `12/min`, `3 restarts`."""
-    if unit == "%":
-        return f"{value * 100:.4g}%"
-    if unit in ("s", "/min"):
-        return f"{value:.4g}{unit}"
-    return f"{value:.4g} {unit}".strip()
 
 
 def _actions(rollout: RolloutRecord) -> str:

@@ -19,7 +19,7 @@ from rollguard.loop import Status
 from rollguard.model.judgement import LevelReading, Verdict
 from rollguard.model.policy import LevelName
 from rollguard.model.records import LifecycleState, RolloutRecord
-from rollguard.report import amount
+from rollguard.policy.amounts import amount
 
 SHOWN_LINES = 14
 STYLES = {
