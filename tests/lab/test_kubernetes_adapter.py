@@ -505,6 +505,15 @@ async def test_a_plan_that_is_no_longer_live_gives_way_to_a_new_one(records: Kub
     assert isinstance(await records.replace_rollout(held, again), StoredRollout)
 
 
+async def test_an_order_after_a_plan_was_given_up_may_bring_a_new_one_while_planned(
+    records: KubernetesRecords, namespace: str
+) -> None:
+    failed = plan(steps=(dataclasses.replace(plan().steps[0], state=StepState.FAILED),))
+    made = await stored(records, rollout(namespace, state=LifecycleState.PLANNED, plan=failed))
+    again = dataclasses.replace(made.record, state=LifecycleState.ACTING, plan=plan("plan-2"))
+    assert isinstance(await records.replace_rollout(made, again), StoredRollout)
+
+
 async def test_status_cannot_be_removed_whole(records: KubernetesRecords, admin: LabApi, namespace: str) -> None:
     made = await stored(records, rollout(namespace))
     path = f"{OWN}/{namespace}/guardedrollouts/{made.record.id}/status"
