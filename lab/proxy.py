@@ -49,6 +49,10 @@ class Script:
     """Run instead of sending the write on: the write never happens, the client gets no answer."""
     after: dict[int, Hook] = field(default_factory=dict)
     """Run when the server has answered: the write took effect, the client gets no answer."""
+    held: Hook | None = None
+    """Awaited, once, before the first write of a Deployment that is no dry run is sent on: the network keeps it."""
+    held_answer: Hook | None = None
+    """Awaited, once, before its answer is returned."""
     seen: list[WriteSeen] = field(default_factory=list)
     """Those that were answered, or not sent on, in that order."""
     counting: bool = True
@@ -84,11 +88,18 @@ class _Forwarder:
             self._note(number, request, None)
             await self._script.before[number]()
             return Response(status_code=502)
+        undoing = _is_undo(request)
+        if undoing:
+            held, self._script.held = self._script.held, None
+            await _wait_for(held)
         upstream = await self._send(request)
         if number is None:
             return _stream(upstream)
         await upstream.aread()
         self._note(number, request, upstream.status_code)
+        if undoing:
+            held, self._script.held_answer = self._script.held_answer, None
+            await _wait_for(held)
         if number in self._script.after:
             await self._script.after[number]()
             return Response(status_code=502)
@@ -120,6 +131,15 @@ class _Forwarder:
         target = httpx2.URL(path=request.url.path, query=request.url.query.encode())
         forwarded = self._client.build_request(request.method, target, headers=headers, content=await request.body())
         return await self._client.send(forwarded, stream=True)
+
+
+def _is_undo(request: Request) -> bool:
+    return request.method == "PATCH" and "/deployments/" in request.url.path and "dryRun" not in request.query_params
+
+
+async def _wait_for(hook: Hook | None) -> None:
+    if hook is not None:
+        await hook()
 
 
 def _returned(upstream: httpx2.Response) -> dict[str, str]:

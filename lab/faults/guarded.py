@@ -111,9 +111,38 @@ class Guarded:
             raise LabError("no rollout")
         return seen[0]
 
+    def holder(self) -> Controller | None:
+        """The controller that says that it leads, None while none does."""
+        leading = [each for each in self.controllers if each.child.running() and _leads(each)]
+        return leading[0] if len(leading) == 1 else None
+
+    async def until_led(self, *, by: Controller | None = None) -> Controller:
+        """The one controller that leads; `by`: once it is that one."""
+
+        async def led() -> bool:
+            holder = self.holder()
+            return holder is not None and by in (None, holder)
+
+        await self.lab.until(led, what=f"one leader in {self.namespace}", timeout_s=60.0, seen=self.logs)
+        holder = self.holder()
+        if holder is None:
+            raise LabError("the leader has gone again")
+        return holder
+
+    async def lease(self) -> Any:
+        """The Lease that the controllers share."""
+        return await self.lab.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases/rollguard")
+
     def logs(self) -> str:
         """The ends of the controllers' logs."""
         return "\n".join(f"--- {each.name}\n{each.child.tail()}" for each in self.controllers)
+
+
+def _leads(controller: Controller) -> bool:
+    words = [
+        r["event"] for r in controller.records() if r.get("event") in ("leading", "not-leading", "stopped", "started")
+    ]
+    return bool(words) and words[-1] == "leading"
 
 
 def pending(record: RolloutRecord) -> list[str]:

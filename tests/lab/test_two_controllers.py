@@ -1,0 +1,152 @@
+"""Two controllers of one guard: one acts; the other takes over, and the first, should it wake again, does no harm."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from lab.controller import Controller
+from lab.faults.guarded import Guarded, guarded
+from lab.faults.killing import BAD, TIMING
+from lab.proxy import Script, WriteSeen
+from lab.world import Lab
+from rollguard.model.action import StepState
+from rollguard.model.records import Outcome, RolloutRecord
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def pair(lab: Lab, request: pytest.FixtureRequest) -> AsyncIterator[Guarded]:
+    """A guarded service with two controllers: the first leads, through the proxy; the second waits, without one."""
+    namespace = request.node.name.replace("_", "-").replace("[", "-").replace("]", "")[-50:].strip("-")
+    installed = await lab.install()
+    async with guarded(lab, namespace, script=Script(), installed=installed, timing=TIMING) as here:
+        first = here.controller()
+        await here.until_led(by=first)
+        here.controller(proxied=False)
+        await here.until_adopted()
+        yield here
+
+
+async def generation(here: Guarded) -> int:
+    return int((await here.deployment())["metadata"]["generation"])
+
+
+async def tag(here: Guarded) -> str:
+    template = (await here.deployment())["spec"]["template"]
+    return str(template["spec"]["containers"][0]["image"]).rpartition(":")[2]
+
+
+def sent(controller: Controller) -> int:
+    """How often the controller wrote the workload."""
+    return sum(record.get("event") == "step-sent" for record in controller.records())
+
+
+def is_done(record: RolloutRecord) -> bool:
+    plan = record.plan
+    return plan is not None and plan.id.endswith(".1") and all(step.state is StepState.DONE for step in plan.steps)
+
+
+async def test_one_acts_and_after_its_death_the_other(pair: Guarded) -> None:
+    first, second = pair.controllers
+    await pair.release(BAD)
+    undone = await pair.until_closed()
+    assert undone.outcome is Outcome.RECOVERED
+    assert (sent(first), sent(second)) == (1, 0)
+    assert await generation(pair) == 3
+    assert not [r for r in second.records() if r.get("event") == "leading"]
+    epoch = undone.epoch
+
+    await first.kill()
+    await pair.until_led(by=second)
+    await pair.release("v3-missing")
+    await _until_rollouts(pair, 2)
+    again = await pair.until_closed()
+    assert again.outcome is Outcome.RECOVERED
+    assert again.epoch > epoch
+    assert sent(second) == 1
+    assert await generation(pair) == 5
+    assert await tag(pair) == "v1"
+
+
+@pytest.mark.parametrize("applied", [False, True], ids=["before", "after"])
+async def test_a_leader_that_stands_still_in_mid_rollback_does_no_harm_when_it_wakes(
+    pair: Guarded, applied: bool
+) -> None:
+    """It stands still with its write on the way: the network keeps the write, or only the answer, until it wakes."""
+    first, second = pair.controllers
+
+    async def stand_still() -> None:
+        os.kill(first.child.pid, signal.SIGSTOP)
+        await second.until_logged(lambda r: r.get("event") == "leading", what="leadership", timeout_s=60.0)
+        await pair.until_closed()
+
+    if applied:
+        pair.script.held_answer = stand_still
+    else:
+        pair.script.held = stand_still
+    await pair.release(BAD)
+    undone = await pair.until_closed()
+    late = await _answered_undo(pair)
+    assert late.status == (200 if applied else 422), "a late write fails its guard"
+    finished = await _lease_holder(pair)
+    before = len(pair.script.seen)
+    os.kill(first.child.pid, signal.SIGCONT)
+    await first.until_logged(lambda r: r.get("event") == "not-leading", what="that it leads no more", timeout_s=30.0)
+    await _renewed(pair, times=3)
+
+    assert undone.outcome is Outcome.RECOVERED
+    assert is_done(undone)
+    assert await generation(pair) == 3
+    assert await tag(pair) == "v1"
+    assert sent(second) == (0 if applied else 1)
+    assert not _effective(pair.script.seen[before:]), "the old leader wrote after it woke"
+    (record,) = await pair.rollouts()
+    assert record == undone
+    assert record.epoch == 2
+    assert await _lease_holder(pair) == finished
+    unit = await pair.unit()
+    assert unit is not None and len(unit.automatic_rollbacks) == 1
+
+
+async def _answered_undo(here: Guarded) -> WriteSeen:
+    """The first controller's write of the Deployment, once the server has answered it."""
+    found: list[WriteSeen] = []
+
+    async def answered() -> bool:
+        found.extend(w for w in here.script.seen if "/deployments/" in w.path and not w.dry_run)
+        return bool(found)
+
+    await here.lab.until(answered, what="the answer to the undo", timeout_s=30.0, seen=here.logs)
+    return found[0]
+
+
+def _effective(writes: list[WriteSeen]) -> list[WriteSeen]:
+    return [w for w in writes if w.status is not None and w.status < 300 and not w.dry_run]
+
+
+async def _until_rollouts(here: Guarded, count: int) -> None:
+    async def there() -> bool:
+        return len(await here.rollouts()) == count
+
+    await here.lab.until(there, what=f"{count} rollouts", timeout_s=60.0, seen=here.logs)
+
+
+async def _lease_holder(here: Guarded) -> str:
+    return str((await here.lease())["spec"]["holderIdentity"])
+
+
+async def _renewed(here: Guarded, *, times: int) -> None:
+    """Returns when the Lease has been renewed so many more times: the old leader has had its turns as well."""
+    seen = {(await here.lease())["spec"]["renewTime"]}
+
+    async def enough() -> bool:
+        seen.add((await here.lease())["spec"]["renewTime"])
+        return len(seen) > times
+
+    await here.lab.until(enough, what="renewals of the Lease", timeout_s=30.0, seen=here.logs)
