@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import Any
 
 SIGNALS = ("errors", "latency", "database-errors", "crash-loop", "image-pull")
-WINDOW_S = 12
-"""Stands for the platform's 5 minutes: six slots of 2 s, three thirds of two."""
+WINDOW_S = 8
+"""Stands for the platform's 5 minutes: four slots of 2 s."""
+AUTOMATIC_S = 60
+REAL: dict[str, Any] = {
+    "signals": {},
+    "window": {},
+    "timing": {"adoptedAfter": "3s"},
+}
+"""For `policy`: the platform's own bounds and durations, and the defaults for the rest."""
 
 
 def policy(
@@ -40,14 +47,14 @@ def policy(
             },
             "database-errors": {"levels": {"critical": {"for": duration}, "rollback": {"for": duration}}},
         },
-        "window": {"automatic": "60s", "close": "4m", "startup": "10s", "stabilization": "30s"},
+        "window": window(AUTOMATIC_S),
         "timing": {
             "tick": "1s",
             "slot": "2s",
             "lateness": "2s",
-            "adoptedAfter": "5s",
+            "adoptedAfter": "3s",
             "planExpiry": "2m",
-            "recovery": {"within": "40s", "for": "6s"},
+            "recovery": {"within": "40s", "for": "4s"},
             "approvalWithin": "20s",
         },
     }
@@ -55,8 +62,14 @@ def policy(
         "apiVersion": "rollguard.dev/v1alpha1",
         "kind": "GuardPolicy",
         "metadata": {"name": namespace},
-        "spec": {**document, **spec},
+        "spec": {key: value for key, value in {**document, **spec}.items() if value},
     }
+
+
+def window(automatic_s: int) -> dict[str, str]:
+    """A guard window whose automatic part, after which a release is called healthy, is that long."""
+    startup, stabilization = f"{automatic_s // 6}s", f"{automatic_s // 2}s"
+    return {"automatic": f"{automatic_s}s", "close": "4m", "startup": startup, "stabilization": stabilization}
 
 
 def write(path: Path, document: Mapping[str, Any]) -> Path:

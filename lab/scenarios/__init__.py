@@ -6,14 +6,14 @@ raises ScenarioError where the lab did something else than the story says.
 
 import importlib
 import pkgutil
-import time
+from functools import partial
 from types import ModuleType
 
 from lab.scenarios.stage import ScenarioError, Stage
 from lab.world import Lab, LabSettings
 
-HELPERS = {"stage"}
-__all__ = ["ScenarioError", "Stage", "known", "play"]
+HELPERS = {"reaction", "stage", "words"}
+__all__ = ["ScenarioError", "Stage", "known", "play", "play_on"]
 
 
 def known() -> dict[str, str]:
@@ -26,13 +26,18 @@ async def play(name: str, settings: LabSettings) -> int:
     """Plays one story in a lab of its own; returns 0, or raises ScenarioError where it went wrong."""
     if name not in known():
         raise ScenarioError(f"no scenario {name!r}; there are: {', '.join(known())}")
-    story = _module(name.replace("-", "_"))
     async with Lab.up(settings) as lab:
-        stage = Stage(lab=lab, started=time.monotonic())
-        async with stage.watching():
-            await story.play(stage)
-        stage.tell("done")
+        stage = Stage(lab=lab, account=await lab.install(), say=partial(print, flush=True))
+        await play_on(stage, name)
     return 0
+
+
+async def play_on(stage: Stage, name: str) -> None:
+    """Plays one story on a stage that is set; raises ScenarioError where it went wrong."""
+    story = _module(name.replace("-", "_"))
+    async with stage.watching():
+        await story.play(stage)
+        stage.tell("done")
 
 
 def _module(name: str) -> ModuleType:

@@ -1,20 +1,25 @@
-"""What a story has at hand: the lab, a voice with a clock, and eyes on workloads and controllers."""
+"""What a story has at hand: the lab, a guard of its own, a voice with a clock, and eyes on the cluster's objects."""
 
 import asyncio
+import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from pathlib import Path
 from typing import Any
 
-from lab.controller import Controller, Record
-from lab.world import Lab
+from lab import policies, programs
+from lab.controller import Controller
+from lab.mirror import Mirror
+from lab.scenarios import words
+from lab.world import Lab, LabError
 
-LOOK_EVERY_S = 0.25
-ADOPTED_S = 60.0
-CLOSED_S = 120.0
-TOLD_FIELDS = ("unit", "kind", "title", "text", "state", "from", "to", "step", "outcome", "reason", "detail", "address")
+LOOK_EVERY_S = 0.5
+LEASE_S = 5
+GUARD_S = 60.0
+ENDING_S = 120.0
+GROUP = "/apis/rollguard.dev/v1alpha1"
 
 
 class ScenarioError(Exception):
@@ -23,121 +28,263 @@ class ScenarioError(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Stage:
-    """The lab of one story. Times are seconds since the story's start."""
+    """The lab of one story, in a namespace of its own. Times are seconds since the story's start."""
 
     lab: Lab
-    started: float
+    account: Path
+    """Kubeconfig of the ServiceAccount that the guard runs under."""
     namespace: str = "production"
-    _seen: dict[str, str] = field(default_factory=dict)
+    say: Callable[[str], None] = print
+    started: float = field(default_factory=time.monotonic)
+    guards: list[Controller] = field(default_factory=list)
     _told: dict[str, int] = field(default_factory=dict)
+    _last: dict[str, str] = field(default_factory=dict)
+
+    # --- the voice ---
 
     def tell(self, text: str) -> None:
-        """Prints one line with the story's time in front."""
-        print(f"{time.monotonic() - self.started:7.1f} s  {text}", flush=True)
+        """Says one line with the story's time in front."""
+        self.say(f"{time.monotonic() - self.started:7.1f} s  {text}")
 
     def expect(self, holds: bool, text: str) -> None:
         """Raises ScenarioError with the text unless the condition holds."""
         if not holds:
-            raise ScenarioError(text)
+            raise ScenarioError(f"not so: {text}")
         self.tell(f"as expected: {text}")
 
-    async def guarded(self, *names: str) -> Controller:
-        """Runs version `v1` of these services under a guard; returns it when it has adopted them all."""
-        lab, namespace = self.lab, await self.lab.namespace(self.namespace)
+    def expect_equal(self, found: object, wanted: object, what: str) -> None:
+        """Raises ScenarioError with both unless they are equal."""
+        if found != wanted:
+            raise ScenarioError(f"{what}: expected {wanted!r}, found {found!r}")
+        self.tell(f"as expected: {what}: {found}")
+
+    # --- the cast ---
+
+    @property
+    def guard_namespace(self) -> str:
+        """Where this story's guard has its Lease, so that stories beside it do not share one."""
+        return f"{self.namespace}-guard"
+
+    async def guarded(
+        self, *names: str, tag: str = "v1", replicas: int = 3, rps: float = 30, **options: Any
+    ) -> Controller:
+        """Runs a version of these services under a guard; returns it when it has adopted them all.
+
+        `options` are those of `guard`.
+        """
+        guard = await self.guard(names, **options)
         for name in names:
-            await lab.deploy(namespace, name, tag="v1", replicas=3, rps=40)
+            await self.lab.deploy(self.namespace, name, tag=tag, replicas=replicas, rps=rps)
         for name in names:
-            await lab.until_rolled_out(namespace, name)
-        guard = lab.controller(lab.policy(), kubeconfig=await lab.install())
-        for name in names:
-            wanted: Record = {"event": "adopted", "unit": f"{namespace}/{name}"}
-            await guard.until_logged(partial(_has, wanted), what=f"the adoption of {name}", timeout_s=ADOPTED_S)
+            await self.until_adopted(name)
         return guard
 
-    async def until_closed(self, guard: Controller, name: str) -> str:
-        """The state in which the guard left the first rollout of a service: `closed` or `held`."""
-        opened = await guard.until_logged(
-            partial(_has, {"event": "rollout-opened", "unit": f"{self.namespace}/{name}"}), what="the rollout"
+    async def guard(self, names: Sequence[str], **options: Any) -> Controller:
+        """Starts a controller on a policy for these workloads; `options` as in policies.policy."""
+        await self.lab.namespace(self.namespace)
+        await self.lab.namespace(self.guard_namespace)
+        document = policies.policy(
+            namespace=self.namespace, prometheus=self.lab.prometheus.url, workloads=names, **options
         )
+        policy = policies.write(self.lab.workdir / f"{self.namespace}-policy.json", document)
+        guard = self.lab.controller(
+            policy,
+            kubeconfig=self.account,
+            name=f"controller-{self.namespace}",
+            namespace=self.guard_namespace,
+            extra=("--lease-seconds", str(LEASE_S)),
+        )
+        self.guards.append(guard)
+        return guard
 
-        def ended(record: Record) -> bool:
-            return _has({"event": "state", "rollout": opened["rollout"]}, record) and record["to"] in ("closed", "held")
+    async def until_adopted(self, name: str) -> None:
+        """Returns when the guard holds what runs now to be good (and keeps its template)."""
 
-        return str((await guard.until_logged(ended, what="the rollout's end", timeout_s=CLOSED_S))["to"])
+        async def adopted() -> bool:
+            unit = await self.unit(name)
+            return bool(unit) and bool(unit.get("status", {}).get("adopted", {}).get("saved"))
+
+        await self.until(adopted, what=f"the adoption of {name}", timeout_s=GUARD_S)
+        self.tell(f"{name}: adopted")
+
+    async def release(self, name: str, tag: str) -> None:
+        """Sets the image of a Deployment, as `kubectl set image` does."""
+        self.tell(f"releasing {name}:{tag}")
+        await self.lab.release(self.namespace, name, tag)
+
+    # --- as a user does ---
+
+    async def kubectl(self, *arguments: str) -> str:
+        """What kubectl prints, as the administrator in the story's namespace."""
+        program = programs.require(["kubectl"])["kubectl"]
+        self.tell(f"$ kubectl {' '.join(arguments)}")
+        return await self._run(str(program), "--kubeconfig", str(self.lab.kubeconfig), "-n", self.namespace, *arguments)
+
+    async def rollguard(self, *arguments: str) -> str:
+        """What the command line prints, as the administrator."""
+        self.tell(f"$ rollguard {' '.join(arguments)}")
+        where = ("--kubeconfig", str(self.lab.kubeconfig), "--guard-namespace", self.guard_namespace)
+        return await self._run(str(Path(sys.executable).with_name("rollguard")), *arguments, *where)
+
+    async def _run(self, *command: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        output, errors = await process.communicate()
+        if process.returncode:
+            raise ScenarioError(f"{' '.join(command)} ended with {process.returncode}: {errors.decode().strip()}")
+        return output.decode()
+
+    # --- the state of the world ---
+
+    async def until(self, probe: Callable[[], Awaitable[bool]], *, what: str, timeout_s: float = ENDING_S) -> None:
+        """As Lab.until; also fails as soon as a guard of the story has ended by itself."""
+
+        async def watched() -> bool:
+            for guard in self.guards:
+                if not guard.child.running():
+                    raise ScenarioError(f"{guard.name} has ended:\n{guard.child.tail()}")
+            return await probe()
+
+        try:
+            await self.lab.until(watched, what=what, timeout_s=timeout_s)
+        except LabError as error:
+            raise ScenarioError(str(error)) from None
+
+    async def unit(self, name: str) -> Any:
+        """The GuardedUnit of a Deployment; None while there is none."""
+        return await self.lab.api.find(f"{GROUP}/namespaces/{self.namespace}/guardedunits/deployment-{name}")
+
+    async def rollouts(self, name: str) -> list[Any]:
+        """The status of each GuardedRollout of a Deployment with its `name`, oldest first."""
+        items = await self.lab.api.list(f"{GROUP}/namespaces/{self.namespace}/guardedrollouts")
+        mine = [{**item["status"], "name": item["metadata"]["name"]} for item in items if item.get("status")]
+        return sorted((r for r in mine if r["workload"]["name"] == name), key=lambda r: str(r["started"]))
+
+    async def until_rollout(self, name: str, *states: str, nth: int = 1, timeout_s: float = ENDING_S) -> Any:
+        """The n-th GuardedRollout of a Deployment, once it is in one of these states."""
+        seen: list[Any] = []
+
+        async def there() -> bool:
+            seen[:] = await self.rollouts(name)
+            return len(seen) >= nth and (not states or seen[nth - 1]["state"] in states)
+
+        try:
+            await self.until(there, what=f"rollout {nth} of {name} {' or '.join(states)}", timeout_s=timeout_s)
+        except ScenarioError as error:
+            raise ScenarioError(f"{error}; rollouts: {[words.of_rollout(each) for each in seen]}") from None
+        return seen[nth - 1]
+
+    async def until_undone(self, name: str, *, nth: int = 1, tag: str = "v1") -> Any:
+        """The n-th GuardedRollout, once it is closed; raises unless it was undone, has recovered, and `tag` runs."""
+        rollout = await self.until_rollout(name, "closed", "held", nth=nth)
+        self.expect_equal(rollout.get("outcome", rollout["state"]), "recovered", f"the rollout of {name} is closed")
+        self.expect_equal(rollout["plan"]["actor"], "rollguard", "who undid it")
+        await self.expect_running(name, tag)
+        return rollout
+
+    async def expect_running(self, name: str, tag: str) -> None:
+        """Template, ReplicaSets and pods are all of that version, and only of it, and available."""
+        await self.lab.until_rolled_out(self.namespace, name)
+        self.expect_equal(await self.tag(name), tag, f"the version that {name} asks for")
+        sets = [item for item in await self.replica_sets(name) if item["spec"]["replicas"]]
+        self.expect_equal([words.tag_of(item["spec"]["template"]) for item in sets], [tag], "ReplicaSets with replicas")
+        pods = await self.pods(name)
+        self.expect_equal({words.tag_of(pod) for pod in pods}, {tag}, "versions of its pods")
+
+    async def expect_held(self, name: str, tag: str, *, nth: int = 1) -> Any:
+        """The n-th GuardedRollout, once it is held; raises unless people were paged and the new version stays."""
+        rollout = await self.until_rollout(name, "held", "closed", nth=nth)
+        self.expect_equal(rollout["state"], "held", "state of the rollout")
+        pages = [notice for notice in rollout["notices"] if notice["class"] == "page" and notice["topic"] == "hold"]
+        self.expect_equal(len(pages), 1, "pages about the hold")
+        self.tell(f"paged: {pages[0]['title']}: {rollout['why']}")
+        self.expect("plan" not in rollout, "no plan was made")
+        self.expect_equal(await self.tag(name), tag, f"the version that {name} asks for")
+        return rollout
 
     async def tag(self, name: str) -> str:
-        """The image tag that a service's Deployment asks for now."""
-        template = (await self.lab.deployment(self.namespace, name))["spec"]["template"]
-        return str(template["spec"]["containers"][0]["image"]).rpartition(":")[2]
+        """The image tag that a Deployment asks for now."""
+        return words.tag_of((await self.lab.deployment(self.namespace, name))["spec"]["template"])
+
+    async def replica_sets(self, name: str) -> list[Any]:
+        """The ReplicaSets of a Deployment."""
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/replicasets"
+        return await self.lab.api.list(path, labelSelector=f"app={name}")
+
+    async def pods(self, name: str) -> list[Any]:
+        """The pods of a Deployment that are not being deleted."""
+        found = await self.lab.api.list(f"/api/v1/namespaces/{self.namespace}/pods", labelSelector=f"app={name}")
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    async def error_ratio(self, name: str, *, requests: int = 100) -> float:
+        """The share of 5xx among the next requests that clients of a Service send."""
+        before = await self.lab.traffic_stats(self.namespace, name)
+        after: list[Any] = [before]
+
+        async def enough() -> bool:
+            after[0] = await self.lab.traffic_stats(self.namespace, name)
+            return bool(after[0]["requests"] - before["requests"] >= requests)
+
+        await self.until(enough, what=f"{requests} requests to {name}", timeout_s=30)
+        return float((after[0]["errors_5xx"] - before["errors_5xx"]) / (after[0]["requests"] - before["requests"]))
+
+    # --- the eyes ---
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
-        """Tells, while the block runs, every change of the Deployments and pods, and what controllers log."""
-        watching = asyncio.create_task(self._watch())
-        try:
-            yield
-            await self._look()
-        finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+        """Tells, while the block runs, every change of the Deployments and pods, and what its guards log.
 
-    async def _watch(self) -> None:
+        At its end the guards are ended.
+        """
+        base = f"/namespaces/{self.namespace}"
+        await self.lab.namespace(self.namespace)
+        async with AsyncExitStack() as stack:
+            mirrors = {
+                "deployment": (Mirror(self.lab.api, f"/apis/apps/v1{base}/deployments"), words.of_deployment),
+                "pod": (Mirror(self.lab.api, f"/api/v1{base}/pods"), words.of_pod),
+            }
+            work = [self._read_logs()]
+            for kind, (mirror, in_words) in mirrors.items():
+                mirror.subscribe(self._teller(kind, in_words))
+                work.append(mirror.run())
+            tasks = [asyncio.create_task(each) for each in work]
+            stack.push_async_callback(_cancelled, tasks)
+            try:
+                yield
+            finally:
+                self._tell_logs()
+                await asyncio.gather(*(guard.stop() for guard in self.guards))
+
+    def _teller(self, kind: str, in_words: Callable[[Any], str]) -> Callable[[str, Any], None]:
+        def changed(change: str, item: Any) -> None:
+            name = f"{kind} {item['metadata']['name']}"
+            line = "gone" if change == "DELETED" else in_words(item)
+            if self._last.get(name) != line:
+                self._last[name] = line
+                self.tell(f"  {name}: {line}")
+
+        return changed
+
+    async def _read_logs(self) -> None:
         while True:
-            await self._look()
+            self._tell_logs()
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def _look(self) -> None:
-        base = f"/namespaces/{self.namespace}"
-        lines = {
-            f"deployment {item['metadata']['name']}": _of_deployment(item)
-            for item in await self.lab.api.list(f"/apis/apps/v1{base}/deployments")
-        }
-        for item in await self.lab.api.list(f"/api/v1{base}/pods"):
-            lines[f"pod {item['metadata']['name']}"] = _of_pod(item)
-        for name in sorted(self._seen.keys() - lines.keys()):
-            self.tell(f"  {name}: gone")
-        for name, line in lines.items():
-            if self._seen.get(name) != line:
-                self.tell(f"  {name}: {line}")
-        self._seen = lines
-        for each in self.lab.controllers:
+    def _tell_logs(self) -> None:
+        for each in self.guards:
             records = each.records()
             for record in records[self._told.get(each.name, 0) :]:
-                self.tell(f"  {each.name}: {_of_record(record)}")
+                self.tell(f"  {each.name}: {words.of_record(record)}")
             self._told[each.name] = len(records)
 
 
-def _has(wanted: Record, record: Record) -> bool:
-    return wanted.items() <= record.items()
+async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _of_record(record: Record) -> str:
-    words = [str(record.get("event", ""))]
-    for key, value in record.items():
-        if key in TOLD_FIELDS:
-            # A notice's text has many lines: its first says what happened.
-            words.append(f"{key}={str(value).partition(chr(10))[0]}")
-    return " ".join(words)
-
-
-def _of_deployment(item: Any) -> str:
-    status = item["status"]
-    tag = item["spec"]["template"]["spec"]["containers"][0]["image"].rpartition(":")[2]
-    revision = item["metadata"].get("annotations", {}).get("deployment.kubernetes.io/revision", "?")
-    counts = "/".join(str(status.get(key, 0)) for key in ("updatedReplicas", "availableReplicas", "replicas"))
-    return f"revision {revision} ({tag}), updated/available/all {counts} of {item['spec']['replicas']}"
-
-
-def _of_pod(item: Any) -> str:
-    status = item["status"]
-    words = [status.get("phase", "Pending")]
-    if "deletionTimestamp" in item["metadata"]:
-        words.append("terminating")
-    for container in status.get("containerStatuses", ()):
-        waiting = container.get("state", {}).get("waiting")
-        words.append("ready" if container["ready"] else "not ready")
-        if waiting:
-            words.append(waiting.get("reason", "waiting"))
-        if container["restartCount"]:
-            words.append(f"{container['restartCount']} restarts")
-    return ", ".join(words)
+def topics(rollout: Mapping[str, Any]) -> list[str]:
+    """What the notices of a rollout were about, in order."""
+    return [notice["topic"] for notice in rollout["notices"]]

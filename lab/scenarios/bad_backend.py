@@ -1,0 +1,40 @@
+"""A bad backend makes its frontend and its gateway fail: the backend is undone, its callers are not blamed."""
+
+from typing import Any
+
+from lab import manifests
+from lab.scenarios.stage import Stage
+
+NAME = "translation"
+CALLERS = ("frontend", "gateway")
+
+
+async def play(stage: Stage) -> None:
+    """Two unchanged workloads that fail would be an outage, if they were not known to call the backend."""
+    called_by = {NAME: CALLERS}
+    await stage.guard((NAME, *CALLERS), called_by=called_by)
+    await stage.lab.deploy(stage.namespace, NAME, replicas=2, rps=20)
+    for name in CALLERS:
+        await _deploy_caller(stage, name)
+    for name in (NAME, *CALLERS):
+        await stage.until_adopted(name)
+    await stage.release(NAME, "v2-errors-40pct")
+    await stage.until_rollout(NAME)
+    for name in CALLERS:
+        ratio = await stage.error_ratio(name, requests=60)
+        stage.tell(f"{name} answers {ratio:.0%} of its requests with errors")
+    await stage.until_undone(NAME)
+    for name in CALLERS:
+        stage.expect_equal(await stage.rollouts(name), [], f"rollouts of {name}")
+        stage.expect_equal(await stage.tag(name), "v1-callee-dependent", f"the version of {name}")
+        stage.expect(await stage.error_ratio(name, requests=60) < 0.1, f"{name} has recovered too")
+
+
+async def _deploy_caller(stage: Stage, name: str) -> None:
+    """A service that calls the backend for each request, and fails when it does."""
+    workload: Any = manifests.deployment(name, tag="v1-callee-dependent", replicas=2)
+    workload["spec"]["template"]["spec"]["containers"][0]["env"].append({"name": "BACKEND", "value": NAME})
+    base = f"/namespaces/{stage.namespace}"
+    await stage.lab.api.create(f"/api/v1{base}/services", manifests.service(name))
+    await stage.lab.api.create(f"/apis/apps/v1{base}/deployments", workload)
+    await stage.lab.traffic(stage.namespace, name, 15)

@@ -1,0 +1,20 @@
+"""A good release: nothing is undone, it passes to healthy, and becomes a version to go back to."""
+
+from lab import policies
+from lab.scenarios.judged_healthy import until_healthy
+from lab.scenarios.stage import Stage, topics
+
+NAME = "translation"
+AUTOMATIC_S = 14
+
+
+async def play(stage: Stage) -> None:
+    """Watched through the whole automatic part."""
+    await stage.guarded(NAME, window=policies.window(AUTOMATIC_S))
+    await stage.release(NAME, "v2-noerrors")
+    await until_healthy(stage, NAME, "v2-noerrors")
+    (rollout,) = await stage.rollouts(NAME)
+    stage.expect_equal((rollout["state"], rollout["verdict"]), ("watching", "healthy"), "state and verdict")
+    stage.expect("plan" not in rollout and "incident" not in rollout, "there is neither a plan nor an incident")
+    stage.expect_equal(topics(rollout), ["rollout-began", "healthy"], "notices")
+    await stage.expect_running(NAME, "v2-noerrors")
