@@ -33,8 +33,9 @@ from tests.simulation.stories import STORIES, Story
 SETTLE = 45.0
 DAYS = 2 * 86400.0
 CALLS_IN_5_S = 400
-QUIET = 75.0
-"""Virtual seconds without faults at the end of a seed, in which everything must come to rest."""
+QUIET, LONGEST_QUIET = 35.0, 75.0
+"""Virtual seconds without faults at the end of a seed, in which everything must come to rest: tried after the first,
+demanded after the second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +48,13 @@ class Plan:
     controllers: int
     rate: float
     focus: tuple[str, Fault, int] | None
+    restart: str
+    """`stop` or `kill`: what befalls the first controller in the middle, beside the faults; else empty."""
     blind: bool
     stalls: bool
     wakes_lost: float
     clock_error: float
+    latency: bool
     length: float
 
     @classmethod
@@ -58,21 +62,23 @@ class Plan:
         """The plan of that seed."""
         rng = random.Random(seed)
         story = STORIES[seed % len(STORIES)]
-        cells = CELLS
-        point, fault = cells[(seed // len(STORIES)) % len(cells)]
-        faulty = rng.random() < 0.85
+        point, fault = CELLS[(seed // len(STORIES) * 47) % len(CELLS)]
+        story = next((s for s in STORIES if s.name == _VISITED_BY.get(point)), story)
+        faulty = rng.random() < 0.9
         return cls(
             seed=seed,
             story=story,
             mode=Mode.AUTOMATIC if rng.random() < 0.9 else rng.choice((Mode.APPROVE, Mode.OBSERVE)),
-            controllers=2 if rng.random() < 0.25 else 1,
+            controllers=2 if rng.random() < 0.2 else 1,
             rate=rng.choice((0.0, 0.0, 0.005, 0.02)) if faulty else 0.0,
             focus=(point, fault, _visit(point, rng)) if faulty else None,
+            restart=_RESTART.get(point, "") if faulty else "",
             blind=faulty and rng.random() < 0.15,
             stalls=faulty and rng.random() < 0.2,
             wakes_lost=0.2 if faulty and rng.random() < 0.2 else 0.0,
             clock_error=rng.choice((0.0, 0.0, 0.0, 2.0, -2.0)) if faulty else 0.0,
-            length=rng.uniform(60.0, 110.0),
+            latency=story.latency or rng.random() < 0.15,
+            length=rng.uniform(45.0, 65.0),
         )
 
     @property
@@ -82,11 +88,23 @@ class Plan:
 
 
 CELLS = tuple((point, fault) for point, faults in POINTS.items() for fault in faults)
-_OFTEN = frozenset({"leadership.write", "metrics.ask", "records.replace_rollout"})
+_OFTEN = frozenset({"leadership.write", "metrics.ask", "records.replace_rollout", "notifier.send"})
+_VISITED_BY = {
+    "cluster.apply": "bad",
+    "cluster.dry_run": "bad",
+    "cluster.load_template": "bad, pruned history",
+    "cluster.save_evidence": "bad",
+    "records.delete_rollout": "re-applied",
+    "records.read_rollout": "scaled",
+}
+"""Points that only some stories come to."""
+_EARLY = frozenset({"cluster.save_template", "records.create_unit", "records.list_units", "leadership.read"})
+"""Points that are passed before the story begins: the fault is armed from the start."""
+_RESTART = {"leadership.release": "stop", "records.delete_rollout": "kill"}
 
 
 def _visit(point: str, rng: random.Random) -> int:
-    return rng.randrange(30) if point in _OFTEN else rng.choice((0, 0, 1, 2))
+    return rng.randrange(12) if point in _OFTEN else rng.choice((0, 0, 0, 1))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,7 +141,7 @@ class Stage:
         timing = KubeletTiming(startup=(0.6, 2.0), pull=(0.1, 0.5), backoff=5.0, backoff_cap=20.0)
         self.world = World(plan.seed, WorldSettings(scrape_interval=policies.SCRAPE, kubelet=timing))
         self.faults = FaultPlan(plan.seed + 7)
-        self.policy: Policy = policies.policy(mode=plan.mode)
+        self.policy: Policy = policies.policy(mode=plan.mode, latency=plan.latency)
         self.inbox = Inbox()
         self.journal = SimJournal()
         self.watchdog = Watchdog(self.world, self.policy, plan.story, self.inbox)
@@ -149,12 +167,16 @@ class Stage:
             guard = self._guard(process, cluster, leadership)
             task: asyncio.Task[object] = asyncio.create_task(guard.run())
             process.adopt(task)
+            if self.plan.restart and life == 0:
+                end = guard.stop if self.plan.restart == "stop" else process.kill
+                self.world.loop.call_later(self.plan.length * 0.9, end)
+                process.ending = self.plan.restart == "stop"
             if self.plan.stalls and life == 0:
                 self._stall(cluster)
             await asyncio.wait({task})
             cluster.close()
             leadership.until = None
-            if process.alive and not self.closing:
+            if process.alive and not process.ending and not self.closing:
                 task.result()
                 raise AssertionError(f"{name} ended by itself")
             self.log(name, "killed", {})
@@ -173,7 +195,12 @@ class Stage:
             notifiers=(SimNotifier(self.inbox, process, self.faults),),
             journal=self.journal,
             clock=VirtualClock(process),
-            settings=Settings(namespace="rollguard", fail_fast=True, workers=2),
+            settings=Settings(
+                namespace="rollguard",
+                fail_fast=True,
+                workers=2,
+                closed_rollouts=0 if self.plan.restart == "kill" else 10,
+            ),
             log=lambda event, fields: self.log(process.name, event, fields),
         )
 
@@ -214,10 +241,14 @@ class Stage:
             for deployment in self.world.deployments.values():
                 self.world.backdate(deployment, DAYS)
         self.watchdog.start()
+        early = self.plan.focus is not None and self.plan.focus[0] in _EARLY
+        self.faults.focus = self.plan.focus if early else None
         helpers = [asyncio.create_task(self.supervise(index)) for index in range(self.plan.controllers)]
         helpers.append(asyncio.create_task(self.approve()))
         await self._until_guarded(helpers, api)
-        self.faults.rate, self.faults.focus = self.plan.rate, self.plan.focus
+        self.faults.rate = self.plan.rate
+        if not early:
+            self.faults.focus = self.plan.focus
         if self.plan.blind:
             start = self.world.loop.time() + self.rng.uniform(0, 40)
             cause = self.rng.choice(list(GapCause))
@@ -227,9 +258,18 @@ class Stage:
         await self._join(helpers, story)
         self.faults.stop()
         await self._run_for(helpers, QUIET)
+        if not self._at_rest():
+            await self._run_for(helpers, LONGEST_QUIET - QUIET)
         self.watchdog.check_end(faulty=self.plan.faulty)
         self.closing = True
         return self._outcome()
+
+    def _at_rest(self) -> bool:
+        try:
+            self.watchdog.check_end(faulty=self.plan.faulty)
+        except InvariantBroken:
+            return False
+        return True
 
     def _deploy(self) -> SimDeployment:
         story = self.plan.story
@@ -311,6 +351,7 @@ def without_faults(seed: int) -> Plan:
         mode=Mode.AUTOMATIC,
         rate=0.0,
         focus=None,
+        restart="",
         blind=False,
         stalls=False,
         wakes_lost=0.0,

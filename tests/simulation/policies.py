@@ -23,7 +23,7 @@ NAMESPACE = "production"
 
 
 def _levels(
-    *bounds: tuple[LevelName, float], quantile: float | None = None, seconds: float = 20.0
+    *bounds: tuple[LevelName, float], quantile: float | None = None, seconds: float = 15.0
 ) -> tuple[Level, ...]:
     return tuple(
         Level(name=name, bound=bound, seconds=seconds, quantile=quantile, text=f"> {bound:g} for {seconds:g}s")
@@ -97,8 +97,8 @@ TIMING = Timing(
 )
 
 
-def policy(*, mode: Mode = Mode.AUTOMATIC, limits: Limits | None = None) -> Policy:
-    """Guards every Deployment of the namespace."""
+def policy(*, mode: Mode = Mode.AUTOMATIC, latency: bool = True) -> Policy:
+    """Guards every Deployment of the namespace that says so by its label; `latency` is what costs most to judge."""
     watch = Watch(
         name="all",
         namespace=NAMESPACE,
@@ -124,9 +124,9 @@ def policy(*, mode: Mode = Mode.AUTOMATIC, limits: Limits | None = None) -> Poli
         time_zone="UTC",
         metrics=store,
         watches=(watch,),
-        signals=SIGNALS,
+        signals=tuple(signal for signal in SIGNALS if latency or signal.kind is not SignalKind.HISTOGRAM),
         timing=TIMING,
-        limits=limits or Limits(),
+        limits=Limits(),
         on_timeout_roll_back=False,
         webhooks=(),
         links=Links(),

@@ -30,11 +30,14 @@ class Story:
     siblings: int = 0
     history_limit: int = 10
     first: str = GOOD
+    latency: bool = False
+    """Latency is judged too."""
 
 
 def bad_image(rng: random.Random, version: int) -> str:
     """An image whose badness one of the rules catches."""
-    fault = rng.choice(("errors-40pct", "errors-60pct", "slow-6000ms-60pct", "dberrors-120permin", "crash", "nopull"))
+    faults = ("errors-40pct", "errors-60pct", "dberrors-120permin", "crash", "nopull")
+    fault = rng.choice(faults)
     return f"registry.lab/api:v{version}-{fault}"
 
 
@@ -44,6 +47,10 @@ async def _healthy(world: World, api: SimDeployment, rng: random.Random) -> None
 
 async def _bad(world: World, api: SimDeployment, rng: random.Random) -> None:
     world.set_image(api, bad_image(rng, 2))
+
+
+async def _slow(world: World, api: SimDeployment, rng: random.Random) -> None:
+    world.set_image(api, "registry.lab/api:v2-slow-6000ms-60pct")
 
 
 async def _bad_to_bad(world: World, api: SimDeployment, rng: random.Random) -> None:
@@ -193,7 +200,7 @@ async def _near_the_rollback(world: World, api: SimDeployment, rng: random.Rando
 STORIES = (
     Story(name="healthy", play=_healthy, bad=False),
     Story(name="bad", play=_bad, bad=True, must_undo=True),
-    Story(name="bad, again", play=_bad, bad=True, must_undo=True),
+    Story(name="slow", play=_slow, bad=True, must_undo=True, latency=True),
     Story(name="bad, young", play=_bad, bad=True, young=True),
     Story(name="bad, pruned history", play=_bad, bad=True, history_limit=0),
     Story(name="bad to bad", play=_bad_to_bad, bad=True, must_undo=True),

@@ -18,6 +18,8 @@ class Process:
         self.mono_offset = mono_offset
         self.clock_error = clock_error
         self.alive = True
+        self.ending = False
+        """It was asked to stop by itself."""
         self.paused_until = 0.0
         self.partitioned_until = 0.0
         self._tasks: list[asyncio.Task[object]] = []

@@ -1,0 +1,120 @@
+"""Plays many seeds on two processes and adds up what they showed: `python -m tests.simulation.many FIRST LAST`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+
+from rollguard.sim.faults import POINTS, Fault
+from tests.simulation.harness import Plan, play
+
+PROCESSES = 2
+BATCH = 25
+ENOUGH_HITS = 20
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What many seeds showed. `failures`: (seed, story, what broke)."""
+
+    seeds: int = 0
+    rollbacks: int = 0
+    pages: int = 0
+    kills: int = 0
+    cpu: float = 0.0
+    virtual: float = 0.0
+    hits: Counter[tuple[str, Fault]] = field(default_factory=Counter)
+    failures: list[tuple[int, str, str]] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Counts the other's seeds too."""
+        self.seeds += other.seeds
+        self.rollbacks += other.rollbacks
+        self.pages += other.pages
+        self.kills += other.kills
+        self.cpu += other.cpu
+        self.virtual += other.virtual
+        self.hits.update(other.hits)
+        self.failures += other.failures
+
+    def summary(self) -> str:
+        """One paragraph for people."""
+        return (
+            f"{self.seeds} seeds, {self.virtual / 3600:.0f} virtual hours: {self.rollbacks} rollbacks, {self.pages} "
+            f"pages, {self.kills} kills; {1000 * self.cpu / max(1, self.seeds):.0f} ms of CPU a seed"
+        )
+
+    def coverage(self) -> str:
+        """How often each fault struck at each await point, as a table."""
+        lines = []
+        for point, faults in POINTS.items():
+            cells = ", ".join(f"{fault.name.lower()} {self.hits[point, fault]}" for fault in faults)
+            lines.append(f"{point:<24} {cells}")
+        return "\n".join(lines)
+
+    def broken(self) -> str:
+        """Each failed seed with the command that replays it."""
+        return "\n".join(
+            f"seed {seed} ({story}): {what}\n  uv run --no-sync python -m tests.simulation.replay {seed}"
+            for seed, story, what in self.failures[:20]
+        )
+
+
+def batch(first: int, last: int) -> Tally:
+    """Plays the seeds from `first` up to, not including, `last` in this process."""
+    tally = Tally()
+    started = time.process_time()
+    for seed in range(first, last):
+        tally.seeds += 1
+        try:
+            outcome = play(seed)
+        except Exception as error:  # noqa: BLE001 - whatever broke is told, with its seed
+            tally.failures.append((seed, Plan.of(seed).story.name, innermost(error)))
+            continue
+        tally.rollbacks += outcome.rollbacks
+        tally.pages += outcome.pages
+        tally.kills += outcome.kills
+        tally.virtual += outcome.virtual
+        tally.hits.update(outcome.hits)
+    tally.cpu = time.process_time() - started
+    return tally
+
+
+def innermost(error: BaseException) -> str:
+    """The first real error inside groups of errors."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"
+
+
+def many(first: int, last: int) -> Tally:
+    """Plays the seeds on two processes of low priority."""
+    tally = Tally()
+    starts = range(first, last, BATCH)
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn"), initializer=_yield_to_others) as pool:
+        for part in pool.map(batch, starts, (min(start + BATCH, last) for start in starts)):
+            tally.add(part)
+    return tally
+
+
+def _yield_to_others() -> None:
+    os.nice(10)
+
+
+def main(arguments: list[str]) -> int:
+    """0 where all seeds keep the invariants, 1 where one breaks them, 2 for a wrong command line."""
+    if len(arguments) != 2 or not all(argument.isdigit() for argument in arguments):
+        print("usage: python -m tests.simulation.many FIRST LAST", file=sys.stderr)
+        return 2
+    tally = many(int(arguments[0]), int(arguments[1]))
+    print(tally.coverage(), tally.summary(), tally.broken(), sep="\n")
+    return 1 if tally.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

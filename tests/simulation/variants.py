@@ -1,0 +1,257 @@
+"""The guard with one rule of the protocol taken away (two, where they back each other up), and where that shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import pytest
+
+from rollguard import undo
+from rollguard.decide.interlocks.every import EVERY
+from rollguard.loop import executor, planning, surroundings
+from rollguard.loop.leader import Gate
+from rollguard.model.action import Found, Target, Unknown, Write, WriteOutcome
+from rollguard.model.names import Ref
+from rollguard.model.records import RolloutRecord, Stale, StoredRollout
+from rollguard.model.situation import Situation
+from rollguard.sim.cluster import SimCluster
+from rollguard.sim.faults import Fault
+from rollguard.sim.records import SimRecords
+from tests.simulation.harness import Plan, Wiring, without_faults
+from tests.simulation.stories import STORIES
+
+
+class UnguardedCluster(SimCluster):
+    """Rule 3 without its write guards: every `test` is dropped."""
+
+    async def apply(self, write: Write, *, dry_run: bool, timeout: float) -> WriteOutcome:
+        kept = [operation for operation in json.loads(write.patch) if operation["op"] != "test"]
+        return await super().apply(replace(write, patch=json.dumps(kept)), dry_run=dry_run, timeout=timeout)
+
+
+class HastyCluster(UnguardedCluster):
+    """Rules 3 and 5 taken away together: no guard, and what is unknown is sent again at once, without a read."""
+
+    async def apply(self, write: Write, *, dry_run: bool, timeout: float) -> WriteOutcome:
+        outcome = await super().apply(write, dry_run=dry_run, timeout=timeout)
+        if isinstance(outcome, Unknown) and not dry_run:
+            return await super().apply(write, dry_run=dry_run, timeout=timeout)
+        return outcome
+
+
+class RememberingCluster(UnguardedCluster):
+    """Rule 3 without its fresh read (and without the guard that backs it up): the first read is kept for ever."""
+
+    _read: dict[Ref, Found]
+
+    async def fetch(self, ref: Ref, *, timeout: float) -> Found | Unknown | object:  # type: ignore[override]
+        known = getattr(self, "_kept", {})
+        if ref not in known:
+            found = await super().fetch(ref, timeout=timeout)
+            if not isinstance(found, Found):
+                return found
+            known[ref] = found
+            self._kept = known
+        return known[ref]
+
+
+class UnreceiptedCluster(SimCluster):
+    """Rule 4 taken away: the write leaves no receipt."""
+
+    async def apply(self, write: Write, *, dry_run: bool, timeout: float) -> WriteOutcome:
+        kept = [o for o in json.loads(write.patch) if o["op"] == "test" or "rollguard.dev~1step" not in o["path"]]
+        return await super().apply(replace(write, patch=json.dumps(kept)), dry_run=dry_run, timeout=timeout)
+
+
+class ForgetfulRecords(SimRecords):
+    """Rule 2 taken away: the plan is believed to be stored and never is."""
+
+    async def replace_rollout(
+        self, stored: StoredRollout, record: RolloutRecord
+    ) -> StoredRollout | Stale | Unknown | object:  # type: ignore[override]
+        outcome = await super().replace_rollout(stored, replace(record, plan=None))
+        return replace(outcome, record=record) if isinstance(outcome, StoredRollout) else outcome
+
+
+class OverwritingRecords(SimRecords):
+    """Rule 6 taken away: what others wrote since is overwritten."""
+
+    async def replace_rollout(
+        self, stored: StoredRollout, record: RolloutRecord
+    ) -> StoredRollout | Stale | Unknown | object:  # type: ignore[override]
+        newest = self._store.rollouts.get((record.unit, record.id))
+        return await super().replace_rollout(newest or stored, record)
+
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+def _nothing(patch: pytest.MonkeyPatch) -> None:
+    """The rule is taken away by the wiring alone."""
+
+
+def _act_past_the_lease(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Gate, "check", lambda self, timeout: None)
+    patch.setattr(Gate, "leading", lambda self: self._held is not None)
+
+
+def _act_past_expiry(patch: pytest.MonkeyPatch) -> None:
+    real = undo.next
+
+    def never_expires(plan, found, now, *, frozen):  # type: ignore[no-untyped-def]
+        return real(replace(plan, expires=now.plus(1e6)), found, now, frozen=frozen)
+
+    patch.setattr(undo, "next", never_expires)
+
+
+def _act_past_freeze(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(surroundings, "frozen", lambda context, unit, now: "")
+    patch.setattr(executor.surroundings, "frozen", lambda context, unit, now: "")
+
+
+def _restore_the_revision_before(patch: pytest.MonkeyPatch) -> None:
+    def second_highest(situation: Situation) -> Target | None:
+        workload = situation.facts.members[0]
+        target = workload.target()
+        old = [r for r in workload.revisions if target is None or r.hash != target.hash]
+        if not old:
+            return None
+        best = max(old, key=lambda r: r.number)
+        return Target(hash=best.hash, number=best.number, images=best.template.images, judged=True)
+
+    patch.setattr(undo, "choose_target", second_highest)
+    patch.setattr(planning.undo, "choose_target", second_highest)
+
+
+def _without_interlock(*names: str) -> Patch:
+    def patch_it(patch: pytest.MonkeyPatch) -> None:
+        from rollguard import decide
+
+        kept = tuple(interlock for interlock in EVERY if interlock.check.__name__ not in names)
+        assert len(kept) == len(EVERY) - len(names)
+        patch.setitem(decide.decide.__kwdefaults__, "interlocks", kept)
+
+    return patch_it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A guard that must be caught. `breaks` is part of what the watchdog then says."""
+
+    name: str
+    breaks: tuple[str, ...]
+    story: str
+    focus: tuple[tuple[str, Fault, int], ...] = ()
+    wiring: Wiring | None = None
+    patch: Patch = _nothing
+    controllers: int = 1
+    seeds: tuple[int, ...] = tuple(range(25))
+
+    def plans(self) -> Iterator[Plan]:
+        """Seeds of the story, each with one of the faults."""
+        story = next(story for story in STORIES if story.name == self.story)
+        for seed in self.seeds:
+            focus = self.focus[seed % len(self.focus)] if self.focus else None
+            yield replace(
+                without_faults(seed), story=story, focus=focus, controllers=self.controllers, latency=story.latency
+            )
+
+
+@contextmanager
+def applied(variant: Variant) -> Iterator[None]:
+    """The variant's patch, for so long."""
+    with pytest.MonkeyPatch.context() as patch:
+        variant.patch(patch)
+        yield
+
+
+VARIANTS = (
+    Variant(
+        name="rule 2: no stored plan",
+        breaks=("without a stored, live plan",),
+        story="bad",
+        wiring=Wiring(records=ForgetfulRecords),
+    ),
+    Variant(
+        name="rule 3: no write guard",
+        breaks=("overwrote a newer change", "overwrote a template", "took effect twice", "without a stored plan"),
+        story="fixed forward",
+        focus=(("cluster.apply", Fault.APPLIED_LATE, 0), ("cluster.apply", Fault.SLOW, 0)),
+        wiring=Wiring(cluster=UnguardedCluster),
+    ),
+    Variant(
+        name="rules 3 and 5: no guard, unknown is sent again",
+        breaks=("took effect twice", "overwrote", "rolled back twice"),
+        story="re-applied",
+        focus=(("cluster.apply", Fault.APPLIED_LATE, 0), ("cluster.apply", Fault.APPLIED_UNKNOWN, 0)),
+        wiring=Wiring(cluster=HastyCluster),
+    ),
+    Variant(
+        name="rule 3: no fresh read",
+        breaks=("overwrote", "without a stored, live plan", "took effect twice", "rolled back twice"),
+        story="fixed forward",
+        focus=(("records.read_unit", Fault.SLOW, 0), ("cluster.apply", Fault.APPLIED_LATE, 0)),
+        wiring=Wiring(cluster=RememberingCluster),
+    ),
+    Variant(
+        name="rule 4: no receipt",
+        breaks=("without a stored, live plan",),
+        story="bad",
+        wiring=Wiring(cluster=UnreceiptedCluster),
+    ),
+    Variant(
+        name="rule 6: no compare-and-swap",
+        breaks=("epoch falls", "goes from", "was opened again", "was changed", "was replaced", "took effect twice"),
+        story="bad",
+        focus=(("records.replace_rollout", Fault.APPLIED_LATE, 2), ("records.replace_rollout", Fault.APPLIED_LATE, 3)),
+        wiring=Wiring(records=OverwritingRecords),
+    ),
+    Variant(
+        name="rule 7: past expiry",
+        breaks=("after its expiry",),
+        story="bad",
+        focus=(("cluster.apply", Fault.LOST, 0),),
+        patch=_act_past_expiry,
+    ),
+    Variant(
+        name="rule 7: past a freeze",
+        breaks=("although it is frozen",),
+        story="frozen",
+        focus=(("cluster.apply", Fault.KILLED_BEFORE, 0), ("cluster.apply", Fault.LOST, 0)),
+        patch=_act_past_freeze,
+    ),
+    Variant(
+        name="rule 8: past the Lease",
+        breaks=("of leadership left", "without the Lease", "leads with a higher epoch"),
+        story="bad",
+        focus=(("cluster.fetch", Fault.PAUSED_AFTER, 1), ("cluster.fetch", Fault.PAUSED_BEFORE, 1)),
+        patch=_act_past_the_lease,
+    ),
+    Variant(
+        name="targets: the revision before",
+        breaks=("neither judged healthy nor adopted",),
+        story="bad to bad",
+        patch=_restore_the_revision_before,
+    ),
+    Variant(
+        name="interlock: outage",
+        breaks=("a false rollback",),
+        story="outage",
+        patch=_without_interlock("outage"),
+    ),
+    Variant(
+        name="interlocks: past its bound before, reference as bad",
+        breaks=("which is bad", "a false rollback"),
+        story="hotfix",
+        patch=_without_interlock("past_before", "not_worse"),
+    ),
+    Variant(
+        name="interlock: rollbacks per workload",
+        breaks=("within the limit's time",),
+        story="re-applied",
+        patch=_without_interlock("workload_limit"),
+    ),
+)
