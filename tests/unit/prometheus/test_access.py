@@ -116,7 +116,7 @@ class TlsStore:
             address = f"https://127.0.0.1:{self.server.port}"
             (answer,) = await asked(PrometheusMetrics(store(address, auth), SystemClock()), errors())
         finally:
-            self.server.stop()
+            await asyncio.to_thread(self.server.stop)
         assert isinstance(answer, NoSnapshot)
         return answer.cause, answer.detail
 
@@ -163,7 +163,7 @@ async def test_new_tls_files_are_taken_up(tls_store: TlsStore, tmp_path: Path) -
         (after,) = await metrics.ask(errors(), deadline=deadline)
         await metrics.close()
     finally:
-        tls_store.server.stop()
+        await asyncio.to_thread(tls_store.server.stop)
     assert isinstance(before, NoSnapshot)
     assert isinstance(after, NoSnapshot)
     assert (before.cause, after.cause) == (GapCause.UNREACHABLE, GapCause.REFUSED)

@@ -174,6 +174,15 @@ async def test_an_http_error_is_a_gap_of_its_own_kind(
     assert f"HTTP {status}" in found[1]
 
 
+async def test_a_large_answer_is_as_complete_as_a_small_one(httpserver: HTTPServer) -> None:
+    pods = [f"pod-{n:05}" for n in range(6000)]
+    parts = {"bad": "1", "total": "2", "resets": "0", "newest": NOW}
+    metrics = serve(httpserver, {part: vector(dict.fromkeys(pods, value)) for part, value in parts.items()})
+    answer = await one(metrics, seconds=30.0)
+    assert isinstance(answer, Snapshot)
+    assert [reading.pod for reading in answer.readings] == pods
+
+
 async def test_one_failed_part_makes_the_whole_a_gap(httpserver: HTTPServer) -> None:
     def handler(request: Request) -> Response:
         if request.form["query"] == "resets":

@@ -39,7 +39,7 @@ Values = dict[int, dict[Labels, float]]
 _Point = tuple[float, str]
 
 
-class _Series(msgspec.Struct):
+class _Series(msgspec.Struct, gc=False):
     metric: dict[str, str]
     value: _Point | None = None
     values: list[_Point] | None = None

@@ -17,6 +17,10 @@ from rollguard.model.time import Instant, Mono
 from rollguard.ports import Clock
 
 LARGEST_BODY = 64 * 1024 * 1024
+LARGE_BODY = 256 * 1024
+LARGE_ANSWER = 5000
+"""Bytes of a body, and values of an answer, from which on they are worked through beside the event loop, which must
+not stand still."""
 GRACE_SECONDS = 5.0
 """How much older than one scrape interval the newest sample may be before it is stale."""
 
@@ -43,8 +47,10 @@ class PrometheusMetrics:
                 NoSnapshot(signal=question.signal, at=at, cause=found.cause, detail=found.detail)
                 for at in question.instants
             )
-        stale_after = self.store.scrape_interval + GRACE_SECONDS
-        return tuple(snapshot(question, at, found, stale_after=stale_after) for at in question.instants)
+        cells = sum(len(by_labels) for values in found.values() for by_labels in values.values())
+        if cells < LARGE_ANSWER:
+            return self._snapshots(question, found)
+        return await asyncio.to_thread(self._snapshots, question, found)
 
     def clock_offset(self) -> float | None:
         """Seconds by which the store's clock is ahead of ours: the last Date (in whole seconds, so half a second
@@ -58,6 +64,10 @@ class PrometheusMetrics:
         for one in clients:
             if one is not None:
                 await one.aclose()
+
+    def _snapshots(self, question: Question, found: dict[str, Values]) -> tuple[MetricsAnswer, ...]:
+        stale_after = self.store.scrape_interval + GRACE_SECONDS
+        return tuple(snapshot(question, at, found, stale_after=stale_after) for at in question.instants)
 
     async def _all_parts(self, question: Question, step: float, deadline: Mono) -> dict[str, Values] | Trouble:
         names = LabelNames(
@@ -116,7 +126,8 @@ class PrometheusMetrics:
                 await response.aclose()
         except httpx2.TimeoutException as error:
             return Trouble(GapCause.TIMEOUT, type(error).__name__)
-        except httpx2.TransportError as error:
+        except (httpx2.TransportError, OSError) as error:
+            # a TLS alert that comes after the handshake reaches us as a bare SSLError
             return Trouble(GapCause.UNREACHABLE, f"{type(error).__name__}: {error}")
         except httpx2.DecodingError as error:
             return Trouble(GapCause.UNEXPECTED, f"{type(error).__name__}: {error}")
@@ -124,7 +135,9 @@ class PrometheusMetrics:
             return Trouble(GapCause.UNEXPECTED, f"an answer of more than {self.largest_body} bytes")
         if response.status_code != 200:
             return refusal(response.status_code, body)
-        return values_of(body, names)
+        if len(body) < LARGE_BODY:
+            return values_of(body, names)
+        return await asyncio.to_thread(values_of, body, names)
 
     async def _body(self, response: httpx2.Response) -> bytes | None:
         chunks: list[bytes] = []

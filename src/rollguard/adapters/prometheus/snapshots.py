@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
-from rollguard.adapters.prometheus.answer import Values, finite
+from rollguard.adapters.prometheus.answer import Labels, Values, finite
 from rollguard.model.metrics import GapCause, MetricsAnswer, NoSnapshot, Question, Reading, Snapshot
 from rollguard.model.time import Instant
 from rollguard.signals import parts
 
-_Owner = tuple[str, str, str]
+_Cells = dict[Labels, float]
+_Numbers = list[tuple[str, str, float]]
 
 
 def snapshot(question: Question, at: Instant, found: Mapping[str, Values], *, stale_after: float) -> MetricsAnswer:
@@ -20,50 +21,63 @@ def snapshot(question: Question, at: Instant, found: Mapping[str, Values], *, st
     has no reading; where that leaves none, the whole is a gap of that cause.
     """
     when = round(at.seconds * 1000)
-    by_owner: defaultdict[_Owner, dict[tuple[str, str], float]] = defaultdict(dict)
-    for part, values in found.items():
-        for (namespace, pod, workload, class_), number in values.get(when, {}).items():
-            by_owner[namespace, pod, workload][part, class_] = number
+    cells = {part: values.get(when, {}) for part, values in found.items()}
+    newest = cells.pop(parts.NEWEST, {})
+    resets = cells.pop(parts.RESETS, {})
     readings: list[Reading] = []
     causes: Counter[GapCause] = Counter()
-    for owner, numbers in sorted(by_owner.items()):
-        if not any(part in parts.SUBJECTS for part, _ in numbers):
-            continue
-        reading = _reading(owner, numbers, {*found}, at, stale_after)
-        if isinstance(reading, Reading):
-            readings.append(reading)
+    for owner, numbers in _by_owner(cells):
+        cause, stamp, falls = None, newest.get(owner), resets.get(owner, 0.0)
+        if not all(finite(number) for _part, _class, number in numbers) or not finite(falls):
+            cause = GapCause.NOT_A_NUMBER
+        elif stamp is None or not finite(stamp):
+            cause = GapCause.UNEXPECTED
+        elif at.seconds - stamp >= stale_after:
+            cause = GapCause.STALE
         else:
-            causes[reading] += 1
+            readings.append(_reading(owner, numbers, stamp, falls))
+        if cause is not None:
+            causes[cause] += 1
     if readings:
         return Snapshot(signal=question.signal, at=at, readings=tuple(readings))
-    if not causes:
-        return NoSnapshot(signal=question.signal, at=at, cause=GapCause.EMPTY, detail="no series")
-    cause, count = causes.most_common(1)[0]
-    detail = {
-        GapCause.NOT_A_NUMBER: f"NaN or infinite for {count} of {count}",
-        GapCause.STALE: f"no sample in the last {stale_after:g} s",
-    }.get(cause, "parts of the answer are missing")
-    return NoSnapshot(signal=question.signal, at=at, cause=cause, detail=detail)
+    return _nothing(question.signal, at, causes, stale_after)
 
 
-def _reading(
-    owner: _Owner, numbers: dict[tuple[str, str], float], asked: set[str], at: Instant, stale_after: float
-) -> Reading | GapCause:
-    if not all(finite(number) for number in numbers.values()):
-        return GapCause.NOT_A_NUMBER
-    newest = numbers.pop((parts.NEWEST, ""), None)
-    if newest is None:
-        return GapCause.UNEXPECTED
-    if at.seconds - newest >= stale_after:
-        return GapCause.STALE
-    resets = numbers.pop((parts.RESETS, ""), 0.0)
-    if parts.BAD in asked:
-        numbers.setdefault((parts.BAD, ""), 0.0)
+def _by_owner(cells: Mapping[str, _Cells]) -> Iterator[tuple[Labels, _Numbers]]:
+    """Each pod (or workload) that has the subject of the question, with all its numbers, in order."""
+    grouped: dict[Labels, _Numbers] = {}
+    for subject in parts.SUBJECTS & cells.keys():
+        for labels, number in cells[subject].items():
+            class_ = labels[3]
+            owner = (labels[0], labels[1], labels[2], "") if class_ else labels
+            grouped.setdefault(owner, []).append((subject, class_, number))
+    others = [(part, of_part) for part, of_part in cells.items() if part not in parts.SUBJECTS]
+    for owner, numbers in sorted(grouped.items()):
+        for part, of_part in others:
+            if owner in of_part:
+                numbers.append((part, "", of_part[owner]))
+            elif part in parts.ABSENT_IS_ZERO:
+                numbers.append((part, "", 0.0))
+        yield owner, numbers
+
+
+def _reading(owner: Labels, numbers: _Numbers, newest: float, resets: float) -> Reading:
     return Reading(
         namespace=owner[0],
         pod=owner[1],
         workload=owner[2],
-        values=tuple((part, class_, number) for (part, class_), number in sorted(numbers.items())),
+        values=tuple(sorted(numbers)),
         newest=Instant(newest),
         resets=round(resets),
     )
+
+
+def _nothing(signal: str, at: Instant, causes: Counter[GapCause], stale_after: float) -> NoSnapshot:
+    if not causes:
+        return NoSnapshot(signal=signal, at=at, cause=GapCause.EMPTY, detail="no series")
+    cause, count = causes.most_common(1)[0]
+    detail = {
+        GapCause.NOT_A_NUMBER: f"NaN or infinite for all {count}",
+        GapCause.STALE: f"no sample in the last {stale_after:g} s",
+    }.get(cause, "parts of the answer are missing")
+    return NoSnapshot(signal=signal, at=at, cause=cause, detail=detail)
