@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from rollguard import observe, signals
 from rollguard.judge.levels import BEFORE_WINDOWS
-from rollguard.model.metrics import Answer, Answered, GapCause, MetricsAnswer, NoSnapshot, Sample, SeriesKey
+from rollguard.model.metrics import Answer, GapCause, MetricsAnswer, NoSnapshot
 from rollguard.model.names import UnitName, WorkloadName
 from rollguard.model.policy import Policy, Signal, SignalKind
 from rollguard.model.time import Instant, Mono, Slot
@@ -20,27 +19,6 @@ SLOTS_AT_ONCE = 600
 """At most so many slots are asked for in one look; older ones are gaps."""
 
 
-class Split:
-    """One signal's answer of one slot, kept by unit: nobody has to search all units' samples for one unit's."""
-
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
-        self._samples: dict[UnitName, list[Sample]] = {}
-        self._gaps: dict[UnitName, list[tuple[SeriesKey, GapCause]]] = {}
-        if isinstance(answer, Answered):
-            for sample in answer.samples:
-                self._samples.setdefault(UnitName.of_workload(sample.key.workload), []).append(sample)
-            for key, cause in answer.pod_gaps:
-                self._gaps.setdefault(UnitName.of_workload(key.workload), []).append((key, cause))
-
-    def of(self, unit: UnitName) -> Answer:
-        """The part that concerns the unit; a gap concerns every unit."""
-        if not isinstance(self._answer, Answered):
-            return self._answer
-        samples, gaps = self._samples.get(unit, ()), self._gaps.get(unit, ())
-        return replace(self._answer, samples=tuple(samples), pod_gaps=tuple(gaps))
-
-
 class Answers:
     """The folded answers of the last slots. A slot closes once and never reopens; a gap stays a gap."""
 
@@ -49,7 +27,7 @@ class Answers:
         self._policy = policy
         self._signals = tuple(s for s in policy.signals if s.kind is not SignalKind.EVENT)
         self._snapshots: dict[str, MetricsAnswer] = {}
-        self._folded: dict[Instant, tuple[Split, ...]] = {}
+        self._folded: dict[Instant, tuple[Answer, ...]] = {}
         self._last: Instant | None = None
         self._generation = 0
         self.pods = PodIndex.empty()
@@ -75,15 +53,20 @@ class Answers:
     def of(self, unit: UnitName, after: Instant | None) -> tuple[Answer, ...]:
         """The unit's answers of slots that ended after that moment, in order of time; all kept ones where None."""
         return tuple(
-            split.of(unit)
+            observe.of_unit(answer, unit)
             for end in sorted(self._folded)
             if after is None or end > after
-            for split in self._folded[end]
+            for answer in self._folded[end]
         )
 
     def until(self, unit: UnitName, moment: Instant) -> tuple[Answer, ...]:
         """The unit's kept answers of slots that ended at or before a moment: the time before a rollout."""
-        return tuple(split.of(unit) for end in sorted(self._folded) if end <= moment for split in self._folded[end])
+        return tuple(
+            observe.of_unit(answer, unit)
+            for end in sorted(self._folded)
+            if end <= moment
+            for answer in self._folded[end]
+        )
 
     async def ask(
         self, now: Instant, *, earliest: Instant, workloads: tuple[WorkloadName, ...], deadline: Mono
@@ -114,7 +97,7 @@ class Answers:
                 observe.fold(signal, points[index], points[index + 1], slot, self.pods)
                 for signal, points in zip(self._signals, results, strict=True)
             )
-            self._folded[slot.end] = tuple(Split(answer) for answer in folded)
+            self._folded[slot.end] = folded
             new += folded
         for signal, points in zip(self._signals, results, strict=True):
             self._snapshots[signal.name] = points[-1]

@@ -30,6 +30,7 @@ ANSWERS_WITHIN = 0.8
 """Share of the tick in which the metrics store must answer."""
 OUTBOX_EVERY = 1.0
 SURVEY_EVERY = 600.0
+PORTION = 20
 AGAIN = 0.25
 RETRY = 1.0
 FINISH_WITHIN = 10.0
@@ -277,7 +278,7 @@ class Guard:
             deadline=started.plus(ANSWERS_WITHIN * context.policy.timing.tick),
         )
         self._blind = tuple(sorted({a.signal for a in new if isinstance(a, Gap)})) if new else self._blind
-        self._watch_siblings()
+        await self._watch_siblings()
         looks = [self._workers.put(Priority.TICK, name) for name in sorted(context.units)]
         if not self._running:
             await self._workers.drain()
@@ -294,13 +295,22 @@ class Guard:
         oldest = min((r.started for r in context.store.rollouts if r.closed is None), default=now)
         return max(oldest, now.plus(-timing.automatic)).plus(-context.answers.reach - timing.lateness)
 
-    def _watch_siblings(self) -> None:
-        """Which workloads without a rollout breach a signal now: a release is not blamed for an outage."""
+    async def _watch_siblings(self) -> None:
+        """Which workloads without a rollout breach a signal now: a release is not blamed for an outage.
+
+        Only asked while something rolls out, and in portions: a crash loop must not wait for it.
+        """
         context, now = self._context, self._context.now()
         since = now.plus(-context.answers.reach - context.policy.timing.lateness)
         breaching: dict[UnitName, Sibling] = {}
-        for name, memory in context.units.items():
-            if context.store.rollout(name) is not None:
+        resting = [name for name in context.units if context.store.rollout(name) is None]
+        if len(resting) == len(context.units):
+            resting = []
+        for index, name in enumerate(resting):
+            if index % PORTION == PORTION - 1:
+                await asyncio.sleep(0)
+            memory = context.units.get(name)
+            if memory is None:
                 continue
             signals = judge.signals_of(context.policy, memory.watch)
             breached = judge.breaches(context.answers.of(name, since), signals, memory.workload)

@@ -190,10 +190,9 @@ def test_many_units_that_turn_bad_together_do_not_overdraw_the_fleets_budget() -
         await stage.until(stage.adopted)
         await asyncio.sleep(10)
         for deployment in (stage.api, *others):
-            stage.world.set_image(deployment, CRASHING)
-        await asyncio.sleep(30)
+            stage.world.set_image(deployment, FAILING)
+        await stage.until(lambda: len(stage.told("hold")) == 3)
         assert sum(d.template.images[0][1] == GOOD for d in (stage.api, *others)) == 2
-        assert len(stage.told("hold")) == 3
 
     play(story, policy=replace(policies.policy(), limits=Limits(fleet_units=2)))
 
