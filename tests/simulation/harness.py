@@ -56,6 +56,7 @@ class Plan:
     clock_error: float
     latency: bool
     length: float
+    plan_expiry: float = policies.TIMING.plan_expiry
 
     @classmethod
     def of(cls, seed: int) -> Plan:
@@ -141,7 +142,7 @@ class Stage:
         timing = KubeletTiming(startup=(0.6, 2.0), pull=(0.1, 0.5), backoff=5.0, backoff_cap=20.0)
         self.world = World(plan.seed, WorldSettings(scrape_interval=policies.SCRAPE, kubelet=timing))
         self.faults = FaultPlan(plan.seed + 7)
-        self.policy: Policy = policies.policy(mode=plan.mode, latency=plan.latency)
+        self.policy: Policy = policies.policy(mode=plan.mode, latency=plan.latency, plan_expiry=plan.plan_expiry)
         self.inbox = Inbox()
         self.journal = SimJournal()
         self.watchdog = Watchdog(self.world, self.policy, plan.story, self.inbox)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rollguard.model.policy import (
     EventRule,
     Level,
@@ -97,7 +99,7 @@ TIMING = Timing(
 )
 
 
-def policy(*, mode: Mode = Mode.AUTOMATIC, latency: bool = True) -> Policy:
+def policy(*, mode: Mode = Mode.AUTOMATIC, latency: bool = True, plan_expiry: float = TIMING.plan_expiry) -> Policy:
     """Guards every Deployment of the namespace that says so by its label; `latency` is what costs most to judge."""
     watch = Watch(
         name="all",
@@ -125,7 +127,7 @@ def policy(*, mode: Mode = Mode.AUTOMATIC, latency: bool = True) -> Policy:
         metrics=store,
         watches=(watch,),
         signals=tuple(signal for signal in SIGNALS if latency or signal.kind is not SignalKind.HISTOGRAM),
-        timing=TIMING,
+        timing=replace(TIMING, plan_expiry=plan_expiry),
         limits=Limits(),
         on_timeout_roll_back=False,
         webhooks=(),

@@ -9,17 +9,20 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from rollguard import undo
+from rollguard import decide, undo
 from rollguard.decide.interlocks.every import EVERY
-from rollguard.loop import executor, planning, surroundings
+from rollguard.loop import surroundings
 from rollguard.loop.leader import Gate
-from rollguard.model.action import Found, Target, Unknown, Write, WriteOutcome
+from rollguard.model.action import Absent, FetchOutcome, Target, Unknown, Write, WriteOutcome
 from rollguard.model.names import Ref
 from rollguard.model.records import RolloutRecord, Stale, StoredRollout
 from rollguard.model.situation import Situation
 from rollguard.sim.cluster import SimCluster
-from rollguard.sim.faults import Fault
+from rollguard.sim.faults import Fault, FaultPlan
+from rollguard.sim.process import Process
 from rollguard.sim.records import SimRecords
+from rollguard.sim.world import World
+from tests.simulation import policies
 from tests.simulation.harness import Plan, Wiring, without_faults
 from tests.simulation.stories import STORIES
 
@@ -45,17 +48,14 @@ class HastyCluster(UnguardedCluster):
 class RememberingCluster(UnguardedCluster):
     """Rule 3 without its fresh read (and without the guard that backs it up): the first read is kept for ever."""
 
-    _read: dict[Ref, Found]
+    def __init__(self, world: World, process: Process, faults: FaultPlan, *, wakes_lost: float = 0.0) -> None:
+        super().__init__(world, process, faults, wakes_lost=wakes_lost)
+        self._kept: dict[Ref, FetchOutcome] = {}
 
-    async def fetch(self, ref: Ref, *, timeout: float) -> Found | Unknown | object:  # type: ignore[override]
-        known = getattr(self, "_kept", {})
-        if ref not in known:
-            found = await super().fetch(ref, timeout=timeout)
-            if not isinstance(found, Found):
-                return found
-            known[ref] = found
-            self._kept = known
-        return known[ref]
+    async def fetch(self, ref: Ref, *, timeout: float) -> FetchOutcome:
+        if ref not in self._kept:
+            self._kept[ref] = await super().fetch(ref, timeout=timeout)
+        return self._kept[ref]
 
 
 class UnreceiptedCluster(SimCluster):
@@ -71,7 +71,7 @@ class ForgetfulRecords(SimRecords):
 
     async def replace_rollout(
         self, stored: StoredRollout, record: RolloutRecord
-    ) -> StoredRollout | Stale | Unknown | object:  # type: ignore[override]
+    ) -> StoredRollout | Stale | Absent | Unknown:
         outcome = await super().replace_rollout(stored, replace(record, plan=None))
         return replace(outcome, record=record) if isinstance(outcome, StoredRollout) else outcome
 
@@ -81,9 +81,11 @@ class OverwritingRecords(SimRecords):
 
     async def replace_rollout(
         self, stored: StoredRollout, record: RolloutRecord
-    ) -> StoredRollout | Stale | Unknown | object:  # type: ignore[override]
-        newest = self._store.rollouts.get((record.unit, record.id))
-        return await super().replace_rollout(newest or stored, record)
+    ) -> StoredRollout | Stale | Absent | Unknown:
+        key = (record.unit, record.id)
+        return await self._call(
+            "replace_rollout", lambda: self._store.replace_rollout(self._store.rollouts.get(key, stored), record)
+        )
 
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -109,7 +111,6 @@ def _act_past_expiry(patch: pytest.MonkeyPatch) -> None:
 
 def _act_past_freeze(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(surroundings, "frozen", lambda context, unit, now: "")
-    patch.setattr(executor.surroundings, "frozen", lambda context, unit, now: "")
 
 
 def _restore_the_revision_before(patch: pytest.MonkeyPatch) -> None:
@@ -123,16 +124,15 @@ def _restore_the_revision_before(patch: pytest.MonkeyPatch) -> None:
         return Target(hash=best.hash, number=best.number, images=best.template.images, judged=True)
 
     patch.setattr(undo, "choose_target", second_highest)
-    patch.setattr(planning.undo, "choose_target", second_highest)
 
 
 def _without_interlock(*names: str) -> Patch:
     def patch_it(patch: pytest.MonkeyPatch) -> None:
-        from rollguard import decide
-
         kept = tuple(interlock for interlock in EVERY if interlock.check.__name__ not in names)
         assert len(kept) == len(EVERY) - len(names)
-        patch.setitem(decide.decide.__kwdefaults__, "interlocks", kept)
+        defaults = decide.decide.__kwdefaults__
+        assert defaults is not None
+        patch.setitem(defaults, "interlocks", kept)
 
     return patch_it
 
@@ -148,6 +148,7 @@ class Variant:
     wiring: Wiring | None = None
     patch: Patch = _nothing
     controllers: int = 1
+    plan_expiry: float = policies.TIMING.plan_expiry
     seeds: tuple[int, ...] = tuple(range(25))
 
     def plans(self) -> Iterator[Plan]:
@@ -156,7 +157,12 @@ class Variant:
         for seed in self.seeds:
             focus = self.focus[seed % len(self.focus)] if self.focus else None
             yield replace(
-                without_faults(seed), story=story, focus=focus, controllers=self.controllers, latency=story.latency
+                without_faults(seed),
+                story=story,
+                focus=focus,
+                controllers=self.controllers,
+                latency=story.latency,
+                plan_expiry=self.plan_expiry,
             )
 
 
@@ -213,8 +219,9 @@ VARIANTS = (
         name="rule 7: past expiry",
         breaks=("after its expiry",),
         story="bad",
-        focus=(("cluster.apply", Fault.LOST, 0),),
+        focus=(("cluster.apply", Fault.KILLED_BEFORE, 0),),
         patch=_act_past_expiry,
+        plan_expiry=8.0,
     ),
     Variant(
         name="rule 7: past a freeze",
