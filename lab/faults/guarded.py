@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,13 +96,14 @@ class Guarded:
         await self.lab.until(kept, what=f"the adoption of {self.unit_name}", timeout_s=timeout_s, seen=self.logs)
 
     async def until_closed(self, *, timeout_s: float = 90.0) -> RolloutRecord:
-        """The newest rollout, once it is closed and all its notices have arrived or failed."""
+        """The newest rollout, once it is closed, its unit is free and all its notices have arrived or failed."""
         seen: list[RolloutRecord | None] = [None]
 
         async def closed() -> bool:
             seen[0] = await self.rollout()
-            record = seen[0]
-            return record is not None and record.closed is not None and not pending(record)
+            record, unit = seen[0], await self.unit()
+            free = unit is not None and unit.current_rollout is None
+            return record is not None and record.closed is not None and free and not pending(record)
 
         await self.lab.until(
             closed, what=f"the end of the rollout in {self.namespace}", timeout_s=timeout_s, seen=self.logs
@@ -160,9 +161,13 @@ async def guarded(
     signals: tuple[str, ...] = ("image-pull", "crash-loop"),
     prometheus: str = "",
     rps: float = 0,
+    selectors: Mapping[str, Mapping[str, str]] | None = None,
     **spec: Any,
 ) -> AsyncIterator[Guarded]:
-    """The service's version v1, running; its controllers are killed at the end of the block."""
+    """The service's version v1, running; its controllers are killed at the end of the block.
+
+    `selectors` gives signals other series; `spec` replaces whole keys of the policy.
+    """
     async with AsyncExitStack() as stack:
         await lab.namespace(namespace)
         receiver = await stack.enter_async_context(receiving())
@@ -187,6 +192,8 @@ async def guarded(
             **spec,
         )
         document["spec"]["watch"][0]["signals"] = list(signals)
+        for name, changed in (selectors or {}).items():
+            document["spec"]["signals"][name].update(changed)
         here = Guarded(
             lab=lab,
             namespace=namespace,

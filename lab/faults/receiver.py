@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from lab.faults.serving import serving
 
 @dataclass(slots=True, kw_only=True)
 class Receiver:
-    """What arrived, in order."""
+    """What arrived, in order, each with its time (`arrived`, seconds since the epoch)."""
 
     url: str = ""
     notices: list[dict[str, Any]] = field(default_factory=list)
@@ -33,7 +34,7 @@ class Receiver:
 
     async def _take(self, request: Request) -> Response:
         notice = await request.json()
-        self.notices.append({**notice, "id": request.headers["Idempotency-Key"]})
+        self.notices.append({**notice, "id": request.headers["Idempotency-Key"], "arrived": time.time()})
         return JSONResponse({})
 
 

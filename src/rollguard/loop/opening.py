@@ -61,9 +61,11 @@ async def recover_current(context: Context, unit: UnitRecord) -> None:
         elif id_ != stray.id:
             await transit(context, stray, NewTarget(reason=f"{id_} is the unit's rollout"))
     store.no_strays(unit.name)
-    if id_ is None or store.rollout(unit.name) is not None:
+    present = store.rollout(unit.name)
+    if id_ is None or (present is not None and present.closed is None):
         return
-    found = await store.fetch_rollout(unit.name, id_)
+    # a known one that is closed: the answer to its last write was lost
+    found = present if present is not None else await store.fetch_rollout(unit.name, id_)
     if found is None:
         await store.change_unit(unit.name, lambda u: replace(u, current_rollout=None))
     elif found.closed is None:
