@@ -128,7 +128,7 @@ def _judged(context: Context, memory: Memory, record: RolloutRecord, facts: Unit
     if memory.judged != record.id:
         memory.judged, memory.judge = record.id, judge.JudgeState.empty()
         memory.fed, memory.restored = None, None
-        memory.verdict, memory.decision = None, None
+        memory.verdict, memory.decision, memory.deciding = None, None, None
     answers = context.answers.of(record.unit, memory.fed)
     # the last slots before the start close only after it: the time before is handed on until all of it is there
     early = memory.fed is None or memory.fed < record.started
@@ -162,8 +162,8 @@ async def _decided(
     situation = surroundings.situation(context, memory, unit, record, facts)
     decision = decide.decide(situation, verdict, now)
     earlier, memory.decision = memory.decision, decision
-    if decision.kind is DecisionKind.ROLL_BACK:
-        memory.deciding = now  # before anything is awaited: the next unit's decision must see it
+    # before anything is awaited: the next unit's decision must see it
+    memory.deciding = now if decision.kind is DecisionKind.ROLL_BACK else None
     lines = _lines(context.policy.timing, record, decision, earlier, now)
 
     def seen(present: RolloutRecord) -> RolloutRecord:

@@ -62,6 +62,8 @@ async def recover_current(context: Context, unit: UnitRecord) -> None:
             await transit(context, stray, NewTarget(reason=f"{id_} is the unit's rollout"))
     store.no_strays(unit.name)
     present = store.rollout(unit.name)
+    if id_ is None and present is not None and present.closed is None:
+        await store.change_unit(unit.name, _naming(present.id))  # the unit's record was deleted and is new
     if id_ is None or (present is not None and present.closed is None):
         return
     # a known one that is closed: the answer to its last write was lost

@@ -61,8 +61,8 @@ def fleet_rollbacks(context: Context) -> tuple[tuple[UnitName, Instant], ...]:
         if record.closed is None and record.plan is not None and record.plan.actor == "rollguard":
             counted.add((record.unit, record.plan.created))
     for name, memory in context.units.items():
-        record_now = context.store.rollout(name)
-        if memory.deciding is not None and (record_now is None or record_now.plan is None):
+        undecided = context.store.rollout(name) if memory.deciding is not None else None
+        if memory.deciding is not None and undecided is not None and undecided.plan is None:
             counted.add((name, memory.deciding))
     return tuple(sorted(counted, key=lambda entry: (entry[1], entry[0])))
 

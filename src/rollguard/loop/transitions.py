@@ -76,7 +76,9 @@ async def transit(
     updated = await note(context, record, advance)
     if updated.state is not expected:
         _announce(context, updated)
-        context.log("state", {"rollout": updated.id, "from": expected.value, "to": updated.state.value})
+        context.log(
+            "state", {"rollout": updated.id, "from": expected.value, "to": updated.state.value, "why": updated.why}
+        )
     if updated.closed is not None:
         await settle(context, updated)
     return updated

@@ -362,3 +362,64 @@ def test_one_look_without_run_carries_out_a_rollback() -> None:
         assert plan.actor == "alice"
 
     play(story)
+
+
+def test_a_units_record_that_a_person_deleted_is_made_again_with_its_rollout() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, "registry.lab/api:v2")
+        await stage.until(lambda: bool(stage.rollouts()))
+        del stage.world.records.units[UnitName.of_workload(stage.api.name)]
+
+        def named() -> bool:
+            unit = stage.unit()
+            return unit is not None and unit.current_rollout == stage.rollout().id
+
+        await stage.until(named, within=60)
+
+    play(story)
+
+
+def test_a_rollouts_record_that_a_person_deleted_is_made_again() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, "registry.lab/api:v2")
+        await stage.until(lambda: bool(stage.rollouts()))
+        stage.world.records.rollouts.clear()
+        await stage.until(lambda: bool(stage.rollouts()), within=60)
+        assert [record.target_number for record in stage.rollouts()] == [2]
+
+    play(story)
+
+
+def test_a_fix_forward_in_the_middle_of_a_rollback_stays() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: stage.image() == GOOD)
+        stage.world.set_image(stage.api, "registry.lab/api:v3")
+        await stage.until(lambda: len(stage.rollouts()) == 2)
+        await asyncio.sleep(30)
+        assert stage.image() == "registry.lab/api:v3"
+        assert stage.rollouts()[0].outcome is Outcome.ROLLED_BACK
+
+    play(story)
+
+
+def test_what_is_put_back_again_and_again_ends_in_a_hold() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        for _ in range(2):
+            stage.world.set_image(stage.api, CRASHING)
+            await stage.until(lambda: stage.image() == GOOD)
+            await asyncio.sleep(5)
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: stage.rollout().state is LifecycleState.HELD)
+        await asyncio.sleep(20)
+        assert stage.image() == CRASHING
+
+    play(story)
