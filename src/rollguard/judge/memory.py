@@ -148,7 +148,9 @@ def _arm(answer: Answered, signal: Signal, mine: Side) -> tuple[ArmSlot, str, st
         names = ", ".join(sorted({key.pod or key.workload.name for key, _cause in gaps})[:3])
         detail = f"{len(gaps)} of {owed} without a sample: {names}"
         return _empty(ArmState.GAP, len(signal.levels)), gaps[0][1].value, detail
-    total, bad = KINDS[signal.kind].sums(signal.levels, samples, answer.slot.seconds)
+    # Ten pods that each restart once a minute are one restart a minute and pod.
+    seconds = answer.slot.seconds * (len(samples) if signal.per_pod else 1)
+    total, bad = KINDS[signal.kind].sums(signal.levels, samples, seconds)
     return ArmSlot(state=ArmState.COMPLETE, pods=len(samples), total=total, bad=bad), "", ""
 
 

@@ -68,7 +68,7 @@ def _reference(source: str, seen: Window, reference: Pooled | None, signal: Sign
     if reference is None or reference.value is None or reference.total < least:
         return None
     counts = kind.requests or kind.burst_counts
-    fair = like_for_like(seen.pooled, reference, per_pod=kind.burst_counts)
+    fair = like_for_like(seen.pooled, reference, per_pod=kind.burst_counts and not signal.per_pod)
     return Reference(
         source=source,
         value=fair.value,
@@ -80,7 +80,7 @@ def _reference(source: str, seen: Window, reference: Pooled | None, signal: Sign
 
 
 def _past(seen: Window, reference: Pooled, signal: Signal) -> bool:
-    fair = like_for_like(seen.pooled, reference, per_pod=KINDS[signal.kind].burst_counts)
+    fair = like_for_like(seen.pooled, reference, per_pod=KINDS[signal.kind].burst_counts and not signal.per_pod)
     return fair.value is not None and fair.value > seen.bound
 
 

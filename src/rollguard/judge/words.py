@@ -18,7 +18,7 @@ def unit_of(signal: Signal) -> str:
     """How the signal's values are written."""
     if signal.kind is SignalKind.GAUGE and signal.limit:
         return "%"
-    return KINDS[signal.kind].unit
+    return KINDS[signal.kind].unit + (" per pod" if signal.per_pod else "")
 
 
 def level_text(signal: Signal, level: Level, seen: Window, reference: Reference, arm: str) -> str:

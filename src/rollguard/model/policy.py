@@ -74,6 +74,8 @@ class Signal:
     limit: str = ""
     """Gauge only: what its value is divided by; no limit series = no signal for that pod."""
     rule: EventRule | None = None
+    per_pod: bool = False
+    """Rate only: the mean over the arm's pods; else their sum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -147,6 +147,7 @@ class SignalPart(Part):
     rule: Literal["crashLoop", "imagePull"] | None = None
     required: bool | None = None
     scope: Literal["workload", "shared"] = "workload"
+    per: Literal["workload", "pod"] = "workload"
     minimum_traffic: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     levels: Levels = Levels()
 

@@ -49,6 +49,7 @@ def signal_of(name: str, part: SignalPart, slot: float, marked: Marked, path: Pa
         gauge=part.gauge or "",
         limit=part.limit or "",
         rule=EventRule(part.rule) if part.rule else None,
+        per_pod=part.per == "pod" and kind is SignalKind.RATE,
     )
 
 
@@ -64,6 +65,8 @@ def _check_sources(kind: SignalKind, part: SignalPart, marked: Marked, path: Pat
     for key in sorted(given - allowed):
         words = f"no `{key}`: a signal of kind {kind.value} has {', '.join(sorted(allowed))}"
         marked.wrong((*path, key), key, words, near=nearest(key, allowed - given), key=True)
+    if part.per == "pod" and kind is not SignalKind.RATE:
+        marked.wrong((*path, "per"), "pod", "per: workload: only a rate is averaged over pods")
     if part.scope == "shared" and kind is SignalKind.EVENT:
         marked.wrong((*path, "scope"), "shared", "scope workload: events always belong to a workload")
 

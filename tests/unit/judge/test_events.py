@@ -63,6 +63,12 @@ def test_a_crash_on_a_node_of_its_own_is_the_releases_though_another_node_is_bro
     assert verdict.findings[0].attribution is Attribution.RELEASE
 
 
+def test_an_old_pods_restart_counts_though_the_cluster_cuts_its_time_to_the_second() -> None:
+    cut = container(restarts=2, exit_code=255, finished_at=STARTED)
+    verdict = Case((CRASH,), started=STARTED.plus(0.6)).see(pods=(crashed(), pod("o", OLD, containers=(cut,))))
+    assert verdict.findings[0].attribution is Attribution.NODE
+
+
 def test_an_old_pods_restart_from_before_the_rollout_excuses_nothing() -> None:
     ended_before = container(restarts=3, exit_code=1, finished_at=STARTED.plus(-1))
     verdict = crash(crashed(), pod("o", OLD, containers=(ended_before,)))

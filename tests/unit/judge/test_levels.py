@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -188,6 +189,16 @@ def test_the_reference_of_a_rate_is_taken_for_as_many_pods() -> None:
     verdict = Case((DB,)).see([grown(FIRST + i, [0.5], [0.5] * 9) for i in range(4)])
     assert reading(verdict, LevelName.ROLLBACK).reference.value == pytest.approx(2.0)
     assert reading(verdict, LevelName.ROLLBACK).reference.not_worse
+
+
+def test_a_rate_per_pod_is_the_mean_over_the_new_pods_and_needs_no_scaling_of_its_reference() -> None:
+    per_pod = replace(DB, per_pod=True)
+    verdict = Case((per_pod,)).see([grown(FIRST + i, [1, 2, 3], [1] * 9) for i in range(4)])
+    level = reading(verdict, LevelName.ROLLBACK)
+    assert level.value == pytest.approx(8.0)
+    assert level.unit == "/min per pod"
+    assert level.reference.value == pytest.approx(4.0)
+    assert not level.reached
 
 
 def test_any_at_all_needs_no_share_in_each_third() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,13 @@ from tests.unit.policy.texts import GOOD, added, changed, mistakes, only
 GOLDEN = Path(__file__).parents[2] / "golden"
 
 
-def test_all_mistakes_of_a_text_are_those_of_the_golden_file() -> None:
+@pytest.mark.golden
+def test_all_mistakes_of_a_text_are_those_of_the_golden_file(renew_golden: bool) -> None:
     found = load((GOLDEN / "policy-mistakes.yaml").read_text(), "policy.yaml")
     assert isinstance(found, tuple)
     report = "".join(f"{mistake}\n" for mistake in found)
     golden = GOLDEN / "policy-mistakes.txt"
-    if os.environ.get("ROLLGUARD_RENEW_GOLDEN"):
+    if renew_golden:
         golden.write_text(report)
     assert report == golden.read_text()
 
@@ -165,3 +165,7 @@ def test_a_text_that_is_no_policy_is_a_mistake(text: str) -> None:
 def test_a_missing_part_is_named() -> None:
     text = GOOD[: GOOD.index("  watch:")] + GOOD[GOOD.index("  signals:") :]
     assert only(text) == "policy.yaml:5:1: `spec`: expected a key `watch` here: it is required"
+
+
+def test_only_a_rate_is_averaged_over_pods() -> None:
+    assert "only a rate is averaged over pods" in only(changed("      total: ", "      per: pod\n      total: "))

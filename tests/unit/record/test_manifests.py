@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from rollguard import record
 from rollguard.model.records import RolloutRecord, UnitRecord
 from rollguard.record.codec import fields_of
@@ -13,6 +15,7 @@ from rollguard.record.codec import fields_of
 GOLDEN = Path(__file__).parents[2] / "golden" / "crds.json"
 
 
+@pytest.mark.golden
 def test_the_manifests_are_the_golden_ones(renew_golden: bool) -> None:
     text = json.dumps(list(record.manifests()), indent=2) + "\n"
     if renew_golden:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,7 +55,8 @@ def only(signal: Signal, names: tuple[WorkloadName, ...] = MODELS, store: Metric
     return {expression.part: expression.promql for expression in found[0].expressions}
 
 
-def test_the_platforms_questions_are_those_of_the_golden_file() -> None:
+@pytest.mark.golden
+def test_the_platforms_questions_are_those_of_the_golden_file(renew_golden: bool) -> None:
     policy = load((ROOT / "examples/dubbing-platform/policy.yaml").read_text(), "policy.yaml")
     assert isinstance(policy, Policy)
     lines = [
@@ -66,7 +66,7 @@ def test_the_platforms_questions_are_those_of_the_golden_file() -> None:
         for expression in asked.expressions
     ]
     golden = ROOT / "tests/golden/policy-questions.txt"
-    if os.environ.get("ROLLGUARD_RENEW_GOLDEN"):
+    if renew_golden:
         golden.write_text("".join(lines))
     assert "".join(lines) == golden.read_text()
     for line in lines:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rollguard.judge.memory import Exits
 from rollguard.judge.reference import BESIDE, NO_REFERENCE
 from rollguard.model.facts import Container, Pod
@@ -128,4 +130,6 @@ def _old_ones_restart(node: str, observation: Observation) -> bool:
 
 
 def _restarted(pod: Pod, since: Instant) -> bool:
-    return any(c.in_template and c.finished_at is not None and c.finished_at >= since for c in pod.containers)
+    # the cluster writes whole seconds, cut off: what ended just after `since` may bear a time just before it
+    second = math.floor(since.seconds)
+    return any(c.in_template and c.finished_at is not None and c.finished_at.seconds >= second for c in pod.containers)
