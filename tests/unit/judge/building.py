@@ -131,6 +131,7 @@ class Case:
     signals: tuple[Signal, ...] = (ERRORS,)
     baseline: TemplateHash | None = OLD
     timing: Timing = TIMING
+    started: Instant = STARTED
     state: JudgeState = field(default_factory=JudgeState.empty)
 
     def see(
@@ -152,7 +153,7 @@ class Case:
                 rollout=Rollout(
                     id=RolloutId("r"),
                     unit=UNIT,
-                    started=STARTED,
+                    started=self.started,
                     target=NEW,
                     target_number=2,
                     baseline=self.baseline,
