@@ -6,8 +6,7 @@ import asyncio
 import traceback
 from collections.abc import Coroutine
 
-from rollguard import judge
-from rollguard.loop import executor
+from rollguard.loop import executor, surroundings
 from rollguard.loop.answers import Answers
 from rollguard.loop.context import Context, LookAgain, Memory
 from rollguard.loop.leader import Gate, LeadershipLost
@@ -17,20 +16,18 @@ from rollguard.loop.selection import select
 from rollguard.loop.settings import Log, Settings
 from rollguard.loop.status import Status, UnitStatus
 from rollguard.loop.store import Store, Unavailable, Vanished
+from rollguard.loop.term import Term
 from rollguard.loop.workers import Priority, Workers
-from rollguard.model.action import Unknown
 from rollguard.model.metrics import Gap
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Policy
-from rollguard.model.situation import Sibling
 from rollguard.model.time import Instant, Mono
-from rollguard.ports import Clock, Cluster, Held, Journal, Leadership, Metrics, Notifier, Records
+from rollguard.ports import Clock, Cluster, Journal, Leadership, Metrics, Notifier, Records
 
 ANSWERS_WITHIN = 0.8
 """Share of the tick in which the metrics store must answer."""
 OUTBOX_EVERY = 1.0
 SURVEY_EVERY = 600.0
-PORTION = 20
 AGAIN = 0.25
 RETRY = 1.0
 FINISH_WITHIN = 10.0
@@ -55,7 +52,6 @@ class Guard:
         log: Log,
     ) -> None:
         self._records = records
-        self._leadership = leadership
         self._metrics = metrics
         self._clock = clock
         self._settings = settings
@@ -81,8 +77,7 @@ class Guard:
             later=self._later,
         )
         self._timers: dict[tuple[Priority, UnitName], asyncio.Task[None]] = {}
-        self._elected = asyncio.Event()
-        self._activated = asyncio.Event()
+        self._term = Term(self._context, records, leadership, self._forget)
         self._stopping = asyncio.Event()
         self._running = False
         self._ticks = 0
@@ -98,8 +93,8 @@ class Guard:
         """Runs until `stop`; then finishes what is being done and gives the Lease back."""
         self._running = True
         duties: tuple[Coroutine[None, None, None], ...] = (
-            self._lead(),
-            self._take_over(),
+            self._term.lead(),
+            self._term.take_over(),
             self._tick_on(),
             self._watch_cluster(),
             self._watch_requests(),
@@ -118,9 +113,7 @@ class Guard:
             self._running = False
             for timer in self._timers.values():
                 timer.cancel()
-        if self._context.gate.leading():
-            await self._leadership.release()
-        self._deactivate()
+        await self._term.end()
         self._log("stopped", {})
 
     def stop(self) -> None:
@@ -145,7 +138,7 @@ class Guard:
             )
         return Status(
             leading=context.gate.leading(),
-            active=self._activated.is_set(),
+            active=self._term.active.is_set(),
             epoch=context.gate.epoch,
             ticks=self._ticks,
             late_ticks=self._late,
@@ -157,78 +150,14 @@ class Guard:
             outbox_pending=context.outbox.pending(),
         )
 
-    # --- leadership ---
-
-    async def _lead(self) -> None:
-        while True:
-            started = self._clock.mono()
-            await self.renew()
-            await self._clock.sleep_until(started.plus(self._settings.renew_every))
-
     async def renew(self) -> None:
-        """One renewal, or one try to take over."""
-        gate = self._context.gate
-        epochs = await self._open_epochs()
-        if epochs is None:
-            return
-        outcome = await self._leadership.renew(open_epochs=epochs)
-        if not isinstance(outcome, Held):
-            # without a known holder the last renewal still holds until its end
-            if outcome.holder or not gate.leading():
-                gate.hold(None)
-                self._deactivate()
-            return
-        fresh = outcome.epoch != gate.epoch
-        gate.hold(outcome)
-        if fresh:
-            self._deactivate()
-        if self._activated.is_set():
-            return
-        if self._running:
-            self._elected.set()  # loading may take longer than the next renewal can wait
-        else:
-            await self._activate()
+        """One renewal or one try to take over, for one look without `run`; a new leader loads everything at once."""
+        await self._term.renew()
+        if not self._running:
+            await self._term.begin()
 
-    async def _take_over(self) -> None:
-        while True:
-            await self._elected.wait()
-            self._elected.clear()
-            while self._context.gate.leading() and not self._activated.is_set():
-                await self._activate()
-                if not self._activated.is_set():
-                    await self._clock.sleep_until(self._clock.mono().plus(RETRY))
-
-    async def _open_epochs(self) -> tuple[int, ...] | None:
-        """The epochs of all open rollouts, read afresh before a takeover; None where the server does not answer."""
-        if self._context.gate.leading():
-            return tuple(record.epoch for record in self._context.store.rollouts)
-        listed = await self._records.list_rollouts(open_only=True)
-        return None if isinstance(listed, Unknown) else tuple(stored.record.epoch for stored in listed)
-
-    async def _activate(self) -> None:
-        """Loads everything: a new leader does nothing before it knows what others have begun."""
-        gate, store = self._context.gate, self._context.store
-        epoch = gate.epoch
-        if not await store.load():
-            return
-        if not gate.leading() or gate.epoch != epoch:
-            store.clear()
-            return
-        if any(record.epoch > gate.epoch for record in store.rollouts):
-            # a rollout was written under a higher epoch since we listed them: take over once more, above it
-            self._log("epoch-behind", {"epoch": gate.epoch})
-            gate.hold(None)
-            store.clear()
-            await self._leadership.release()
-            return
-        self._log("leading", {"epoch": gate.epoch, "rollouts": len(store.rollouts)})
-        self._activated.set()
-
-    def _deactivate(self) -> None:
+    def _forget(self) -> None:
         """Forgets everything: the next leader writes from here on, and so what we know is old."""
-        if self._activated.is_set():
-            self._log("not-leading", {})
-        self._activated.clear()
         self._workers.clear()
         self._context.store.clear()
         self._context.answers.clear()
@@ -241,9 +170,9 @@ class Guard:
     async def _tick_on(self) -> None:
         interval = self._context.policy.timing.tick
         while True:
-            await self._activated.wait()
+            await self._term.active.wait()
             due = self._clock.mono()
-            while self._activated.is_set():
+            while self._term.active.is_set():
                 due = self._skip(due, int(self._clock.mono().since(due) // interval))
                 if not await self.tick():
                     await self._clock.sleep_until(self._clock.mono().plus(AGAIN))
@@ -266,7 +195,7 @@ class Guard:
         """
         context = self._context
         started = self._clock.mono()
-        if not self._activated.is_set() or not context.gate.leading() or not select(context):
+        if not self._term.active.is_set() or not context.gate.leading() or not select(context):
             return False
         now = context.now()
         facts = [context.cluster.facts(name) for name in sorted(context.units)]
@@ -278,7 +207,7 @@ class Guard:
             deadline=started.plus(ANSWERS_WITHIN * context.policy.timing.tick),
         )
         self._blind = tuple(sorted({a.signal for a in new if isinstance(a, Gap)})) if new else self._blind
-        await self._watch_siblings()
+        await surroundings.watch_siblings(context)
         looks = [self._workers.put(Priority.TICK, name) for name in sorted(context.units)]
         if not self._running:
             await self._workers.drain()
@@ -295,39 +224,14 @@ class Guard:
         oldest = min((r.started for r in context.store.rollouts if r.closed is None), default=now)
         return max(oldest, now.plus(-timing.automatic)).plus(-context.answers.reach - timing.lateness)
 
-    async def _watch_siblings(self) -> None:
-        """Which workloads without a rollout breach a signal now: a release is not blamed for an outage.
-
-        Only asked while something rolls out, and in portions: a crash loop must not wait for it.
-        """
-        context, now = self._context, self._context.now()
-        since = now.plus(-context.answers.reach - context.policy.timing.lateness)
-        breaching: dict[UnitName, Sibling] = {}
-        resting = [name for name in context.units if context.store.rollout(name) is None]
-        if len(resting) == len(context.units):
-            resting = []
-        for index, name in enumerate(resting):
-            if index % PORTION == PORTION - 1:
-                await asyncio.sleep(0)
-            memory = context.units.get(name)
-            if memory is None:
-                continue
-            signals = judge.signals_of(context.policy, memory.watch)
-            breached = judge.breaches(context.answers.of(name, since), signals, memory.workload)
-            if breached:
-                known = context.breaching.get(name)
-                began = known.since if known is not None else now
-                breaching[name] = Sibling(workload=memory.workload, breached=breached, since=began)
-        context.breaching = breaching
-
     async def _watch_cluster(self) -> None:
         async for name in self._context.cluster.changes():
-            if self._activated.is_set() and name in self._context.units:
+            if self._term.active.is_set() and name in self._context.units:
                 self._workers.put(Priority.WAKE, name)
 
     async def _watch_requests(self) -> None:
         async for name in self._records.requests():
-            if not self._activated.is_set():
+            if not self._term.active.is_set():
                 continue
             try:
                 await self._context.store.refresh_unit(name)
@@ -339,7 +243,7 @@ class Guard:
     async def _keep_house(self) -> None:
         """Reads what people wrote even where a wake-up was lost, and clears away old rollouts."""
         while True:
-            await self._activated.wait()
+            await self._term.active.wait()
             now = self._clock.mono()
             if self._surveyed is None or now.since(self._surveyed) >= SURVEY_EVERY:
                 try:
@@ -348,12 +252,12 @@ class Guard:
                 except LeadershipLost as error:
                     self._log("survey-cut-short", {"detail": str(error)})
             await self._clock.sleep_until(self._clock.mono().plus(self._settings.refresh_every))
-            if self._activated.is_set():
+            if self._term.active.is_set():
                 await self._context.store.refresh_units()
 
     async def _send(self) -> None:
         while True:
-            await self._activated.wait()
+            await self._term.active.wait()
             await self._context.outbox.send_due()
             await self._clock.sleep_until(self._clock.mono().plus(OUTBOX_EVERY))
 
@@ -366,7 +270,7 @@ class Guard:
         logged and counted, and the next tick tries again from what the cluster says.
         """
         memory = self._context.units.get(name)
-        if memory is None or not self._activated.is_set():
+        if memory is None or not self._term.active.is_set():
             return
         if memory.lock.locked():
             memory.again = True

@@ -69,10 +69,17 @@ class Outbox:
         )
 
     async def send_due(self) -> None:
-        """Tries every notice that is due once, pages first, and emits the queued Events."""
+        """Tries every notice that is due once, pages first, and emits the queued Events.
+
+        Without a channel, as where a person's command acts in the controller's place, notices stay pending for the
+        controller: nobody has accepted them.
+        """
         if not self._gate.leading():
             return
         await self._send_events()
+        if not self._notifiers:
+            self._store.forget_settled()
+            return
         now = self._clock.now()
         due: list[tuple[Notice, UnitName, RolloutRecord | None]] = []
         for rollout in self._store.rollouts:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from rollguard import judge
 from rollguard.loop.context import Context, Memory
 from rollguard.model.facts import UnitFacts
 from rollguard.model.names import UnitName
@@ -12,6 +15,9 @@ from rollguard.model.time import Instant
 
 STRICTNESS = (Mode.OBSERVE, Mode.APPROVE, Mode.AUTOMATIC)
 """From the mildest to the strictest over the release."""
+
+
+PORTION = 20
 
 
 def situation(
@@ -39,6 +45,30 @@ def surroundings(context: Context, unit: UnitName) -> Surroundings:
         clock_offset=context.offset(),
         freeze_all=freeze_of_all(context, context.now()),
     )
+
+
+async def watch_siblings(context: Context) -> None:
+    """Finds which workloads without a rollout breach a signal now: a release is not blamed for an outage.
+
+    Only asked while something rolls out, and in portions: a crash loop must not wait for it.
+    """
+    now = context.now()
+    since = now.plus(-context.answers.reach - context.policy.timing.lateness)
+    resting = [name for name in context.units if context.store.rollout(name) is None]
+    breaching: dict[UnitName, Sibling] = {}
+    for index, name in enumerate(resting if len(resting) < len(context.units) else ()):
+        if index % PORTION == PORTION - 1:
+            await asyncio.sleep(0)
+        memory = context.units.get(name)
+        if memory is None:
+            continue
+        signals = judge.signals_of(context.policy, memory.watch)
+        breached = judge.breaches(context.answers.of(name, since), signals, memory.workload)
+        if breached:
+            known = context.breaching.get(name)
+            began = known.since if known is not None else now
+            breaching[name] = Sibling(workload=memory.workload, breached=breached, since=began)
+    context.breaching = breaching
 
 
 def siblings(context: Context, unit: UnitName) -> tuple[Sibling, ...]:

@@ -36,7 +36,7 @@ WARM_UP = 45.0
 class Running:
     """A guard and the process that it runs in."""
 
-    def __init__(self, stage: Stage, name: str) -> None:
+    def __init__(self, stage: Stage, name: str, *, channels: bool = True) -> None:
         self.process = Process(name, mono_offset=stage.random.uniform(0, 1000))
         self.faults = FaultPlan(1)
         self.logged: list[tuple[str, Mapping[str, str | int | float]]] = []
@@ -44,7 +44,7 @@ class Running:
         self.cluster = SimCluster(stage.world, self.process, self.faults)
         self.metrics = SimMetrics(stage.world, self.process, self.faults)
         self.records = SimRecords(stage.world.records, self.process, self.faults)
-        notifiers: tuple[Notifier, ...] = (SimNotifier(stage.inbox, self.process, self.faults),)
+        notifiers: tuple[Notifier, ...] = (SimNotifier(stage.inbox, self.process, self.faults),) if channels else ()
         self.guard = Guard(
             policy=stage.policy,
             cluster=self.cluster,
@@ -97,9 +97,9 @@ class Stage:
         for deployment in self.world.deployments.values():
             self.world.backdate(deployment, 2 * 86400.0)
 
-    def start(self, name: str = "guard-0") -> Running:
-        """A controller."""
-        running = self.prepare(name)
+    def start(self, name: str = "guard-0", *, channels: bool = True) -> Running:
+        """A controller, with a channel for its notices or without any."""
+        running = Running(self, name, channels=channels)
         running.begin()
         return running
 

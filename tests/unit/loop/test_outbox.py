@@ -80,3 +80,18 @@ def test_a_slow_channel_does_not_keep_a_rollback_waiting() -> None:
         assert stage.all_sent()
 
     play(story)
+
+
+def test_what_a_guard_without_a_channel_leaves_is_sent_by_the_next() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start(channels=False)
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: bool(stage.rollouts()) and stage.rollout().closed is not None)
+        assert {n.state for n in notices(stage)} == {NoticeState.PENDING}
+        await running.kill()
+        stage.start("guard-1")
+        await stage.until(stage.all_sent, within=60)
+        assert len(stage.told("rolled-back")) == 1
+
+    play(story)
