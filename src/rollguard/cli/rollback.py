@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rollguard.cli import exits, output
 from rollguard.cli.connect import Connection, Session, session, written
@@ -12,9 +12,9 @@ from rollguard.cli.standin import dry_run, stand_in
 from rollguard.model.action import Absent, StepState, Unknown
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.records import HumanRequest, LifecycleState, RequestKind, RolloutRecord, StoredUnit
+from rollguard.policy import durations
 
 LOOK_EVERY_S = 0.5
-CONTROLLER_WAIT_S = 30.0
 FOLLOW_S = 900.0
 
 
@@ -27,6 +27,7 @@ def rollback(
     to_revision: int | None = None,
     dry_run_: bool = False,
     force: bool = False,
+    controller_wait: str = "30s",
     connection: Connection | None = None,
 ) -> int:
     """Put the last good revision of a workload back, and follow until its template is restored.
@@ -45,10 +46,16 @@ def rollback(
         Ask the server whether it would work; change nothing.
     force
         Override what the guard's judgement says against it (a right of its own; recorded).
+    controller_wait
+        How long to wait for a controller before doing its work in its place, once its Lease has run out.
     """
+    patience = durations.parse(controller_wait)
+    if patience is None:
+        raise exits.CommandError(f"--controller-wait {controller_wait!r}: expected a duration such as 30s", exits.USAGE)
     name = WorkloadName(namespace, WorkloadKind.DEPLOYMENT, workload)
-    wanted = _Wanted(workload=name, reason=reason, to_revision=to_revision, force=force)
-    return asyncio.run(_rollback(wanted, dry_run_, connection or Connection()))
+    wanted = _Wanted(workload=name, reason=reason, to_revision=to_revision, force=force, patience=patience)
+    # Only the workload's namespace is read: a person need not have rights in any other.
+    return asyncio.run(_rollback(wanted, dry_run_, replace(connection or Connection(), namespace=namespace)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +64,8 @@ class _Wanted:
     reason: str
     to_revision: int | None
     force: bool
+    patience: float
+    """Seconds until this command acts in the controller's place."""
 
     @property
     def unit(self) -> UnitName:
@@ -95,7 +104,7 @@ async def _follow(opened: Session, wanted: _Wanted, request: HumanRequest) -> in
             if answer is not None:
                 return answer
             waited = opened.clock.mono().since(began)
-            if not helped and waited > CONTROLLER_WAIT_S and request.id not in stored.record.handled_requests:
+            if not helped and waited > wanted.patience and request.id not in stored.record.handled_requests:
                 output.note(f"no controller took the order within {waited:.0f} s: trying to act in its place")
                 await stand_in(opened, wanted.workload, request)
                 helped = True

@@ -15,13 +15,13 @@ from rollguard.adapters.log import LogJournal, StructuredLog
 from rollguard.cli import exits, output
 from rollguard.cli.connect import Session
 from rollguard.loop import Guard, Settings
-from rollguard.model.action import Applied, Found, Plan
+from rollguard.model.action import Applied, Found, Plan, Unknown
 from rollguard.model.facts import Template, UnitFacts
 from rollguard.model.judgement import Phase, VerdictKind
 from rollguard.model.metrics import GapCause, MetricsAnswer, NoSnapshot, Question
 from rollguard.model.names import RolloutId, UnitName, WorkloadName
 from rollguard.model.policy import Limits, Links, MetricsStore, Mode, Policy, Secretish, Timing, Watch
-from rollguard.model.records import HumanRequest, LifecycleState, RolloutRecord, StoredUnit, UnitRecord
+from rollguard.model.records import HumanRequest, LifecycleState, RolloutRecord, StoredRollout, StoredUnit, UnitRecord
 from rollguard.model.situation import Situation, Surroundings
 from rollguard.model.time import Mono
 from rollguard.ports import Clock
@@ -79,6 +79,22 @@ async def dry_run(opened: Session, workload: WorkloadName, request: HumanRequest
     return f"would put revision {target.number} of {workload} back ({known}): {images}; nothing was changed"
 
 
+class _RecordsOfOne(KubernetesRecords):
+    """The records of one unit alone: those of all others are the controller's, and are not to be touched."""
+
+    unit: UnitName
+
+    async def list_units(self) -> tuple[StoredUnit, ...] | Unknown:
+        """The unit, where it exists."""
+        listed = await super().list_units()
+        return listed if isinstance(listed, Unknown) else tuple(s for s in listed if s.record.name == self.unit)
+
+    async def list_rollouts(self, *, open_only: bool) -> tuple[StoredRollout, ...] | Unknown:
+        """The unit's rollouts."""
+        listed = await super().list_rollouts(open_only=open_only)
+        return listed if isinstance(listed, Unknown) else tuple(s for s in listed if s.record.unit == self.unit)
+
+
 async def stand_in(opened: Session, workload: WorkloadName, request: HumanRequest) -> None:
     """Takes the Lease once it has expired and works on this one unit until the order is handled and acted upon."""
     unit = UnitName.of_workload(workload)
@@ -87,8 +103,9 @@ async def stand_in(opened: Session, workload: WorkloadName, request: HumanReques
     log = StructuredLog(lines=False)
     async with (
         _cluster(opened, unit) as cluster,
-        KubernetesRecords(opened.api, opened.clock, rng, namespaces=(workload.namespace,)) as records,
+        _RecordsOfOne(opened.api, opened.clock, rng, namespaces=(workload.namespace,)) as records,
     ):
+        records.unit = unit
         guard = Guard(
             _policy(workload),
             cluster=cluster,
