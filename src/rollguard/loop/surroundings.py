@@ -15,9 +15,8 @@ from rollguard.model.time import Instant
 
 STRICTNESS = (Mode.OBSERVE, Mode.APPROVE, Mode.AUTOMATIC)
 """From the mildest to the strictest over the release."""
-
-
 PORTION = 20
+"""Units whose signals are looked at in one go before others may run."""
 
 
 def situation(
