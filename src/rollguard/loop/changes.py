@@ -42,6 +42,8 @@ HANDLED = 64
 GOOD = 10
 ROLLBACKS = 20
 ACKNOWLEDGED = "Acknowledge"
+ONE_STATE = ("blind",)
+"""Topics that are one state whatever its cause is at the moment: another cause is no news."""
 ORDER = (StepState.PENDING, StepState.TRYING, StepState.DONE, StepState.FAILED)
 
 
@@ -110,8 +112,8 @@ def advanced(
 def told(record: RolloutRecord, tell: Tell, *, unit: UnitRecord, policy: Policy, now: Instant) -> RolloutRecord:
     """The record with the notice in its outbox; the same topic and reason again only at the policy's interval.
 
-    Numbers in the reason do not make it another reason: a value that moves is not news. What a person has acknowledged
-    is not repeated at all.
+    Numbers in the reason do not make it another reason: a value that moves is not news, and to be blind is one state
+    whatever hides the values now. What a person has acknowledged is not repeated at all.
     """
     key = _key(tell)
     mine = [n for n in record.notices if n.topic == tell.topic]
@@ -155,7 +157,7 @@ def told_unit(unit: UnitRecord, tell: Tell, *, policy: Policy, now: Instant) -> 
 
 
 def _key(tell: Tell) -> str:
-    text = re.sub(r"\d+(\.\d+)?", "#", tell.reason)
+    text = "" if tell.topic in ONE_STATE else re.sub(r"\d+(\.\d+)?", "#", tell.reason)
     return hashlib.sha256(f"{tell.class_.value}/{text}".encode()).hexdigest()[:8]
 
 

@@ -217,6 +217,16 @@ def test_a_notice_repeats_only_after_the_interval_or_when_more_than_a_number_cha
     assert again.notices[0].id != again.notices[1].id
 
 
+def test_one_blindness_is_one_page_whatever_hides_the_values() -> None:
+    causes = ("the store is unreachable", "no sample in the last 6 s", "1 of 2 without a sample")
+    record = rollout_record()
+    for seconds, cause in enumerate(causes):
+        tell = Tell(class_=NoticeClass.PAGE, topic="blind", reason=f"errors: no complete answer ({cause})")
+        record = changes.told(record, tell, unit=unit_record(), policy=POLICY, now=START.plus(seconds))
+    assert [notice.topic for notice in record.notices] == ["blind"]
+    assert causes[0] in record.notices[0].text
+
+
 def test_a_notice_that_a_person_acknowledged_is_not_repeated() -> None:
     first = changes.told(rollout_record(), HOLD, unit=unit_record(), policy=POLICY, now=START)
     seen = TimelineEntry(at=START.plus(5), kind="human", text="Acknowledge: on it", actor="alice")
