@@ -62,14 +62,14 @@ class Plan:
     def of(cls, seed: int) -> Plan:
         """The plan of that seed."""
         rng = random.Random(seed)
-        story = STORIES[seed % len(STORIES)]
-        point, fault = CELLS[(seed // len(STORIES) * 47) % len(CELLS)]
-        story = next((s for s in STORIES if s.name == _VISITED_BY.get(point)), story)
-        faulty = rng.random() < 0.9
+        point, fault = CELLS[seed % len(CELLS)]
+        wanted = next((s for s in STORIES if s.name == _VISITED_BY.get(point)), None)
+        story = wanted or STORIES[(seed + seed // len(CELLS)) % len(STORIES)]
+        faulty = rng.random() < 0.95
         return cls(
             seed=seed,
             story=story,
-            mode=Mode.AUTOMATIC if rng.random() < 0.9 else rng.choice((Mode.APPROVE, Mode.OBSERVE)),
+            mode=Mode.AUTOMATIC if wanted or rng.random() < 0.9 else rng.choice((Mode.APPROVE, Mode.OBSERVE)),
             controllers=2 if rng.random() < 0.2 else 1,
             rate=rng.choice((0.0, 0.0, 0.005, 0.02)) if faulty else 0.0,
             focus=(point, fault, _visit(point, rng)) if faulty else None,
@@ -89,23 +89,28 @@ class Plan:
 
 
 CELLS = tuple((point, fault) for point, faults in POINTS.items() for fault in faults)
-_OFTEN = frozenset({"leadership.write", "metrics.ask", "records.replace_rollout", "notifier.send"})
+_OFTEN = {"leadership.write": 12, "metrics.ask": 12, "records.replace_rollout": 5, "notifier.send": 2}
 _VISITED_BY = {
+    "cluster.fetch": "bad",
     "cluster.apply": "bad",
     "cluster.dry_run": "bad",
     "cluster.load_template": "bad, pruned history",
     "cluster.save_evidence": "bad",
-    "records.delete_rollout": "re-applied",
-    "records.read_rollout": "scaled",
+    "records.read_unit": "bad",
+    "records.delete_rollout": "in a row",
 }
 """Points that only some stories come to."""
-_EARLY = frozenset({"cluster.save_template", "records.create_unit", "records.list_units", "leadership.read"})
+_EARLY = frozenset(
+    {"cluster.save_template", "records.create_unit", "records.list_units", "records.list_rollouts", "leadership.read"}
+)
 """Points that are passed before the story begins: the fault is armed from the start."""
 _RESTART = {"leadership.release": "stop", "records.delete_rollout": "kill"}
+_PRIMERS = {"records.read_rollout": ("records.replace_rollout", Fault.APPLIED_UNKNOWN)}
+"""Points that are passed only after a fault at another."""
 
 
 def _visit(point: str, rng: random.Random) -> int:
-    return rng.randrange(12) if point in _OFTEN else rng.choice((0, 0, 0, 1))
+    return rng.randrange(_OFTEN.get(point, 1))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -170,7 +175,7 @@ class Stage:
             process.adopt(task)
             if self.plan.restart and life == 0:
                 end = guard.stop if self.plan.restart == "stop" else process.kill
-                self.world.loop.call_later(self.plan.length * 0.9, end)
+                self.world.loop.call_later(self.plan.length * 0.3, end)
                 process.ending = self.plan.restart == "stop"
             if self.plan.stalls and life == 0:
                 self._stall(cluster)
@@ -250,6 +255,7 @@ class Stage:
         self.faults.rate = self.plan.rate
         if not early:
             self.faults.focus = self.plan.focus
+            self.faults.primer = _PRIMERS.get(self.plan.focus[0]) if self.plan.focus else None
         if self.plan.blind:
             start = self.world.loop.time() + self.rng.uniform(0, 40)
             cause = self.rng.choice(list(GapCause))

@@ -59,6 +59,18 @@ async def _bad_to_bad(world: World, api: SimDeployment, rng: random.Random) -> N
     world.set_image(api, bad_image(rng, 3))
 
 
+async def _bad_without_history(world: World, api: SimDeployment, rng: random.Random) -> None:
+    """The old ReplicaSet is deleted as soon as it is empty: only the saved template is left."""
+    world.set_image(api, f"registry.lab/api:v2-errors-{rng.choice((40, 60))}pct")
+
+
+async def _in_a_row(world: World, api: SimDeployment, rng: random.Random) -> None:
+    """Healthy releases, each before the one before it is through."""
+    for version in range(2, 5):
+        world.set_image(api, f"registry.lab/api:v{version}")
+        await asyncio.sleep(rng.uniform(3, 10))
+
+
 async def _reverted(world: World, api: SimDeployment, rng: random.Random) -> None:
     """A human undoes it at about the time at which the guard would."""
     world.set_image(api, bad_image(rng, 2))
@@ -202,7 +214,7 @@ STORIES = (
     Story(name="bad", play=_bad, bad=True, must_undo=True),
     Story(name="slow", play=_slow, bad=True, must_undo=True, latency=True),
     Story(name="bad, young", play=_bad, bad=True, young=True),
-    Story(name="bad, pruned history", play=_bad, bad=True, history_limit=0),
+    Story(name="bad, pruned history", play=_bad_without_history, bad=True, history_limit=0),
     Story(name="bad to bad", play=_bad_to_bad, bad=True, must_undo=True),
     Story(name="reverted by hand", play=_reverted, bad=True),
     Story(name="fixed forward", play=_fixed_forward, bad=True),
@@ -216,6 +228,7 @@ STORIES = (
     Story(name="deleted", play=_deleted, bad=True),
     Story(name="refused", play=_refused, bad=True),
     Story(name="healthy, then bad", play=_second_bad, bad=True, must_undo=True),
+    Story(name="in a row", play=_in_a_row, bad=False),
     Story(name="hotfix", play=_sick_before, bad=False, first=SICK),
     Story(name="controller away", play=_stuck_controller, bad=True),
 )

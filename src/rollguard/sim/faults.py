@@ -85,6 +85,8 @@ class FaultPlan:
         self.random = random.Random(seed)
         self.rate = rate
         self.focus = focus
+        self.primer: tuple[str, Fault] | None = None
+        """A point and the fault that surely strikes at its next visit: some points are passed only after another."""
         self.kinds = kinds
         self.hits: Counter[tuple[str, Fault]] = Counter()
         self.visits: Counter[str] = Counter()
@@ -97,7 +99,7 @@ class FaultPlan:
 
     def stop(self) -> None:
         """No more faults from here on."""
-        self.rate, self.focus = 0.0, None
+        self.rate, self.focus, self.primer = 0.0, None, None
 
     def strike(self, point: str) -> Fault | None:
         """What happens to this call."""
@@ -105,7 +107,9 @@ class FaultPlan:
         self.visits[point] = visit + 1
         self.calls += 1
         fault: Fault | None = None
-        if self.focus is not None and self.focus[0] == point and visit >= self.focus[2]:
+        if self.primer is not None and self.primer[0] == point:
+            fault, self.primer = self.primer[1], None
+        elif self.focus is not None and self.focus[0] == point and visit >= self.focus[2]:
             fault, self.focus = self.focus[1], None
         elif self.rate and self.random.random() < self.rate:
             fault = self.random.choice(POINTS[point])
