@@ -119,7 +119,6 @@ class Container:
             if not self._restarts(ended.code):
                 return
             await self._back_off(backoff.failed(finished_at - started_at))
-            self.restart_count += 1
 
     def resume(self, shown: Mapping[str, Any]) -> None:
         """Takes over what an earlier run of this node had reported: its processes ended with it."""
@@ -204,6 +203,8 @@ class Container:
     def _begin(self) -> None:
         now = self._runtime.clock()
         if self._container_id:
+            # Not before the new run is there to show: a count of 1 beside the first run's end would tell of two ends.
+            self.restart_count += 1
             self._previous_log, self.log = self.log, ContainerLog()
         identity = f"{self._pod['metadata']['uid']}:{self.name}:{self.restart_count}"
         self._container_id = "containerd://" + hashlib.sha256(identity.encode()).hexdigest()

@@ -16,7 +16,6 @@ from lab.scenarios import words
 from lab.world import Lab, LabError
 
 LOOK_EVERY_S = 0.5
-LEASE_S = 5
 GUARD_S = 60.0
 ENDING_S = 120.0
 GROUP = "/apis/rollguard.dev/v1alpha1"
@@ -92,7 +91,6 @@ class Stage:
             kubeconfig=self.account,
             name=f"controller-{self.namespace}",
             namespace=self.guard_namespace,
-            extra=("--lease-seconds", str(LEASE_S)),
         )
         self.guards.append(guard)
         return guard

@@ -25,6 +25,22 @@ async def test_a_crash_loop_counts_restarts_and_keeps_the_last_exit() -> None:
     assert not any(status["ready"] for status in waiting)
 
 
+async def test_an_end_is_shown_with_the_count_of_the_run_that_ended() -> None:
+    made, _ = container(runtime(), "backend:crash-after-0.02s")
+    counts: dict[str, set[int]] = {}
+
+    def looked_until_the_second_restart() -> bool:
+        status = made.status()
+        if "terminated" in status["state"]:
+            counts.setdefault(status["state"]["terminated"]["containerID"], set()).add(status["restartCount"])
+        return made.restart_count >= 2
+
+    task = asyncio.create_task(made.run(None))
+    await until(looked_until_the_second_restart)
+    await cancelled(task)
+    assert next(iter(counts.values())) == {0}
+
+
 async def test_a_missing_image_alternates_its_two_reasons_and_names_the_cause() -> None:
     made, shown = container(runtime(), "registry.lab/backend:nopull")
     task = asyncio.create_task(made.run(None))

@@ -1,0 +1,82 @@
+"""Plays all stories beside each other in one lab, a namespace each; tests await what became of theirs."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.scenarios import Stage, play_on
+from lab.world import Lab
+
+AT_ONCE = 4
+
+
+@dataclass(slots=True, kw_only=True)
+class Told:
+    """What a story said, and how long it took once its turn had come."""
+
+    seconds: float = 0.0
+    lines: list[str] = field(default_factory=list)
+
+
+class Stories:
+    """Stories under way. `long` ones start at once, beside the four lanes of the others."""
+
+    def __init__(self, lab: Lab, account: Path, *, names: Iterable[str], long: Iterable[str]) -> None:
+        self._lab = lab
+        self._account = account
+        self._lanes = asyncio.Semaphore(AT_ONCE)
+        self._told = {name: Told() for name in (*long, *names)}
+        self._tasks = {name: asyncio.create_task(self._play(name)) for name in long}
+        self._tasks |= {name: asyncio.create_task(self._in_a_lane(name)) for name in names}
+
+    async def outcome(self, name: str) -> Told:
+        """What the story said, once it has ended; raises what went wrong in it, after printing it."""
+        try:
+            await asyncio.shield(self._tasks[name])
+        finally:
+            print("\n".join(self._told[name].lines))
+        return self._told[name]
+
+    async def stop(self) -> None:
+        """Ends what is still under way."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _in_a_lane(self, name: str) -> None:
+        async with self._lanes:
+            await self._play(name)
+
+    async def _play(self, name: str) -> None:
+        told = self._told[name]
+        stage = Stage(lab=self._lab, account=self._account, namespace=name, say=told.lines.append)
+        try:
+            await play_on(stage, name)
+        finally:
+            told.seconds = time.monotonic() - stage.started
+            await _leave(self._lab, name)
+
+
+async def _leave(lab: Lab, namespace: str) -> None:
+    """Takes the story's load off the lab: its traffic, its faults, its pods."""
+    await lab.calm(namespace)
+    workloads = await lab.api.list(f"/apis/apps/v1/namespaces/{namespace}/deployments")
+    for workload in workloads:
+        name = workload["metadata"]["name"]
+        await lab.traffic(namespace, name, 0)
+        await lab.api.delete(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
+
+
+@asynccontextmanager
+async def under_way(lab: Lab, *, names: Iterable[str], long: Iterable[str]) -> AsyncIterator[Stories]:
+    """All these stories, begun; none is under way after the block."""
+    stories = Stories(lab, await lab.install(), names=names, long=long)
+    try:
+        yield stories
+    finally:
+        with contextlib.suppress(asyncio.CancelledError):
+            await stories.stop()

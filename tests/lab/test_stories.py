@@ -1,0 +1,42 @@
+"""Whole stories on the real control plane, four at once; `make lab-scenario NAME=...` plays one by itself."""
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import pytest_asyncio
+
+from lab import scenarios
+from lab.world import Lab
+from tests.lab.stories import Stories, under_way
+
+pytestmark = pytest.mark.lab
+
+LONG = {"errors-real-time": 660.0}
+"""Stories with a budget of their own, in seconds. They begin first and are awaited last."""
+SHORT = [name for name in scenarios.known() if name not in LONG]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def stories(request: pytest.FixtureRequest, lab: Lab) -> AsyncIterator[Stories]:
+    mine = (item for item in request.session.items if isinstance(item, pytest.Function) and item.path == request.path)
+    wanted = {item.callspec.params["name"] for item in mine}
+    short = [name for name in SHORT if name in wanted]
+    async with under_way(lab, names=short, long=[name for name in LONG if name in wanted]) as playing:
+        yield playing
+
+
+@pytest.mark.parametrize("name", SHORT)
+async def test_the_story_goes_as_told(
+    name: str, stories: Stories, record_property: Callable[[str, object], None]
+) -> None:
+    told = await stories.outcome(name)
+    record_property("story_seconds", told.seconds)
+
+
+@pytest.mark.parametrize("name", LONG)
+async def test_the_story_goes_as_told_at_real_durations(
+    name: str, stories: Stories, record_property: Callable[[str, object], None]
+) -> None:
+    told = await stories.outcome(name)
+    record_property("story_seconds", told.seconds)
+    record_property("story_budget", LONG[name])
