@@ -1,0 +1,39 @@
+"""What the code promises about its own shape."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LINES_MAX = 60
+
+
+def functions(*folders: str) -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Every function below the folders."""
+    for folder in folders:
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    yield file.relative_to(ROOT), node
+
+
+def test_no_function_is_long() -> None:
+    lengths = {
+        f"{file}:{node.lineno} {node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for file, node in functions("src", "lab", "tests")
+    }
+    assert len(lengths) > 500
+    assert {name: lines for name, lines in lengths.items() if lines >= LINES_MAX} == {}
+
+
+def test_broad_exceptions_are_caught_at_the_units_boundary_alone() -> None:
+    catching = {
+        str(file.relative_to(ROOT))
+        for file in (ROOT / "src").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")))
+    }
+    assert catching == {"src/rollguard/loop/guard.py"}
