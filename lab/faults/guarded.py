@@ -76,10 +76,15 @@ class Guarded:
 
     async def rollouts(self) -> tuple[RolloutRecord, ...]:
         """All rollouts of the service, the oldest first."""
+        return await self.rollouts_of(NAME)
+
+    async def rollouts_of(self, name: str) -> tuple[RolloutRecord, ...]:
+        """All rollouts of a service, the oldest first."""
         listed = await self.records.list_rollouts(open_only=False)
         if isinstance(listed, Unknown):
             raise LabError(f"the rollouts cannot be listed: {listed.detail}")
-        return tuple(sorted((stored.record for stored in listed), key=lambda record: record.started))
+        mine = (stored.record for stored in listed if stored.record.workload.name == name)
+        return tuple(sorted(mine, key=lambda record: record.started))
 
     async def rollout(self) -> RolloutRecord | None:
         """The newest rollout."""
@@ -161,12 +166,13 @@ async def guarded(
     signals: tuple[str, ...] = ("image-pull", "crash-loop"),
     prometheus: str = "",
     rps: float = 0,
+    others: tuple[str, ...] = (),
     selectors: Mapping[str, Mapping[str, str]] | None = None,
     **spec: Any,
 ) -> AsyncIterator[Guarded]:
     """The service's version v1, running; its controllers are killed at the end of the block.
 
-    `selectors` gives signals other series; `spec` replaces whole keys of the policy.
+    `others` run and are guarded beside it; `selectors` gives signals other series; `spec` replaces whole keys of the policy.
     """
     async with AsyncExitStack() as stack:
         await lab.namespace(namespace)
@@ -187,11 +193,12 @@ async def guarded(
         document = policies.policy(
             namespace=namespace,
             prometheus=prometheus or lab.prometheus.url,
-            workloads=[NAME],
+            workloads=[NAME, *others],
             notify={"webhooks": [{"name": "receiver", "url": receiver.url}]},
             **spec,
         )
-        document["spec"]["watch"][0]["signals"] = list(signals)
+        for watch in document["spec"]["watch"]:
+            watch["signals"] = list(signals)
         for name, changed in (selectors or {}).items():
             document["spec"]["signals"][name].update(changed)
         here = Guarded(
@@ -203,8 +210,10 @@ async def guarded(
             receiver=receiver,
             records=KubernetesRecords(api, SystemClock(), random.Random(1), namespaces=(namespace,)),
         )
-        await lab.deploy(namespace, NAME, tag="v1", rps=rps)
-        await lab.until_rolled_out(namespace, NAME)
+        for name in (NAME, *others):
+            await lab.deploy(namespace, name, tag="v1", rps=rps)
+        for name in (NAME, *others):
+            await lab.until_rolled_out(namespace, name)
         try:
             yield here
         finally:

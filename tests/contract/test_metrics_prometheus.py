@@ -23,7 +23,7 @@ from rollguard.model.metrics import (
     Snapshot,
 )
 from rollguard.model.names import WorkloadKind, WorkloadName
-from rollguard.model.policy import MetricsStore, Policy, Secretish, Signal
+from rollguard.model.policy import MetricsStore, Policy, Signal, StoreAccess
 from rollguard.model.time import Instant
 from rollguard.policy import load
 from rollguard.signals import question
@@ -92,7 +92,7 @@ def the_signal(name: str) -> Signal:
 
 
 def store_at(running: Store) -> MetricsStore:
-    return replace(policy().metrics, address=running.address, scrape_interval=SCRAPE, auth=Secretish())
+    return replace(policy().metrics, address=running.address, scrape_interval=SCRAPE, auth=StoreAccess())
 
 
 def questions(

@@ -13,9 +13,9 @@ from rollguard.model.policy import (
     MetricsStore,
     Mode,
     Policy,
-    Secretish,
     Signal,
     SignalKind,
+    StoreAccess,
     Timing,
     Watch,
 )
@@ -116,7 +116,7 @@ def policy(*, mode: Mode = Mode.AUTOMATIC, latency: bool = True, plan_expiry: fl
         pod_label="pod",
         workload_label="deployment",
         match="",
-        auth=Secretish(),
+        auth=StoreAccess(),
         scrape_interval=SCRAPE,
     )
     return Policy(

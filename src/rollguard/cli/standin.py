@@ -20,7 +20,7 @@ from rollguard.model.facts import Template, UnitFacts
 from rollguard.model.judgement import Phase, VerdictKind
 from rollguard.model.metrics import GapCause, MetricsAnswer, NoSnapshot, Question
 from rollguard.model.names import RolloutId, UnitName, WorkloadName
-from rollguard.model.policy import Limits, Links, MetricsStore, Mode, Policy, Secretish, Timing, Watch
+from rollguard.model.policy import Limits, Links, MetricsStore, Mode, Policy, StoreAccess, Timing, Watch
 from rollguard.model.records import HumanRequest, LifecycleState, RolloutRecord, StoredRollout, StoredUnit, UnitRecord
 from rollguard.model.situation import Situation, Surroundings
 from rollguard.model.time import Mono
@@ -249,7 +249,7 @@ def _policy(workload: WorkloadName) -> Policy:
         pod_label="pod",
         workload_label="",
         match="",
-        auth=Secretish(),
+        auth=StoreAccess(),
         scrape_interval=15.0,
     )
     return Policy(

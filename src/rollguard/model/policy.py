@@ -95,7 +95,7 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Secretish:
+class StoreAccess:
     """How to authenticate. Files are read again when they change; values never appear in logs or errors."""
 
     bearer_token_file: str = ""
@@ -118,7 +118,7 @@ class MetricsStore:
     workload_label: str
     match: str
     """Label matchers added to every selector (`cluster="eu"`), chooses one replica; may be empty."""
-    auth: Secretish
+    auth: StoreAccess
     scrape_interval: float
 
 

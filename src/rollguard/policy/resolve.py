@@ -13,8 +13,8 @@ from rollguard.model.policy import (
     MetricsStore,
     Mode,
     Policy,
-    Secretish,
     Signal,
+    StoreAccess,
     Timing,
     Watch,
     WebhookChannel,
@@ -253,8 +253,8 @@ def _store(metrics: Metrics) -> MetricsStore:
     )
 
 
-def _secretish(auth: Auth) -> Secretish:
-    return Secretish(
+def _secretish(auth: Auth) -> StoreAccess:
+    return StoreAccess(
         bearer_token_file=auth.bearer_token_file or "",
         username=auth.username or "",
         password_file=auth.password_file or "",

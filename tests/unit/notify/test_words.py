@@ -11,7 +11,7 @@ import pytest
 
 import rollguard
 from rollguard.model.lifecycle import Tell
-from rollguard.model.policy import Limits, Links, MetricsStore, Policy, Secretish, Timing
+from rollguard.model.policy import Limits, Links, MetricsStore, Policy, StoreAccess, Timing
 from rollguard.model.records import Notice, NoticeClass
 from rollguard.notify import payload, words
 from rollguard.notify.words import TITLES
@@ -28,7 +28,7 @@ POLICY = Policy(
         pod_label="pod",
         workload_label="deployment",
         match="",
-        auth=Secretish(),
+        auth=StoreAccess(),
         scrape_interval=15,
     ),
     watches=(),

@@ -3,7 +3,7 @@ from __future__ import annotations
 from rollguard.model.judgement import Rollout
 from rollguard.model.metrics import Answer, Answered, Counts, Gap, GapCause, SeriesKey
 from rollguard.model.names import RolloutId, WorkloadKind, WorkloadName
-from rollguard.model.policy import MetricsStore, Secretish
+from rollguard.model.policy import MetricsStore, StoreAccess
 from rollguard.observe import observation, slot_at
 from tests.unit.observe.building import NAME, NEW, OLD, UNIT, seen
 
@@ -17,7 +17,7 @@ def store(pod_label: str = "pod") -> MetricsStore:
         pod_label=pod_label,
         workload_label="deployment",
         match="",
-        auth=Secretish(),
+        auth=StoreAccess(),
         scrape_interval=15,
     )
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.prometheus import PrometheusMetrics
 from rollguard.model.metrics import Expression, MetricsAnswer, Question
-from rollguard.model.policy import MetricsStore, Secretish
+from rollguard.model.policy import MetricsStore, StoreAccess
 from rollguard.model.time import Instant
 
 AT = Instant(1_800_000_000.0)
 
 
-def store(address: str, auth: Secretish | None = None, scrape_interval: float = 15.0) -> MetricsStore:
+def store(address: str, auth: StoreAccess | None = None, scrape_interval: float = 15.0) -> MetricsStore:
     return MetricsStore(
         address=address,
         namespace_label="namespace",
         pod_label="pod",
         workload_label="deployment",
         match="",
-        auth=auth or Secretish(),
+        auth=auth or StoreAccess(),
         scrape_interval=scrape_interval,
     )
 

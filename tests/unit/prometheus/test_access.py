@@ -16,7 +16,7 @@ from lab import pki
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.prometheus import PrometheusMetrics
 from rollguard.model.metrics import GapCause, NoSnapshot
-from rollguard.model.policy import Secretish
+from rollguard.model.policy import StoreAccess
 from tests.unit.prometheus.stores import asked, errors, store
 
 
@@ -33,7 +33,7 @@ class Seen:
 
         server.expect_request("/api/v1/query").respond_with_handler(handler)
 
-    def metrics(self, auth: Secretish) -> PrometheusMetrics:
+    def metrics(self, auth: StoreAccess) -> PrometheusMetrics:
         return PrometheusMetrics(store(self.server.url_for("").rstrip("/"), auth), SystemClock())
 
 
@@ -45,7 +45,7 @@ def written(path: Path, text: str) -> str:
 async def test_a_token_is_read_again_when_it_changes(httpserver: HTTPServer, tmp_path: Path) -> None:
     seen = Seen(httpserver)
     file = written(tmp_path / "token", "first\n")
-    metrics = seen.metrics(Secretish(bearer_token_file=file))
+    metrics = seen.metrics(StoreAccess(bearer_token_file=file))
     await asked(metrics, errors())
     written(tmp_path / "token", "second\n")
     await asked(metrics, errors())
@@ -55,7 +55,7 @@ async def test_a_token_is_read_again_when_it_changes(httpserver: HTTPServer, tmp
 async def test_a_user_and_a_tenant_are_sent(httpserver: HTTPServer, tmp_path: Path) -> None:
     seen = Seen(httpserver)
     password = written(tmp_path / "password", "pass word")
-    auth = Secretish(username="guard", password_file=password, headers=(("X-Scope-OrgID", "dubbing"),))
+    auth = StoreAccess(username="guard", password_file=password, headers=(("X-Scope-OrgID", "dubbing"),))
     await asked(seen.metrics(auth), errors())
     expected = "Basic " + base64.b64encode(b"guard:pass word").decode()
     assert {(headers["Authorization"], headers["X-Scope-Orgid"]) for headers in seen.headers} == {(expected, "dubbing")}
@@ -64,7 +64,7 @@ async def test_a_user_and_a_tenant_are_sent(httpserver: HTTPServer, tmp_path: Pa
 async def test_a_secret_that_the_store_repeats_is_masked(httpserver: HTTPServer, tmp_path: Path) -> None:
     seen = Seen(httpserver, '{"status":"error","errorType":"auth","error":"token geheim is unknown"}')
     file = written(tmp_path / "token", "geheim")
-    (answer,) = await asked(seen.metrics(Secretish(bearer_token_file=file)), errors())
+    (answer,) = await asked(seen.metrics(StoreAccess(bearer_token_file=file)), errors())
     assert isinstance(answer, NoSnapshot)
     assert answer.detail == "bad: HTTP 403: auth: token *** is unknown"
 
@@ -77,7 +77,7 @@ async def test_a_token_file_without_a_token_is_refused_by_name(
     file = tmp_path / "token"
     if content is not None:
         file.write_text(content)
-    (answer,) = await asked(seen.metrics(Secretish(bearer_token_file=str(file))), errors())
+    (answer,) = await asked(seen.metrics(StoreAccess(bearer_token_file=str(file))), errors())
     assert isinstance(answer, NoSnapshot)
     assert answer.cause is GapCause.REFUSED
     assert str(file) in answer.detail
@@ -92,7 +92,7 @@ async def test_the_environment_changes_nothing(
         monkeypatch.setenv(name, f"http://127.0.0.1:{unused_tcp_port}")
     monkeypatch.setenv("SSL_CERT_FILE", "/does/not/exist")
     seen = Seen(httpserver)
-    (answer,) = await asked(seen.metrics(Secretish()), errors())
+    (answer,) = await asked(seen.metrics(StoreAccess()), errors())
     assert isinstance(answer, NoSnapshot)
     assert answer.cause is GapCause.REFUSED
     assert len(seen.headers) == 4
@@ -110,7 +110,7 @@ class TlsStore:
         self.server = HTTPServer(host="127.0.0.1", port=0, ssl_context=context)
         self.server.expect_request("/api/v1/query").respond_with_data("", status=418)
 
-    async def cause(self, auth: Secretish) -> tuple[GapCause, str]:
+    async def cause(self, auth: StoreAccess) -> tuple[GapCause, str]:
         self.server.start()
         try:
             address = f"https://127.0.0.1:{self.server.port}"
@@ -128,21 +128,21 @@ def tls_store(tmp_path: Path) -> TlsStore:
 
 async def test_a_client_certificate_is_shown(tls_store: TlsStore) -> None:
     keys = tls_store.keys
-    auth = Secretish(ca_file=str(keys.certificate), certificate_file=str(keys.certificate), key_file=str(keys.key))
+    auth = StoreAccess(ca_file=str(keys.certificate), certificate_file=str(keys.certificate), key_file=str(keys.key))
     assert await tls_store.cause(auth) == (GapCause.REFUSED, "bad: HTTP 418")
 
 
 async def test_a_store_that_wants_a_certificate_gets_no_answer_without(tls_store: TlsStore) -> None:
-    assert (await tls_store.cause(Secretish(ca_file=str(tls_store.keys.certificate))))[0] is GapCause.UNREACHABLE
+    assert (await tls_store.cause(StoreAccess(ca_file=str(tls_store.keys.certificate))))[0] is GapCause.UNREACHABLE
 
 
 async def test_a_stranger_is_not_trusted(tls_store: TlsStore) -> None:
-    assert (await tls_store.cause(Secretish()))[0] is GapCause.UNREACHABLE
+    assert (await tls_store.cause(StoreAccess()))[0] is GapCause.UNREACHABLE
 
 
 async def test_a_tls_file_that_does_not_fit_is_named(tls_store: TlsStore, tmp_path: Path) -> None:
     wrong = written(tmp_path / "ca.pem", "no certificate")
-    found = await tls_store.cause(Secretish(ca_file=wrong))
+    found = await tls_store.cause(StoreAccess(ca_file=wrong))
     assert found[0] is GapCause.REFUSED
     assert wrong in found[1]
 
@@ -152,7 +152,7 @@ async def test_new_tls_files_are_taken_up(tls_store: TlsStore, tmp_path: Path) -
     stranger = pki.create(tmp_path / "stranger")
     ca = tmp_path / "ca.pem"
     ca.write_bytes(stranger.certificate.read_bytes())
-    auth = Secretish(ca_file=str(ca), certificate_file=str(keys.certificate), key_file=str(keys.key))
+    auth = StoreAccess(ca_file=str(ca), certificate_file=str(keys.certificate), key_file=str(keys.key))
     tls_store.server.start()
     try:
         metrics = PrometheusMetrics(store(f"https://127.0.0.1:{tls_store.server.port}", auth), SystemClock())
@@ -172,7 +172,7 @@ async def test_new_tls_files_are_taken_up(tls_store: TlsStore, tmp_path: Path) -
 async def test_questions_under_way_survive_new_tls_files(httpserver: HTTPServer, tmp_path: Path) -> None:
     keys = pki.create(tmp_path / "keys")
     seen = Seen(httpserver)
-    metrics = seen.metrics(Secretish(ca_file=str(keys.certificate)))
+    metrics = seen.metrics(StoreAccess(ca_file=str(keys.certificate)))
     deadline = SystemClock().mono().plus(5)
 
     async def ask_after(stamp: int) -> GapCause:

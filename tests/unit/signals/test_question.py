@@ -10,7 +10,7 @@ import pytest
 
 from rollguard.model.metrics import GapCause, MetricsAnswer, NoSnapshot, Question, Reading, Snapshot
 from rollguard.model.names import WorkloadKind, WorkloadName
-from rollguard.model.policy import MetricsStore, Policy, Secretish, Signal, SignalKind
+from rollguard.model.policy import MetricsStore, Policy, Signal, SignalKind, StoreAccess
 from rollguard.model.time import Instant
 from rollguard.policy import load
 from rollguard.signals import KINDS, LONGEST_EXPRESSION, joined, question
@@ -22,7 +22,7 @@ STORE = MetricsStore(
     pod_label="pod",
     workload_label="deployment",
     match='cluster="eu"',
-    auth=Secretish(),
+    auth=StoreAccess(),
     scrape_interval=15.0,
 )
 AT = Instant(1_800_000_000.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx2
 
-from rollguard.model.policy import Secretish
+from rollguard.model.policy import StoreAccess
 
 LONGEST_SECRET = 64 * 1024
 
@@ -32,7 +32,7 @@ class Credentials:
         return text
 
 
-def credentials(auth: Secretish) -> Credentials:
+def credentials(auth: StoreAccess) -> Credentials:
     """What the files hold now. Raises NoAccess where one cannot be read or is empty."""
     headers = list(auth.headers)
     basic: tuple[str, str] | None = None
@@ -60,7 +60,7 @@ def _secret(file: str) -> str:
     return text
 
 
-def tls_state(auth: Secretish) -> tuple[tuple[str, int, int], ...]:
+def tls_state(auth: StoreAccess) -> tuple[tuple[str, int, int], ...]:
     """What changes when a TLS file changes: its name, time and size. Raises NoAccess where one is missing."""
     states: list[tuple[str, int, int]] = []
     for file in (auth.ca_file, auth.certificate_file, auth.key_file):
@@ -73,7 +73,7 @@ def tls_state(auth: Secretish) -> tuple[tuple[str, int, int], ...]:
     return tuple(states)
 
 
-def client(auth: Secretish) -> httpx2.AsyncClient:
+def client(auth: StoreAccess) -> httpx2.AsyncClient:
     """A client with the TLS files as they are now; the environment (proxies, CA bundles) is ignored.
 
     Raises NoAccess where a file does not hold what it should.
