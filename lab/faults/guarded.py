@@ -172,7 +172,8 @@ async def guarded(
 ) -> AsyncIterator[Guarded]:
     """The service's version v1, running; its controllers are killed at the end of the block.
 
-    `others` run and are guarded beside it; `selectors` gives signals other series; `spec` replaces whole keys of the policy.
+    `others` run and are guarded beside it; `selectors` gives signals other series; `spec` replaces whole keys of the
+    policy.
     """
     async with AsyncExitStack() as stack:
         await lab.namespace(namespace)
