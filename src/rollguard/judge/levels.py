@@ -58,7 +58,7 @@ def _with_before(
     memory: SignalMemory, signal: Signal, answers: list[Answer], observation: Observation, *, capacity: int
 ) -> SignalMemory:
     known = {slot.number: slot for slot in memory.before}
-    for answer in answers:
+    for answer in answers[-capacity:]:
         slot = sums_before(answer, signal, reference=observation.rollout.baseline)
         known.setdefault(slot.number, slot)
     return replace(memory, before=tuple(known[number] for number in sorted(known))[-capacity:])

@@ -29,8 +29,18 @@ def breaches(answers: tuple[Answer, ...], signals: tuple[Signal, ...], workload:
     return tuple(
         signal.name
         for signal in signals
-        if signal.kind is not SignalKind.EVENT and _breached(_of(answers, signal, workload, None), signal)
+        if signal.kind is not SignalKind.EVENT
+        and _breached(_of(_last(answers, signal), signal, workload, None), signal)
     )
+
+
+def _last(answers: tuple[Answer, ...], signal: Signal) -> tuple[Answer, ...]:
+    """The signal's answers of the last slots that a breach of it is seen in: all siblings are asked at every tick."""
+    mine = sorted((answer for answer in answers if answer.signal == signal.name), key=lambda answer: answer.slot.end)
+    longest = max((level.seconds for level in signal.levels if level.name is LevelName.ROLLBACK), default=0.0)
+    if not mine or not longest:
+        return ()
+    return tuple(mine[-2 * slots_of(longest / 3, mine[-1].slot.seconds) :])
 
 
 def _breached(ring: dict[int, SlotSums], signal: Signal) -> bool:
