@@ -11,4 +11,4 @@ async def play(stage: Stage) -> None:
     await stage.release(NAME, "v2-slow-5500ms-20pct-noerrors")
     rollout = await stage.until_undone(NAME)
     plan = rollout["plan"]
-    stage.expect("latency" in plan["reason"] and "above 5" in plan["reason"], f"the reason: {plan['reason']}")
+    stage.expect("latency" in plan["reason"] and "longer than 5s" in plan["reason"], f"the reason: {plan['reason']}")
