@@ -39,7 +39,7 @@ WHO = Right(
 
 class _Spec(msgspec.Struct):
     requests: list[msgspec.Raw] | None = None
-    freeze: msgspec.Raw | None = None
+    freeze: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
 
 
 class _Meta(msgspec.Struct, rename="camel"):
@@ -101,7 +101,7 @@ class KubernetesOrders:
         def changes(spec: _Spec) -> list[Operation]:
             if freeze is not None:
                 return [{"op": "add", "path": "/spec/freeze", "value": msgspec.Raw(freeze_to_json(freeze).encode())}]
-            return [{"op": "remove", "path": "/spec/freeze"}] if spec.freeze is not None else []
+            return [{"op": "remove", "path": "/spec/freeze"}] if bytes(spec.freeze) else []
 
         outcome = await self._change(unit, changes)
         if isinstance(outcome, Absent) and unit.object_name == EVERYTHING:
