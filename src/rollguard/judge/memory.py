@@ -53,6 +53,10 @@ class Exits:
     zero: int
     last: float
     """Seconds since the epoch of the last end, 0 while there is none."""
+    counted: int = 0
+    """Ends with an error as of the last look."""
+    unwatched: int = 0
+    """Those of them that came while nobody looked: what stood beside them then is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,10 @@ class JudgeState:
     signals: tuple[SignalMemory, ...] = ()
     exits: tuple[Exits, ...] = ()
     pulls: tuple[PullCause, ...] = ()
+    nodes: frozenset[str] = frozenset()
+    """Where old pods restarted since the rollout began: remembered when those pods are gone."""
+    looked: float | None = None
+    """Seconds since the epoch of the last look; None before the first."""
     event_reached: bool = False
     """An event rule was complete in the automatic part."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from rollguard.judge.events import crash_loop, exits_seen, image_pull, pulls_seen
+from rollguard.judge.events import crash_loop, exits_seen, image_pull, nodes_seen, pulls_seen
 from rollguard.judge.kinds import KINDS
 from rollguard.judge.levels import BLIND_AFTER, RANK, SignalLook, look, remembered
 from rollguard.judge.memory import JudgeState, SignalMemory
@@ -14,6 +14,9 @@ from rollguard.observe.slots import number_ending_at_or_before, number_starting_
 
 COMPLETE_AT_LEAST = 0.95
 """Share of the automatic part's slots in which a required signal must be complete for `healthy`."""
+
+WATCHED_TICKS = 2.0
+"""Between looks that are further apart an old pod may restart and go unseen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,17 +86,21 @@ def _conclusion(seen: _Look) -> tuple[VerdictKind, str]:
 def _events(
     state: JudgeState, signals: tuple[Signal, ...], observation: Observation, timing: Timing
 ) -> tuple[JudgeState, tuple[Finding, ...]]:
-    exits, pulls = exits_seen(state.exits, observation), pulls_seen(state.pulls, observation)
+    now = observation.now.seconds
+    watched = state.looked is not None and now - state.looked <= WATCHED_TICKS * timing.tick
+    exits = exits_seen(state.exits, observation, watched=watched)
+    pulls, nodes = pulls_seen(state.pulls, observation), nodes_seen(state.nodes, observation)
     findings: list[Finding] = []
     for signal in signals:
         level = max((rule.name for rule in signal.levels), key=lambda name: RANK[name], default=LevelName.ROLLBACK)
         if signal.rule is EventRule.CRASH_LOOP:
-            findings += crash_loop(signal.name, level, exits, observation)
+            findings += crash_loop(signal.name, level, exits, nodes, observation)
         elif signal.rule is EventRule.IMAGE_PULL:
             findings += image_pull(signal.name, level, pulls, observation)
     automatic = observation.now <= observation.rollout.started.plus(timing.automatic)
     reached = state.event_reached or (automatic and bool(findings))
-    return replace(state, exits=exits, pulls=pulls, event_reached=reached), tuple(findings)
+    state = replace(state, exits=exits, pulls=pulls, nodes=nodes, looked=now, event_reached=reached)
+    return state, tuple(findings)
 
 
 def _missing(state: JudgeState, looks: tuple[SignalLook, ...], observation: Observation, timing: Timing) -> str:

@@ -120,6 +120,40 @@ def test_an_exit_without_error_is_not_counted_with_those_that_have_one() -> None
     assert verdict.findings == ()
 
 
+def test_what_old_pods_did_on_the_node_is_remembered_when_they_are_gone() -> None:
+    case = Case((CRASH,))
+    assert case.see(pods=(crashed(), old(restarted=True))).findings[0].attribution is Attribution.NODE
+    later = case.see(pods=(crashed(exits=3),), now=STARTED.plus(60))
+    assert later.findings[0].attribution is Attribution.NODE
+    assert "old pods on its node restart too" in later.findings[0].text
+
+
+def looping(restarts: int) -> Pod:
+    ended = container(restarts=restarts, exit_code=1, finished_at=STARTED.plus(10 * restarts))
+    return pod("n", NEW, containers=(ended,), ready_since=None)
+
+
+def test_crashes_that_came_while_nobody_looked_are_not_charged_where_nothing_stands_beside_them() -> None:
+    case = Case((CRASH,))
+    assert case.see(pods=(looping(0),), now=STARTED.plus(1)).findings == ()
+    finding = case.see(pods=(looping(3),), now=STARTED.plus(50)).findings[0]
+    assert finding.attribution is Attribution.NODE
+    assert "3 of them while nobody looked" in finding.text
+    assert case.see(pods=(looping(4),), now=STARTED.plus(51)).findings[0].attribution is Attribution.NODE
+    assert case.see(pods=(looping(5),), now=STARTED.plus(52)).findings[0].attribution is Attribution.RELEASE
+
+
+def test_crashes_on_a_node_of_its_own_are_charged_when_they_were_watched() -> None:
+    case = Case((CRASH,))
+    case.see(pods=(looping(0),), now=STARTED.plus(1))
+    case.see(pods=(looping(1),), now=STARTED.plus(11))
+    assert case.see(pods=(looping(2),), now=STARTED.plus(21)).findings[0].attribution is Attribution.RELEASE
+
+
+def test_old_pods_that_do_not_restart_beside_it_tell_of_the_time_before_the_judge_looked_too() -> None:
+    assert crash(looping(3), old()).findings[0].attribution is Attribution.RELEASE
+
+
 def test_an_event_rule_that_the_watch_does_not_name_is_not_judged() -> None:
     assert Case((PULL,)).see(pods=(crashed(),)).findings == ()
 

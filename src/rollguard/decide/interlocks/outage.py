@@ -20,7 +20,7 @@ def outage(situation: Situation, verdict: Verdict, _now: Instant) -> Standing:
     """
     node = blames(verdict, Attribution.NODE)
     if node is not None:
-        return forbids(NAME, f"old pods fail as well on the nodes concerned: {node.text}", judging=True)
+        return forbids(NAME, f"it may be the node and not the release: {node.text}", judging=True)
     for finding in decisive(verdict):
         if finding.reference.source == BESIDE:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollguard.judge.events.crash import crash_loop, exits_seen
+from rollguard.judge.events.crash import crash_loop, exits_seen, nodes_seen
 from rollguard.judge.events.pull import image_pull, pulls_seen
 
-__all__ = ["crash_loop", "exits_seen", "image_pull", "pulls_seen"]
+__all__ = ["crash_loop", "exits_seen", "image_pull", "nodes_seen", "pulls_seen"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 from rollguard.judge.memory import Exits
 from rollguard.judge.reference import BESIDE, NO_REFERENCE
@@ -15,59 +16,85 @@ ENOUGH_EXITS = 2
 _BACK_OFF = "CrashLoopBackOff"
 
 
-def exits_seen(known: tuple[Exits, ...], observation: Observation) -> tuple[Exits, ...]:
-    """How the new pods' containers ended so far, with what this look adds; pods that are gone are forgotten."""
+def exits_seen(known: tuple[Exits, ...], observation: Observation, *, watched: bool) -> tuple[Exits, ...]:
+    """How the new pods' containers ended so far, with what this look adds; pods that are gone are forgotten.
+
+    `watched` is False where the look before this one is too long ago to know what stood beside what ended since.
+    """
     before = {(exits.pod_uid, exits.container): exits for exits in known}
     return tuple(
-        _with(before.get((pod.uid, container.name)), pod, container)
+        _counted(before.get((pod.uid, container.name)) or _none(pod, container), container, watched=watched)
         for pod in new_pods(observation)
         for container in _judged(pod)
     )
 
 
-def _with(known: Exits | None, pod: Pod, container: Container) -> Exits:
-    exits = known or Exits(pod_uid=pod.uid, container=container.name, nonzero=0, zero=0, last=0.0)
+def _none(pod: Pod, container: Container) -> Exits:
+    return Exits(pod_uid=pod.uid, container=container.name, nonzero=0, zero=0, last=0.0)
+
+
+def _counted(known: Exits, container: Container, *, watched: bool) -> Exits:
+    exits = _with(known, container)
+    count = _count(container, exits)
+    new = 0 if watched else max(0, count - exits.counted)
+    return replace(exits, counted=count, unwatched=exits.unwatched + new)
+
+
+def _with(exits: Exits, container: Container) -> Exits:
     ended = container.finished_at.seconds if container.finished_at is not None else 0.0
     if container.exit_code is None or ended <= exits.last:
         return exits
     failed = container.exit_code != 0
-    return Exits(
-        pod_uid=exits.pod_uid,
-        container=exits.container,
-        nonzero=exits.nonzero + failed,
-        zero=exits.zero + (not failed),
-        last=ended,
-    )
+    return replace(exits, nonzero=exits.nonzero + failed, zero=exits.zero + (not failed), last=ended)
+
+
+def nodes_seen(known: frozenset[str], observation: Observation) -> frozenset[str]:
+    """The nodes on which old pods have restarted since the rollout began, also when those pods are gone by now."""
+    started = observation.rollout.started
+    return known | {pod.node for pod in _old_pods(observation) if _restarted(pod, started)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Crashing:
+    pod: Pod
+    container: Container
+    count: int
+    excuse: str
+    """Why it may be the node and not the release; empty where it is the release."""
 
 
 def crash_loop(
-    signal: str, level: LevelName, exits: tuple[Exits, ...], observation: Observation
+    signal: str, level: LevelName, exits: tuple[Exits, ...], nodes: frozenset[str], observation: Observation
 ) -> tuple[Finding, ...]:
-    """One finding for the unit, or none. Where old pods restart on every node that it crashes on, it is the node."""
+    """One finding for the unit, or none. Where every crash has an excuse, it is charged to the node.
+
+    `nodes` are those on which old pods have restarted since the rollout began.
+    """
     seen = {(e.pod_uid, e.container): e for e in exits}
     crashing = [
-        (pod, container, count)
+        _Crashing(pod, container, entry.counted, _excuse(pod, entry, nodes, observation))
         for pod in new_pods(observation)
         for container in _judged(pod)
-        if (count := _count(container, seen.get((pod.uid, container.name)))) >= ENOUGH_EXITS
+        if (entry := seen.get((pod.uid, container.name))) is not None and entry.counted >= ENOUGH_EXITS
     ]
     if not crashing:
         return ()
-    alone = [entry for entry in crashing if not _old_ones_restart(entry[0].node, observation)]
-    pod, container, count = max(alone or crashing, key=lambda entry: entry[2])
-    nodes = sorted({entry[0].node for entry in alone or crashing})
-    old = [p for p in _old_pods(observation) if p.node in nodes]
+    alone = [entry for entry in crashing if not entry.excuse]
+    worst = max(alone or crashing, key=lambda entry: entry.count)
+    on = {entry.pod.node for entry in alone or crashing}
+    old = [pod for pod in _old_pods(observation) if pod.node in on]
+    pod, container = worst.pod, worst.container
     text = (
-        f"{signal}: container {container.name} of the new pod {pod.name} ended {count} times with an error "
+        f"{signal}: container {container.name} of the new pod {pod.name} ended {worst.count} times with an error "
         f"(last exit code {container.exit_code}) on node {pod.node}, bound {ENOUGH_EXITS}; "
     )
-    text += _beside(old, by_node=not alone)
+    text += worst.excuse or ("old pods on its node do not restart" if old else "no old pod runs on its node")
     ended = container.finished_at
     return (
         Finding(
             signal=signal,
             level=level,
-            value=float(count),
+            value=float(worst.count),
             bound=float(ENOUGH_EXITS),
             unit="restarts",
             text=text,
@@ -82,10 +109,13 @@ def crash_loop(
     )
 
 
-def _beside(old: list[Pod], *, by_node: bool) -> str:
-    if by_node:
+def _excuse(pod: Pod, seen: Exits, nodes: frozenset[str], observation: Observation) -> str:
+    if pod.node in nodes:
         return "old pods on its node restart too"
-    return "old pods on its node do not restart" if old else "no old pod runs on its node"
+    beside = any(old.node == pod.node for old in _old_pods(observation))
+    if beside or not seen.unwatched or seen.counted - seen.unwatched >= ENOUGH_EXITS:
+        return ""
+    return f"{seen.unwatched} of them while nobody looked, and no old pod is left on its node to compare with"
 
 
 def _reference(old: list[Pod], observation: Observation, *, by_node: bool) -> Reference:
@@ -102,10 +132,10 @@ def _reference(old: list[Pod], observation: Observation, *, by_node: bool) -> Re
     )
 
 
-def _count(container: Container, seen: Exits | None) -> int:
+def _count(container: Container, seen: Exits) -> int:
     """Ends with an error: those seen, or what the restarts tell of the time before it was looked at."""
-    if seen is None or not container.exit_code:
-        return seen.nonzero if seen else 0
+    if not container.exit_code:
+        return seen.nonzero
     ended_now = container.waiting_reason == _BACK_OFF
     return max(seen.nonzero, container.restarts + ended_now - seen.zero)
 
@@ -122,11 +152,6 @@ def _judged(pod: Pod) -> list[Container]:
 
 def _old_pods(observation: Observation) -> list[Pod]:
     return [p for p in observation.facts.pods if p.revision not in {None, observation.arms.new} and not p.deleting]
-
-
-def _old_ones_restart(node: str, observation: Observation) -> bool:
-    started = observation.rollout.started
-    return any(pod.node == node and _restarted(pod, started) for pod in _old_pods(observation))
 
 
 def _restarted(pod: Pod, since: Instant) -> bool:
