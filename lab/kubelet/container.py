@@ -148,6 +148,8 @@ class Container:
         elif self._server is not None:
             linger = min(self._linger_s(), 0.8 * grace_s)
             await asyncio.sleep(linger)
+            if self._server is None:
+                return  # it ended by itself meanwhile, or its node restarted it
             clean = await self._server.drain(max(0.0, grace_s - linger))
         self.kill(0 if clean else 137, "Completed" if clean else "Error")
 

@@ -159,6 +159,17 @@ async def test_after_a_stop_nothing_is_started_again() -> None:
     assert made.finished
 
 
+async def test_what_ends_by_itself_while_it_is_stopped_needs_no_drain() -> None:
+    made, shown = container(runtime(), "backend:v1")
+    task = asyncio.create_task(made.run((loopback("10.244.240.9"), 8080)))
+    await until(lambda: made.ready)
+    stopping = asyncio.create_task(made.stop(1.0))
+    await asyncio.sleep(0)
+    made.kill(255)
+    await asyncio.wait_for(asyncio.gather(stopping, task), 5.0)
+    assert shown[-1]["state"]["terminated"]["exitCode"] == 255
+
+
 async def test_a_node_that_comes_back_has_restarted_what_ran() -> None:
     made, _ = container(runtime(), "backend:v1")
     made.resume({"restartCount": 2, "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}})
