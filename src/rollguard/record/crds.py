@@ -44,7 +44,7 @@ PLAN_RULES = (
     (
         "self.id != oldSelf.id || (self.epoch == oldSelf.epoch && self.expires == oldSelf.expires"
         " && self.created == oldSelf.created && self.actor == oldSelf.actor"
-        " && self.target.hash == oldSelf.target.hash)",
+        " && self.reason == oldSelf.reason && self.target == oldSelf.target)",
         "a plan is immutable but for the states of its steps",
     ),
     (
