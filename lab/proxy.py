@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx2
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
@@ -83,6 +83,12 @@ class _Forwarder:
         self._script = script
 
     async def handle(self, request: Request) -> Response:
+        try:
+            return await self._handle(request)
+        except ClientDisconnect:
+            return Response(status_code=502)  # it died before its request was sent on
+
+    async def _handle(self, request: Request) -> Response:
         number = self._number(request)
         if number is not None and number in self._script.before:
             self._note(number, request, None)
