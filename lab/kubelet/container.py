@@ -139,7 +139,8 @@ class Container:
     async def stop(self, grace_s: float) -> None:
         """What SIGTERM does: serve on for a moment, stop accepting, finish what runs; SIGKILL after the grace."""
         self._stopping = True
-        if self._exit is None or self._exit.done():
+        running = self._exit
+        if running is None or running.done():
             return
         self._event("Normal", "Killing", f"Stopping container {self.name}")
         clean = True
@@ -148,7 +149,7 @@ class Container:
         elif self._server is not None:
             linger = min(self._linger_s(), 0.8 * grace_s)
             await asyncio.sleep(linger)
-            if self._server is None:
+            if running.done():
                 return  # it ended by itself meanwhile, or its node restarted it
             clean = await self._server.drain(max(0.0, grace_s - linger))
         self.kill(0 if clean else 137, "Completed" if clean else "Error")
