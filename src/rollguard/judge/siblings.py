@@ -17,14 +17,16 @@ from rollguard.model.time import Instant
 from rollguard.observe import of_unit
 from rollguard.policy.amounts import amount
 
+LATER = 1
+"""Slots by which a workload may be left by an outage later than another."""
 _ALL = TemplateHash("")
 
 
 def breaches(answers: tuple[Answer, ...], signals: tuple[Signal, ...], workload: WorkloadName) -> tuple[str, ...]:
-    """Names of the signals that all of the workload's pods together breach at rollback level, as of the last slot.
+    """Names of the signals that all of the workload's pods together breach at rollback level, now or shortly before.
 
-    The last third of the level's window is enough: an outage reaches workloads one after the other, and the one that is
-    rolling out must not be the first to be blamed for it.
+    A third of the level's window is enough, wherever it lies in it: an outage reaches and leaves workloads one after
+    the other, and the one that is rolling out must be blamed for it neither as the first nor as the last.
     """
     return tuple(
         signal.name
@@ -35,12 +37,12 @@ def breaches(answers: tuple[Answer, ...], signals: tuple[Signal, ...], workload:
 
 
 def _last(answers: tuple[Answer, ...], signal: Signal) -> tuple[Answer, ...]:
-    """The signal's answers of the last slots that a breach of it is seen in: all siblings are asked at every tick."""
+    """The signal's answers of the slots that a breach of it may lie in: all siblings are asked at every tick."""
     mine = sorted((answer for answer in answers if answer.signal == signal.name), key=lambda answer: answer.slot.end)
     longest = max((level.seconds for level in signal.levels if level.name is LevelName.ROLLBACK), default=0.0)
     if not mine or not longest:
         return ()
-    return tuple(mine[-2 * slots_of(longest / 3, mine[-1].slot.seconds) :])
+    return tuple(mine[-slots_of(longest, mine[-1].slot.seconds) - LATER :])
 
 
 def _breached(ring: dict[int, SlotSums], signal: Signal) -> bool:
@@ -52,9 +54,15 @@ def _breached(ring: dict[int, SlotSums], signal: Signal) -> bool:
 
 
 def _lately_past(ring: dict[int, SlotSums], signal: Signal, at: int) -> bool:
-    third = signal.levels[at].seconds / 3
-    asked = replace(_with_seconds(signal, at, third), minimum_traffic=signal.minimum_traffic // 3)
-    seen = window(_stretch(ring), asked, at, end=max(ring))
+    """Whether any third of the level's window, or of that up to `LATER` slots ago, is past the bound."""
+    stretch, seconds, last = _stretch(ring), signal.levels[at].seconds, max(ring)
+    asked = replace(_with_seconds(signal, at, seconds / 3), minimum_traffic=signal.minimum_traffic // 3)
+    part = slots_of(seconds / 3, stretch.seconds)
+    earliest = last - slots_of(seconds, stretch.seconds) - LATER + part
+    return any(_past(window(stretch, asked, at, end=end)) for end in range(earliest, last + 1))
+
+
+def _past(seen: Window) -> bool:
     value = seen.pooled.value
     return seen.usable and seen.enough and value is not None and value > seen.bound
 

@@ -34,8 +34,12 @@ def test_a_sibling_breaches_what_all_its_pods_together_are_past() -> None:
 
 def test_a_sibling_that_an_outage_reached_a_little_later_counts_as_well() -> None:
     assert breaches(tuple(of(OTHER, *[FINE] * 13, *[BAD] * 7)), (ERRORS,), OTHER) == ("error-rate",)
-    assert breaches(tuple(of(OTHER, *[BAD] * 13, *[FINE] * 7)), (ERRORS,), OTHER) == ()
     assert breaches(tuple(of(OTHER, *[(0, 0)] * 19, (3, 3))), (ERRORS,), OTHER) == ()
+
+
+def test_a_sibling_that_an_outage_has_just_left_counts_for_as_long_as_it_is_in_the_levels_window() -> None:
+    assert breaches(tuple(of(OTHER, *[BAD] * 20, *[FINE] * 13)), (ERRORS,), OTHER) == ("error-rate",)
+    assert breaches(tuple(of(OTHER, *[BAD] * 20, *[FINE] * 18)), (ERRORS,), OTHER) == ()
 
 
 def restored(*slots: tuple[int, int], revision: TemplateHash = OLD, since: int = FIRST) -> Recovery:
