@@ -167,8 +167,8 @@ class _Controller:
 
         def ready() -> str:
             status = guard.status()
-            if status.leading and not status.active:
-                return "leading, but the records are not loaded yet"
-            return ""
+            if status.leading:
+                return "" if status.active else "leading, but the records are not loaded yet"
+            return "" if status.standby else f"not leading: {status.waiting}"
 
         return serve.Health(alive=alive, ready=ready, exposition=lambda: exposition(guard.status()))

@@ -139,6 +139,8 @@ class Guard:
         return Status(
             leading=context.gate.leading(),
             active=self._term.active.is_set(),
+            waiting=self._term.waiting,
+            standby=self._term.standby,
             epoch=context.gate.epoch,
             ticks=self._ticks,
             late_ticks=self._late,

@@ -29,6 +29,10 @@ class Status:
     leading: bool
     active: bool
     """Leading, and everything is loaded."""
+    waiting: str
+    """Why this process does not lead, empty while it does."""
+    standby: bool
+    """Somebody else is known to lead."""
     epoch: int
     ticks: int
     late_ticks: int

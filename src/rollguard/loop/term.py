@@ -22,6 +22,10 @@ class Term:
         self._forget = forget
         self._elected = asyncio.Event()
         self.active = asyncio.Event()
+        self.waiting = "the Lease was not asked for yet"
+        """Why we do not lead, empty while we do."""
+        self.standby = False
+        """Somebody else is known to lead."""
 
     async def lead(self) -> None:
         """Renews, or tries to take over, until cancelled."""
@@ -46,15 +50,19 @@ class Term:
         """One renewal, or one try to take over."""
         gate = self._context.gate
         epochs = await self._open_epochs()
-        if epochs is None:
+        if isinstance(epochs, Unknown):
+            self._waits(epochs.detail)
             return
         outcome = await self._leadership.renew(open_epochs=epochs)
+        self.standby = not isinstance(outcome, Held) and bool(outcome.holder)
         if not isinstance(outcome, Held):
             # without a known holder the last renewal still holds until its end
             if outcome.holder or not gate.leading():
                 gate.hold(None)
                 self._over()
+                self._waits(f"{outcome.holder} leads" if outcome.holder else outcome.detail)
             return
+        self.waiting = ""
         fresh = outcome.epoch != gate.epoch
         gate.hold(outcome)
         if fresh:
@@ -88,12 +96,18 @@ class Term:
         self._context.gate.hold(None)
         self._over()
 
-    async def _open_epochs(self) -> tuple[int, ...] | None:
-        """The epochs of all open rollouts, read afresh before a takeover; None where the server does not answer."""
+    def _waits(self, why: str) -> None:
+        """Says once why we do not lead: a guard that waits in silence looks like one that guards."""
+        if why != self.waiting:
+            self._context.log("waiting", {"detail": why})
+        self.waiting = why
+
+    async def _open_epochs(self) -> tuple[int, ...] | Unknown:
+        """The epochs of all open rollouts, read afresh before a takeover."""
         if self._context.gate.leading():
             return tuple(record.epoch for record in self._context.store.rollouts)
         listed = await self._records.list_rollouts(open_only=True)
-        return None if isinstance(listed, Unknown) else tuple(stored.record.epoch for stored in listed)
+        return listed if isinstance(listed, Unknown) else tuple(stored.record.epoch for stored in listed)
 
     def _over(self) -> None:
         if self.active.is_set():

@@ -25,6 +25,7 @@ from rollguard.record import rollout_from_json, rollout_to_json, unit_from_json,
 PAGE = "500"
 TIMEOUT_S = 5.0
 LIST_TIMEOUT_S = 30.0
+MISSING = "install the definitions by `rollguard manifests | kubectl apply --server-side -f -`"
 
 
 class KubernetesRecords:
@@ -180,6 +181,8 @@ class KubernetesRecords:
             reply = await self._api.send(right, namespace, params=params, timeout=LIST_TIMEOUT_S)
         except NoAnswer as error:
             return Unknown(detail=str(error))
+        if reply.status == 404:
+            return Unknown(detail=f"the cluster does not know {right.resource}: {MISSING}")
         return msgspec.json.decode(reply.body, type=Page) if reply.ok else Unknown(detail=reply.message())
 
     async def _read(self, right: Right, namespace: str, name: str) -> Reply | Absent | Unknown:
