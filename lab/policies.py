@@ -48,15 +48,7 @@ def policy(
             "database-errors": {"levels": {"critical": {"for": duration}, "rollback": {"for": duration}}},
         },
         "window": window(AUTOMATIC_S),
-        "timing": {
-            "tick": "1s",
-            "slot": "2s",
-            "lateness": "2s",
-            "adoptedAfter": "3s",
-            "planExpiry": "2m",
-            "recovery": {"within": "40s", "for": "4s"},
-            "approvalWithin": "20s",
-        },
+        "timing": timing(),
     }
     return {
         "apiVersion": "rollguard.dev/v1alpha1",
@@ -70,6 +62,19 @@ def window(automatic_s: int) -> dict[str, str]:
     """A guard window whose automatic part, after which a release is called healthy, is that long."""
     startup, stabilization = f"{automatic_s // 6}s", f"{automatic_s // 2}s"
     return {"automatic": f"{automatic_s}s", "close": "4m", "startup": startup, "stabilization": stabilization}
+
+
+def timing(slot_s: int = 2) -> dict[str, Any]:
+    """The loop's own durations; the longer the slots, the less does a late scrape leave a gap."""
+    return {
+        "tick": "1s",
+        "slot": f"{slot_s}s",
+        "lateness": "2s",
+        "adoptedAfter": "3s",
+        "planExpiry": "2m",
+        "recovery": {"within": "40s", "for": "4s"},
+        "approvalWithin": "20s",
+    }
 
 
 def write(path: Path, document: Mapping[str, Any]) -> Path:

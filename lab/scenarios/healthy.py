@@ -1,16 +1,14 @@
 """A good release: nothing is undone, it passes to healthy, and becomes a version to go back to."""
 
-from lab import policies
-from lab.scenarios.judged_healthy import until_healthy
+from lab.scenarios.judged_healthy import PATIENT, until_healthy
 from lab.scenarios.stage import Stage, topics
 
 NAME = "translation"
-AUTOMATIC_S = 14
 
 
 async def play(stage: Stage) -> None:
     """Watched through the whole automatic part."""
-    await stage.guarded(NAME, window=policies.window(AUTOMATIC_S))
+    await stage.guarded(NAME, **PATIENT)
     await stage.release(NAME, "v2-noerrors")
     await until_healthy(stage, NAME, "v2-noerrors")
     (rollout,) = await stage.rollouts(NAME)

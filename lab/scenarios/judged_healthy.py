@@ -1,15 +1,19 @@
 """A release passes as healthy, then a bad one is undone to it, and not to the older adopted version."""
 
+from typing import Any
+
 from lab import policies
+from lab.scenarios import words
 from lab.scenarios.stage import Stage
 
 NAME = "translation"
-AUTOMATIC_S = 12
+PATIENT: dict[str, Any] = {"window": policies.window(16), "timing": policies.timing(slot_s=4)}
+"""A release is healthy only if nineteen of twenty slots are complete: of these four, all."""
 
 
 async def play(stage: Stage) -> None:
     """Three versions: adopted, judged healthy, bad."""
-    await stage.guarded(NAME, window=policies.window(AUTOMATIC_S))
+    await stage.guarded(NAME, **PATIENT)
     await stage.release(NAME, "v2-noerrors")
     await until_healthy(stage, NAME, "v2-noerrors")
     await stage.release(NAME, "v3-crash")
@@ -21,10 +25,13 @@ async def play(stage: Stage) -> None:
 async def until_healthy(stage: Stage, name: str, tag: str) -> None:
     """Returns when the guard has judged the version healthy, and so made it a valid target."""
 
+    whole: list[str] = []
+
     async def judged() -> bool:
+        whole[:] = [words.of_rollout(each) for each in await stage.rollouts(name)]
         unit = await stage.unit(name)
         images = [image["value"] for good in unit["status"].get("healthy", ()) for image in good["images"]]
         return any(image.endswith(f":{tag}") for image in images)
 
-    await stage.until(judged, what=f"the verdict healthy on {name}:{tag}")
+    await stage.until(judged, what=f"the verdict healthy on {name}:{tag}", seen=lambda: whole)
     stage.tell(f"{name}:{tag} is judged healthy")

@@ -135,7 +135,14 @@ class Stage:
 
     # --- the state of the world ---
 
-    async def until(self, probe: Callable[[], Awaitable[bool]], *, what: str, timeout_s: float = ENDING_S) -> None:
+    async def until(
+        self,
+        probe: Callable[[], Awaitable[bool]],
+        *,
+        what: str,
+        timeout_s: float = ENDING_S,
+        seen: Callable[[], object] = lambda: "nothing",
+    ) -> None:
         """As Lab.until; also fails as soon as a guard of the story has ended by itself."""
 
         async def watched() -> bool:
@@ -145,7 +152,7 @@ class Stage:
             return await probe()
 
         try:
-            await self.lab.until(watched, what=what, timeout_s=timeout_s)
+            await self.lab.until(watched, what=what, timeout_s=timeout_s, seen=seen)
         except LabError as error:
             raise ScenarioError(str(error)) from None
 
@@ -161,17 +168,19 @@ class Stage:
 
     async def until_rollout(self, name: str, *states: str, nth: int = 1, timeout_s: float = ENDING_S) -> Any:
         """The n-th GuardedRollout of a Deployment, once it is in one of these states."""
-        seen: list[Any] = []
+        found: list[Any] = []
 
         async def there() -> bool:
-            seen[:] = await self.rollouts(name)
-            return len(seen) >= nth and (not states or seen[nth - 1]["state"] in states)
+            found[:] = await self.rollouts(name)
+            return len(found) >= nth and (not states or found[nth - 1]["state"] in states)
 
-        try:
-            await self.until(there, what=f"rollout {nth} of {name} {' or '.join(states)}", timeout_s=timeout_s)
-        except ScenarioError as error:
-            raise ScenarioError(f"{error}; rollouts: {[words.of_rollout(each) for each in seen]}") from None
-        return seen[nth - 1]
+        await self.until(
+            there,
+            what=f"rollout {nth} of {name} {' or '.join(states)}",
+            timeout_s=timeout_s,
+            seen=lambda: [words.of_rollout(each) for each in found],
+        )
+        return found[nth - 1]
 
     async def until_undone(self, name: str, *, nth: int = 1, tag: str = "v1") -> Any:
         """The n-th GuardedRollout, once it is closed; raises unless it was undone, has recovered, and `tag` runs."""

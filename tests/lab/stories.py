@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,15 +23,22 @@ class Told:
 
 
 class Stories:
-    """Stories under way. `long` ones start at once, beside the four lanes of the others."""
+    """Stories under way. `long` ones start at once, beside the four lanes of the others, which are played in order.
 
-    def __init__(self, lab: Lab, account: Path, *, names: Iterable[str], long: Iterable[str]) -> None:
+    Those that are to be `alone`, for they measure how fast the guard is, come last and take all four lanes.
+    """
+
+    def __init__(
+        self, lab: Lab, account: Path, *, names: Iterable[str], alone: Iterable[str], long: Iterable[str]
+    ) -> None:
         self._lab = lab
         self._account = account
         self._lanes = asyncio.Semaphore(AT_ONCE)
-        self._told = {name: Told() for name in (*long, *names)}
+        self._all_lanes = asyncio.Lock()
+        self._told = {name: Told() for name in (*long, *names, *alone)}
         self._tasks = {name: asyncio.create_task(self._play(name)) for name in long}
         self._tasks |= {name: asyncio.create_task(self._in_a_lane(name)) for name in names}
+        self._tasks |= {name: asyncio.create_task(self._in_all_lanes(name)) for name in alone}
 
     async def outcome(self, name: str) -> Told:
         """What the story said, once it has ended; raises what went wrong in it, after printing it."""
@@ -49,6 +56,13 @@ class Stories:
 
     async def _in_a_lane(self, name: str) -> None:
         async with self._lanes:
+            await self._play(name)
+
+    async def _in_all_lanes(self, name: str) -> None:
+        # One at a time takes them: two that hold half of them each would wait for each other.
+        async with self._all_lanes, AsyncExitStack() as stack:
+            for _ in range(AT_ONCE):
+                await stack.enter_async_context(self._lanes)
             await self._play(name)
 
     async def _play(self, name: str) -> None:
@@ -72,9 +86,11 @@ async def _leave(lab: Lab, namespace: str) -> None:
 
 
 @asynccontextmanager
-async def under_way(lab: Lab, *, names: Iterable[str], long: Iterable[str]) -> AsyncIterator[Stories]:
+async def under_way(
+    lab: Lab, *, names: Iterable[str], alone: Iterable[str], long: Iterable[str]
+) -> AsyncIterator[Stories]:
     """All these stories, begun; none is under way after the block."""
-    stories = Stories(lab, await lab.install(), names=names, long=long)
+    stories = Stories(lab, await lab.install(), names=names, alone=alone, long=long)
     try:
         yield stories
     finally:

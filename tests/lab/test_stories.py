@@ -13,19 +13,20 @@ pytestmark = pytest.mark.lab
 
 LONG = {"errors-real-time": 660.0}
 """Stories with a budget of their own, in seconds. They begin first and are awaited last."""
-SHORT = [name for name in scenarios.known() if name not in LONG]
+ALONE = ["crash-loop", "image-pull"]
+SHORT = [name for name in scenarios.known() if name not in (*LONG, *ALONE)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stories(request: pytest.FixtureRequest, lab: Lab) -> AsyncIterator[Stories]:
     mine = (item for item in request.session.items if isinstance(item, pytest.Function) and item.path == request.path)
     wanted = {item.callspec.params["name"] for item in mine}
-    short = [name for name in SHORT if name in wanted]
-    async with under_way(lab, names=short, long=[name for name in LONG if name in wanted]) as playing:
+    names, alone, long = ([name for name in group if name in wanted] for group in (SHORT, ALONE, LONG))
+    async with under_way(lab, names=names, alone=alone, long=long) as playing:
         yield playing
 
 
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize("name", SHORT + ALONE)
 async def test_the_story_goes_as_told(
     name: str, stories: Stories, record_property: Callable[[str, object], None]
 ) -> None:
