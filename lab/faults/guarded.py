@@ -14,7 +14,7 @@ from lab.api import read_kubeconfig
 from lab.controller import Controller
 from lab.faults.receiver import Receiver, receiving
 from lab.proxy import Proxy, Script, proxying
-from lab.world import Lab, LabError
+from lab.world import Lab, LabError, deployment_path
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes import Api, KubernetesRecords, load
 from rollguard.model.action import Unknown
@@ -144,6 +144,13 @@ class Guarded:
         return "\n".join(f"--- {each.name}\n{each.child.tail()}" for each in self.controllers)
 
 
+async def _leave(here: Guarded, names: tuple[str, ...]) -> None:
+    """Takes the services' load off the lab: their traffic, their pods."""
+    for name in names:
+        await here.lab.traffic(here.namespace, name, 0)
+        await here.lab.api.delete(deployment_path(here.namespace, name))
+
+
 def _leads(controller: Controller) -> bool:
     words = [
         r["event"] for r in controller.records() if r.get("event") in ("leading", "not-leading", "stopped", "started")
@@ -221,3 +228,4 @@ async def guarded(
             for each in here.controllers:
                 await each.kill()
                 lab.controllers.remove(each)
+            await _leave(here, (NAME, *others))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -16,6 +16,7 @@ from lab.proxy import Script
 from lab.world import Lab
 from rollguard.model.judgement import VerdictKind
 from rollguard.model.records import LifecycleState, Outcome, RolloutRecord
+from tests.lab.beside import Beside, Story, beside
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -33,8 +34,8 @@ class Three:
     crash: Guarded
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def three(lab: Lab) -> AsyncIterator[Three]:
+@asynccontextmanager
+async def three_services(lab: Lab) -> AsyncIterator[Three]:
     installed = await lab.install()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(own_prometheus(lab, "store-that-dies"))
@@ -100,7 +101,12 @@ def paged_once_in_time(here: Guarded, record: RolloutRecord) -> float:
     return float(pages[0]["arrived"]) - since
 
 
-async def test_the_store_dies_in_the_middle_of_rollouts_and_comes_back(three: Three) -> None:
+async def the_store_dies_in_the_middle_of_rollouts_and_comes_back(lab: Lab) -> None:
+    async with three_services(lab) as three:
+        await _the_store_dies(three)
+
+
+async def _the_store_dies(three: Three) -> None:
     healthy, bad, crash = three.healthy, three.bad, three.crash
     await healthy.release("v2")
     await bad.release("v2-errors-15pct")
@@ -144,7 +150,7 @@ NOTHING = {
 }
 
 
-async def test_an_empty_answer_a_value_that_is_no_number_and_no_traffic_are_no_evidence(lab: Lab) -> None:
+async def an_empty_answer_a_value_that_is_no_number_and_no_traffic_are_no_evidence(lab: Lab) -> None:
     installed = await lab.install()
     window = {"automatic": "24s", "close": "30s", "startup": "5s", "stabilization": "12s"}
     async with AsyncExitStack() as stack:
@@ -183,3 +189,20 @@ async def test_an_empty_answer_a_value_that_is_no_number_and_no_traffic_are_no_e
             assert record.plan is None
             assert await generation(here) == 2
             assert unit is not None and not unit.healthy
+
+
+STORIES: tuple[Story, ...] = (
+    the_store_dies_in_the_middle_of_rollouts_and_comes_back,
+    an_empty_answer_a_value_that_is_no_number_and_no_traffic_are_no_evidence,
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def playing(request: pytest.FixtureRequest, lab: Lab) -> AsyncIterator[Beside]:
+    async with beside(request, lab) as stories:
+        yield stories
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+async def test_it_goes_as_told(story: Story, playing: Beside) -> None:
+    await playing.ended(story)

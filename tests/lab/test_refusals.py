@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from lab.api import JSON_PATCH, Api, ApiError
 from lab.controller import command
@@ -18,6 +19,7 @@ from lab.proxy import Script
 from lab.world import Lab
 from rollguard.model.action import StepState
 from rollguard.model.records import LifecycleState, NoticeState, Outcome
+from tests.lab.beside import Beside, Story, beside
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -99,7 +101,7 @@ async def until_open(here: Guarded, count: int, state: LifecycleState) -> None:
     await here.lab.until(there, what=f"rollout {count} {state.value}", timeout_s=40.0, seen=here.logs)
 
 
-async def test_force_at_the_command_line_is_a_right_of_its_own(lab: Lab) -> None:
+async def force_at_the_command_line_is_a_right_of_its_own(lab: Lab) -> None:
     async with service(lab, "cli-force") as here:
         await here.release("v2")
         await until_open(here, 1, LifecycleState.WATCHING)
@@ -126,7 +128,7 @@ async def test_force_at_the_command_line_is_a_right_of_its_own(lab: Lab) -> None
         assert unit.automatic_rollbacks == ()
 
 
-async def test_a_dry_run_changes_nothing(lab: Lab) -> None:
+async def a_dry_run_changes_nothing(lab: Lab) -> None:
     async with service(lab, "cli-dry-run") as here:
         await here.release("v2")
         await lab.until_rolled_out(here.namespace, NAME)
@@ -144,7 +146,7 @@ async def test_a_dry_run_changes_nothing(lab: Lab) -> None:
         assert record.plan is None
 
 
-async def test_without_a_controller_and_without_a_store_the_command_does_the_rollback_itself(lab: Lab) -> None:
+async def without_a_controller_and_without_a_store_the_command_does_the_rollback_itself(lab: Lab) -> None:
     async with service(lab, "cli-alone", others=("lip-sync",), prometheus=NOBODY_LISTENS) as here:
         await here.release("v2")
         await until_open(here, 1, LifecycleState.WATCHING)
@@ -177,7 +179,7 @@ async def test_without_a_controller_and_without_a_store_the_command_does_the_rol
         assert len(here.receiver.of_topic("rolled-back")) == 1
 
 
-async def test_a_frozen_service_is_left_alone_until_it_is_released(lab: Lab) -> None:
+async def a_frozen_service_is_left_alone_until_it_is_released(lab: Lab) -> None:
     async with service(lab, "cli-freeze") as here:
         one = f"{here.namespace}/{NAME}"
         guard = ("--guard-namespace", here.namespace)
@@ -203,7 +205,7 @@ async def test_a_frozen_service_is_left_alone_until_it_is_released(lab: Lab) -> 
             assert await generation(here) == 2 * count + 1
 
 
-async def test_nobody_rewrites_a_plan_that_is_under_way(lab: Lab) -> None:
+async def nobody_rewrites_a_plan_that_is_under_way(lab: Lab) -> None:
     """Every field of it, removed and changed, by a user who may write everything."""
     async with service(lab, "plan-fields") as here:
         died = asyncio.Event()
@@ -283,3 +285,23 @@ async def _refused(api: Api, path: str, patch: list[dict[str, Any]]) -> bool:
     except ApiError as error:
         return error.status == 422
     return False
+
+
+STORIES: tuple[Story, ...] = (
+    force_at_the_command_line_is_a_right_of_its_own,
+    a_dry_run_changes_nothing,
+    without_a_controller_and_without_a_store_the_command_does_the_rollback_itself,
+    a_frozen_service_is_left_alone_until_it_is_released,
+    nobody_rewrites_a_plan_that_is_under_way,
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def playing(request: pytest.FixtureRequest, lab: Lab) -> AsyncIterator[Beside]:
+    async with beside(request, lab) as stories:
+        yield stories
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+async def test_it_goes_as_told(story: Story, playing: Beside) -> None:
+    await playing.ended(story)

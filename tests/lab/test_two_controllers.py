@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
@@ -16,14 +17,14 @@ from lab.proxy import Script, WriteSeen
 from lab.world import Lab
 from rollguard.model.action import StepState
 from rollguard.model.records import Outcome, RolloutRecord
+from tests.lab.beside import Beside, Story, beside
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def pair(lab: Lab, request: pytest.FixtureRequest) -> AsyncIterator[Guarded]:
+@asynccontextmanager
+async def two(lab: Lab, namespace: str) -> AsyncIterator[Guarded]:
     """A guarded service with two controllers: the first leads, through the proxy; the second waits, without one."""
-    namespace = request.node.name.replace("_", "-").replace("[", "-").replace("]", "")[-50:].strip("-")
     installed = await lab.install()
     async with guarded(lab, namespace, script=Script(), installed=installed, timing=TIMING) as here:
         first = here.controller()
@@ -52,7 +53,12 @@ def is_done(record: RolloutRecord) -> bool:
     return plan is not None and plan.id.endswith(".1") and all(step.state is StepState.DONE for step in plan.steps)
 
 
-async def test_one_acts_and_after_its_death_the_other(pair: Guarded) -> None:
+async def one_acts_and_after_its_death_the_other(lab: Lab) -> None:
+    async with two(lab, "two-one-dies") as pair:
+        await _one_dies(pair)
+
+
+async def _one_dies(pair: Guarded) -> None:
     first, second = pair.controllers
     await pair.release(BAD)
     undone = await pair.until_closed()
@@ -74,10 +80,17 @@ async def test_one_acts_and_after_its_death_the_other(pair: Guarded) -> None:
     assert await tag(pair) == "v1"
 
 
-@pytest.mark.parametrize("applied", [False, True], ids=["before", "after"])
-async def test_a_leader_that_stands_still_in_mid_rollback_does_no_harm_when_it_wakes(
-    pair: Guarded, applied: bool
-) -> None:
+async def a_leader_that_stands_still_before_its_write_arrives_does_no_harm_when_it_wakes(lab: Lab) -> None:
+    async with two(lab, "two-asleep-before") as pair:
+        await _one_sleeps(pair, applied=False)
+
+
+async def a_leader_that_stands_still_before_its_answer_arrives_does_no_harm_when_it_wakes(lab: Lab) -> None:
+    async with two(lab, "two-asleep-after") as pair:
+        await _one_sleeps(pair, applied=True)
+
+
+async def _one_sleeps(pair: Guarded, *, applied: bool) -> None:
     """It stands still with its write on the way: the network keeps the write, or only the answer, until it wakes."""
     first, second = pair.controllers
 
@@ -150,3 +163,21 @@ async def _renewed(here: Guarded, *, times: int) -> None:
         return len(seen) > times
 
     await here.lab.until(enough, what="renewals of the Lease", timeout_s=30.0, seen=here.logs)
+
+
+STORIES: tuple[Story, ...] = (
+    one_acts_and_after_its_death_the_other,
+    a_leader_that_stands_still_before_its_write_arrives_does_no_harm_when_it_wakes,
+    a_leader_that_stands_still_before_its_answer_arrives_does_no_harm_when_it_wakes,
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def playing(request: pytest.FixtureRequest, lab: Lab) -> AsyncIterator[Beside]:
+    async with beside(request, lab) as stories:
+        yield stories
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+async def test_it_goes_as_told(story: Story, playing: Beside) -> None:
+    await playing.ended(story)
