@@ -28,6 +28,7 @@ from tests.unit.records import PLAN, rollout_record
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 TIMEOUT = 5.0
+REVISION = "/metadata/annotations/deployment.kubernetes.io~1revision"
 RECEIPT = "/metadata/annotations/rollguard.dev~1step"
 
 
@@ -97,6 +98,7 @@ async def fetch_agrees_with_the_cache(ground: Ground) -> None:
     assert found.template_digest == workload.template.digest
     assert found.template_body == workload.template.body
     assert found.receipt == "" and found.has_annotations and not found.paused
+    assert found.revision == 1
 
 
 async def fetch_of_another_uid_is_absent(ground: Ground) -> None:
@@ -129,6 +131,11 @@ async def an_undo_reuses_the_revision_under_a_new_number(ground: Ground) -> None
         (2, workload.revisions[1].hash),
         (3, old.hash),
     ]
+    # the controller writes the Deployment's own number after its ReplicaSet's
+    end = ground.clock.mono().plus(20.0)
+    while _found(await ground.cluster.fetch(_ref(ground), timeout=TIMEOUT)).revision != 3:
+        assert ground.clock.mono() < end, "the Deployment was never numbered 3"
+        await ground.sleep(0.05)
 
 
 async def a_dry_run_changes_nothing(ground: Ground) -> None:
@@ -164,6 +171,15 @@ async def the_same_write_twice_fails_its_guard(ground: Ground) -> None:
     assert isinstance(await ground.cluster.apply(write, dry_run=False, timeout=TIMEOUT), Conflict)
     after = _found(await ground.cluster.fetch(_ref(ground), timeout=TIMEOUT))
     assert after.generation == 3
+
+
+async def a_guard_on_the_revision_number_fails_under_another(ground: Ground) -> None:
+    workload, found = await _released(ground)
+    write = _restore(ground, found, workload.revisions[0].template.body, "p/1")
+    for number, outcome in ((str(found.revision - 1), Conflict), (str(found.revision), Applied)):
+        operations = [{"op": "test", "path": REVISION, "value": number}, *json.loads(write.patch)]
+        guarded = replace(write, patch=json.dumps(operations))
+        assert isinstance(await ground.cluster.apply(guarded, dry_run=False, timeout=TIMEOUT), outcome)
 
 
 async def another_uid_fails_the_guard(ground: Ground) -> None:
@@ -410,6 +426,7 @@ CASES: tuple[Case, ...] = (
     the_guard_fails_after_a_change_of_the_template,
     the_guard_passes_after_a_scale_and_leaves_replicas_alone,
     the_same_write_twice_fails_its_guard,
+    a_guard_on_the_revision_number_fails_under_another,
     another_uid_fails_the_guard,
     an_invalid_template_is_rejected,
     a_write_to_nothing_is_absent,

@@ -378,6 +378,7 @@ def plan(id_: str = "plan-1", **changes: Any) -> Plan:
         precondition="d2",
         goal="d1",
         body='{"metadata":{},"spec":{}}',
+        revision=2,
     )
     whole = Plan(
         id=id_,

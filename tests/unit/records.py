@@ -47,6 +47,7 @@ PLAN = Plan(
             precondition="bad-digest",
             goal="good-digest",
             body="{}",
+            revision=2,
             state=StepState.DONE,
             detail="generation 7",
         ),

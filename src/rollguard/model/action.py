@@ -82,6 +82,8 @@ class Step:
     """The digest of the state that it makes: reached, with the receipt, means done."""
     body: str
     """What is written: the restored template's canonical JSON."""
+    revision: int
+    """The bad template's revision number as judged: under a higher one it was applied again since."""
     state: StepState = StepState.PENDING
     detail: str = ""
 
@@ -164,6 +166,9 @@ class Found:
     receipt: str
     """The annotation `rollguard.dev/step`, empty where there is none."""
     has_annotations: bool
+    revision: int
+    """The annotation `deployment.kubernetes.io/revision`: it only rises, and lags a little behind a change of the
+    template; 0 where there is none."""
     raw_template: str
     """`spec.template` exactly as the server gave it, as JSON: the write guard tests for equality with it."""
     last_applied: str = ""

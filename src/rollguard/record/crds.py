@@ -51,6 +51,7 @@ PLAN_RULES = (
         "self.id != oldSelf.id || (self.steps.map(s, s.body) == oldSelf.steps.map(s, s.body)"
         " && self.steps.map(s, s.goal) == oldSelf.steps.map(s, s.goal)"
         " && self.steps.map(s, s.precondition) == oldSelf.steps.map(s, s.precondition)"
+        " && self.steps.map(s, s.revision) == oldSelf.steps.map(s, s.revision)"
         " && self.steps.map(s, s.kind) == oldSelf.steps.map(s, s.kind)"
         " && self.steps.map(s, s.target) == oldSelf.steps.map(s, s.target)"
         " && self.steps.map(s, s.n) == oldSelf.steps.map(s, s.n))",

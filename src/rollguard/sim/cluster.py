@@ -20,7 +20,7 @@ from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadKind, Worklo
 from rollguard.sim.cache import SimCache
 from rollguard.sim.faults import FaultPlan
 from rollguard.sim.network import Later, Lost, call
-from rollguard.sim.objects import LAST_APPLIED, RECEIPT
+from rollguard.sim.objects import LAST_APPLIED, RECEIPT, REVISION
 from rollguard.sim.process import Process
 from rollguard.sim.signalling import Names
 from rollguard.sim.world import Emitted, Sent, World
@@ -98,6 +98,7 @@ class SimCluster:
             template_digest=deployment.template.digest,
             receipt=deployment.annotations.get(RECEIPT, ""),
             has_annotations=bool(deployment.annotations),
+            revision=int(deployment.annotations.get(REVISION, "0")),
             raw_template=json.dumps(deployment.raw),
             last_applied=deployment.annotations.get(LAST_APPLIED, ""),
         )

@@ -169,13 +169,13 @@ class World:
         self._change(deployment, actor, self.loop.time(), raw=raw)
 
     def undo_by_hand(self, deployment: SimDeployment, *, actor: str = "alice", number: int | None = None) -> bool:
-        """As `kubectl rollout undo`: the template and the annotations of the revision before; False without one."""
-        target = deployment.target()
-        old = [found for found in deployment.replica_sets if found is not target]
-        chosen = [found for found in old if number in (None, found.number)]
-        if not chosen:
+        """As `kubectl rollout undo`: template and annotations of the revision with the second highest number, or of
+        the one asked for; False where there is none or it has the Deployment's template already."""
+        by_number = sorted(deployment.replica_sets, key=lambda found: found.number)
+        chosen = by_number[-2:-1] if number is None else [found for found in by_number if found.number == number]
+        if not chosen or chosen[0].template.digest == deployment.template.digest:
             return False
-        back = max(chosen, key=lambda found: found.number)
+        back = chosen[0]
         kept = {key: value for key, value in deployment.annotations.items() if key in (LAST_APPLIED, REVISION)}
         deployment.annotations = {**back.annotations, **kept}
         self._change(deployment, actor, self.loop.time(), raw=back.raw)

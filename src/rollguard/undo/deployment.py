@@ -7,6 +7,7 @@ import json
 from rollguard.model.action import Found, Plan, Step, Write
 
 RECEIPT = "rollguard.dev/step"
+REVISION = "deployment.kubernetes.io/revision"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -35,13 +36,14 @@ def restore(step: Step, found: Found, receipt: str) -> Write:
 
 
 def _receipt(found: Found, receipt: str) -> list[Json]:
-    """Leaves the receipt, guarded by the one that was read.
+    """Leaves the receipt, guarded by the one that was read and by the revision number.
 
     A repeated request that arrives late finds the first one's receipt, and fails even where the bad template has been
-    applied again meanwhile.
+    applied again meanwhile; `kubectl rollout undo` takes the receipt away, but not the number.
     """
     if found.has_annotations:
         return [
+            _operation("test", _annotation(REVISION), str(found.revision) if found.revision else None),
             _operation("test", _annotation(RECEIPT), found.receipt or None),
             _operation("add", _annotation(RECEIPT), receipt),
         ]

@@ -54,6 +54,7 @@ def plan(
         precondition=workload.template.digest,
         goal=template.digest,
         body=template.body,
+        revision=situation.rollout.target_number,
     )
     expires = now.plus(situation.timing.plan_expiry)
     return Plan(

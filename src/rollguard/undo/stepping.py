@@ -90,6 +90,9 @@ def _write_or_not(plan: Plan, step: Step, found: Found, now: Instant, frozen: st
     if found.receipt == receipt_of(plan, step):
         # Our write took effect once already; writing again would be a tug of war with whoever undid it.
         return Supersede(reason="the template was put back by this plan, and then replaced by the bad one again")
+    if found.revision > step.revision:
+        again = f"revision {found.revision} now, {step.revision} when it was judged"
+        return Supersede(reason=f"the bad template was applied again since ({again}): that is never overwritten")
     if found.paused:
         return Supersede(reason="the Deployment was paused")
     if frozen:
@@ -98,4 +101,6 @@ def _write_or_not(plan: Plan, step: Step, found: Found, now: Instant, frozen: st
         return Supersede(reason=f"the plan expired at {plan.expires.iso()}")
     if found.observed_generation < found.generation:
         return Wait(reason=f"generation {found.observed_generation} of {found.generation} is observed")
+    if found.revision < step.revision:
+        return Wait(reason=f"the template is not numbered yet: revision {found.revision}, {step.revision} was judged")
     return Send(step=step, write=restore(step, found, receipt_of(plan, step)))

@@ -8,7 +8,7 @@ from rollguard.model.action import Found, Plan, Step, Target
 from rollguard.model.names import Ref, TemplateHash
 from rollguard.sim.json_patch import CannotApply, JsonObject, JsonValue, TestFailed, apply_patch
 from rollguard.sim.template import HASH_LABEL, pod_template, template_of
-from rollguard.undo.deployment import LAST_APPLIED, RECEIPT
+from rollguard.undo.deployment import LAST_APPLIED, RECEIPT, REVISION
 from tests.unit.records import START
 
 OLD = pod_template("translation", "translation:v1")
@@ -20,7 +20,9 @@ REF = Ref("Deployment", "production", "translation", "uid-1")
 
 def plan_to_restore() -> Plan:
     """Puts the old template back in place of the new one."""
-    step = Step(n=1, kind="restore-template", target=REF, precondition=BAD.digest, goal=GOOD.digest, body=GOOD.body)
+    step = Step(
+        n=1, kind="restore-template", target=REF, precondition=BAD.digest, goal=GOOD.digest, body=GOOD.body, revision=2
+    )
     target = Target(hash=TemplateHash("aaa"), number=1, images=GOOD.images, judged=True)
     return Plan(
         id="translation-2.1",
@@ -44,14 +46,15 @@ def child(value: JsonValue, *path: str) -> JsonObject:
 
 
 class Server:
-    """One Deployment with the bad template, and a count of the writes of ours that changed its template."""
+    """One Deployment with the bad template, its controller and a count of the writes that changed its template."""
 
     def __init__(self, *, annotations: dict[str, str] | None = None) -> None:
         metadata: JsonObject = {"name": "translation", "uid": "uid-1", "generation": 5}
-        if annotations:  # an empty map is not stored by the API server
-            metadata["annotations"] = dict(annotations)
+        metadata["annotations"] = {**(annotations or {}), REVISION: "2"}
         self.object: JsonObject = {"metadata": metadata, "spec": {"replicas": 3, "template": NEW}, "status": {}}
         self.observed = 5
+        self.sets: dict[str, JsonObject] = {GOOD.digest: OLD, BAD.digest: NEW}
+        self.numbers = {GOOD.digest: 1, BAD.digest: 2}
         self.restored = 0
 
     @property
@@ -76,6 +79,7 @@ class Server:
             template_digest=template.digest,
             receipt=str(self.annotations.get(RECEIPT, "")),
             has_annotations=bool(self.annotations),
+            revision=int(str(self.annotations.get(REVISION, "0"))),
             raw_template=json.dumps(self.spec["template"]),
             last_applied=str(self.annotations.get(LAST_APPLIED, "")),
         )
@@ -100,12 +104,32 @@ class Server:
         self.spec["template"] = template
         self._moved()
 
+    def replace_by(self, template: JsonObject) -> None:
+        """As `kubectl replace`: annotations that the file does not have are gone."""
+        child(self.object, "metadata").pop("annotations", None)
+        self.apply(template)
+
+    def undo_by_hand(self) -> None:
+        """As `kubectl rollout undo`: the template of the second highest number, and its annotations: no receipt."""
+        before = self.sets[sorted(self.numbers, key=self.numbers.__getitem__)[-2]]
+        if before == self.spec["template"]:
+            return  # kubectl skips it
+        kept: JsonObject = {key: value for key, value in self.annotations.items() if key in (REVISION, LAST_APPLIED)}
+        child(self.object, "metadata")["annotations"] = kept
+        self.apply(before)
+
     def pause(self, paused: bool) -> None:
         self.spec["paused"] = paused
         self._moved()
 
     def observe(self) -> None:
+        """The Deployment controller's part: the status, and a higher number for a template that is back."""
         self.observed = self._generation()
+        template = child(self.spec, "template")
+        digest, highest = template_of(template).digest, max(self.numbers.values())
+        if self.numbers.get(digest, 0) < highest:
+            self.sets[digest], self.numbers[digest] = template, highest + 1
+        child(self.object, "metadata")["annotations"] = {**self.annotations, REVISION: str(self.numbers[digest])}
 
     def _generation(self) -> int:
         generation = child(self.object, "metadata")["generation"]

@@ -10,7 +10,7 @@ import pytest
 from rollguard import undo
 from rollguard.model.action import Absent, FetchOutcome, Step, StepState, Unknown
 from rollguard.model.time import Instant
-from rollguard.undo.deployment import LAST_APPLIED, RECEIPT, Json
+from rollguard.undo.deployment import LAST_APPLIED, RECEIPT, REVISION, Json
 from tests.unit.records import START
 from tests.unit.undo.server import FIXED, GOOD, HASH_LABEL, NEW, OLD, Server, child, plan_to_restore
 
@@ -34,7 +34,7 @@ def test_one_write_restores_the_template_and_leaves_the_receipt(annotations: dic
     server = Server(annotations=annotations)
     assert server.send(sent(server))
     assert server.spec["template"] == OLD
-    assert server.annotations == {**(annotations or {}), RECEIPT: "translation-2.1/1"}
+    assert server.annotations == {**(annotations or {}), REVISION: "2", RECEIPT: "translation-2.1/1"}
     done = ask(server.found())
     assert isinstance(done, undo.MarkDone)
     assert done.step.state is StepState.DONE
@@ -61,9 +61,10 @@ def test_a_template_changed_between_read_and_write_is_not_overwritten() -> None:
 
 def test_annotations_made_between_read_and_write_are_not_overwritten() -> None:
     server = Server()
-    patch = sent(server)
+    server.replace_by(NEW)
+    (write,) = undo.dry_run_writes(PLAN, server.found())
     child(server.object, "metadata")["annotations"] = {"team": "dubbing"}
-    assert not server.send(patch)
+    assert not server.send(write.patch)
     assert server.annotations == {"team": "dubbing"}
 
 
@@ -83,6 +84,32 @@ def test_a_repeated_request_that_arrives_late_changes_nothing_though_the_bad_tem
     assert not server.send(patch)
     assert server.restored == 1
     assert isinstance(ask(server.found()), undo.Supersede)
+
+
+def test_a_step_that_took_effect_is_not_repeated_though_an_undo_by_hand_took_its_receipt_away() -> None:
+    server = Server(annotations={"team": "dubbing"})
+    late = sent(server)
+    assert server.send(sent(server))
+    server.observe()
+    server.undo_by_hand()
+    assert server.spec["template"] == NEW
+    assert RECEIPT not in server.annotations
+    for _ in range(2):
+        answer = ask(server.found())
+        assert isinstance(answer, undo.Supersede)
+        assert "applied again" in answer.reason
+        assert not server.send(late)
+        server.observe()
+    assert server.restored == 1
+
+
+def test_a_revision_that_is_not_numbered_yet_is_waited_for_but_not_past_expiry() -> None:
+    server = Server()
+    server.annotations[REVISION] = "1"
+    assert isinstance(ask(server.found()), undo.Wait)
+    assert isinstance(ask(server.found(), now=PLAN.expires), undo.Supersede)
+    server.observe()
+    assert isinstance(ask(server.found()), undo.Send)
 
 
 def test_an_old_plans_receipt_that_came_back_with_an_undo_does_not_count() -> None:

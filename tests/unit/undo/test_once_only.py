@@ -15,7 +15,20 @@ from tests.unit.records import START
 from tests.unit.undo.server import BAD, FIXED, GOOD, NEW, NEWER, OLD, Server, child, plan_to_restore
 
 TEMPLATES: dict[str, JsonObject] = {"re-apply bad": NEW, "apply fix": FIXED, "apply good": OLD}
-EVENTS = (*TEMPLATES, "scale", "pause", "resume", "freeze", "release", "lag", "catch up", "late delivery", "expire")
+BY_HAND = ("undo by hand", "replace by bad")
+EVENTS = (
+    *TEMPLATES,
+    *BY_HAND,
+    "scale",
+    "pause",
+    "resume",
+    "freeze",
+    "release",
+    "lag",
+    "catch up",
+    "late delivery",
+    "expire",
+)
 GOES = ("answered", "lost on the way", "lost on the way back", "delayed")
 
 
@@ -53,6 +66,7 @@ class World:
         assert not self.frozen
         assert self.now < self.plan.expires
         assert found.observed_generation == found.generation
+        assert found.revision == self.plan.steps[0].revision
         if fate in {"answered", "lost on the way back"}:
             self.server.send(answer.write.patch)
         if fate in {"lost on the way back", "delayed"}:
@@ -62,6 +76,10 @@ class World:
         server = self.server
         if event in TEMPLATES:
             server.apply(TEMPLATES[event])
+        elif event in BY_HAND:
+            # What comes and goes before the controller has seen it leaves no trace but the receipt.
+            server.observe()
+            server.undo_by_hand() if event == "undo by hand" else server.replace_by(NEW)
         elif event == "scale":
             server.scale(7)
         elif event in {"pause", "resume"}:
@@ -79,6 +97,8 @@ class World:
 @settings(max_examples=600, deadline=None)
 @example(True, ["answered", "re-apply bad", "answered"])
 @example(True, ["lost on the way back", "re-apply bad", "late delivery"])
+@example(True, ["lost on the way back", "undo by hand", "late delivery", "answered"])
+@example(True, ["delayed", "answered", "replace by bad", "late delivery", "answered"])
 @example(False, ["lost on the way back", "re-apply bad", "late delivery"])
 @example(True, ["delayed", "apply fix", "late delivery"])
 @example(True, ["delayed", "scale", "late delivery"])

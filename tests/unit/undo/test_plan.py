@@ -66,6 +66,7 @@ def test_a_plan_replaces_the_bad_template_by_the_good_one_within_its_time() -> N
     step = plan.steps[0]
     assert (step.n, step.precondition, step.goal, step.body) == (1, "bad-digest", "good-digest", '{"good":1}')
     assert (step.target.name, step.target.uid) == ("translation", "uid-1")
+    assert step.revision == situation().rollout.target_number == 2
     assert (plan.created, plan.expires, plan.epoch) == (NOW, NOW.plus(900), 4)
 
 

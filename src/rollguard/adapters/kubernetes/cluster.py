@@ -194,6 +194,7 @@ def _found(body: bytes) -> Found:
         template_digest=template.digest,
         receipt=annotations.get(ANNOTATION_STEP, ""),
         has_annotations=bool(annotations),
+        revision=facts.number_of(annotations),
         raw_template=raw.decode(),
         last_applied=annotations.get(facts.LAST_APPLIED, ""),
     )

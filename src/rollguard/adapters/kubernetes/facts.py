@@ -73,14 +73,13 @@ def owned_revision(raw: msgspec.Raw, templates: Templates) -> OwnedRevision | No
     owner = meta.controller()
     if owner is None or owner.kind != WorkloadKind.DEPLOYMENT.value:
         return None
-    number = (meta.annotations or {}).get(REVISION_ANNOTATION, "")
     return OwnedRevision(
         owner=owner.uid,
         owner_name=owner.name,
         namespace=meta.namespace,
         revision=Revision(
             hash=TemplateHash(sys.intern((meta.labels or {}).get(HASH_LABEL, ""))),
-            number=int(number) if number.isdigit() else 0,
+            number=number_of(meta.annotations or {}),
             uid=meta.uid,
             created=instant(meta.creation_timestamp),
             template=templates.of(found.spec.template),
@@ -88,6 +87,12 @@ def owned_revision(raw: msgspec.Raw, templates: Templates) -> OwnedRevision | No
             ready=found.status.ready_replicas,
         ),
     )
+
+
+def number_of(annotations: dict[str, str]) -> int:
+    """The revision number of a ReplicaSet or of its Deployment, by its annotations; 0 while it has none."""
+    number = annotations.get(REVISION_ANNOTATION, "")
+    return int(number) if number.isdigit() else 0
 
 
 def owned_pod(raw: msgspec.Raw) -> OwnedPod | None:
