@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Coroutine
@@ -17,6 +18,7 @@ from lab.world import Lab, LabError, LabSettings
 
 NAMESPACE = "production"
 INTERRUPTED = 130
+SECOND_CTRL_C_S = 2.0
 
 
 def main() -> int:
@@ -30,7 +32,7 @@ def main() -> int:
         programs.require()
         settings = LabSettings(seed=arguments.seed, say=_say)
         if arguments.command == "up":
-            return asyncio.run(_interruptible(_up(settings), when_interrupted=0))
+            return asyncio.run(_interruptible(_up(settings, guarded=not arguments.no_guard), when_interrupted=0))
         work = scenarios.play(arguments.name, settings)
         return asyncio.run(_interruptible(work, when_interrupted=INTERRUPTED))
     except (ProgramError, ProcessError, LabError, ScenarioError) as error:
@@ -42,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="bring the lab up and keep it until Ctrl-C")
+    up.add_argument("--no-guard", action="store_true", help="without a controller: for one that you run yourself")
     scenario = commands.add_parser("scenario", help="play one story and print what happened")
     scenario.add_argument("name", help="as `python -m lab scenarios` lists it")
     commands.add_parser("scenarios", help="list the stories")
@@ -54,12 +57,16 @@ async def _interruptible(work: Coroutine[Any, Any, int], *, when_interrupted: in
     """Runs the work; at Ctrl-C or SIGTERM it is cancelled, unwinds, and leaves no process."""
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
+    first: list[float] = []
 
     def interrupt() -> None:
-        task.cancel()
-        # A second Ctrl-C does not wait for the clean-up: the kernel then ends the children.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+        # One Ctrl-C arrives more than once: from the terminal, and from each program between it and us.
+        if not first:
+            first.append(loop.time())
+            task.cancel()
+        elif loop.time() - first[0] > SECOND_CTRL_C_S:
+            # Whoever asks again does not wait for the clean-up: the kernel then ends the children.
+            os._exit(INTERRUPTED)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupt)
@@ -69,16 +76,22 @@ async def _interruptible(work: Coroutine[Any, Any, int], *, when_interrupted: in
         return when_interrupted
 
 
-async def _up(settings: LabSettings) -> int:
+async def _up(settings: LabSettings, *, guarded: bool) -> int:
     _say("bringing the lab up; Ctrl-C ends all of it")
     try:
         async with Lab.up(settings) as lab:
             await lab.namespace(NAMESPACE)
             for name in MODEL_SERVICES:
                 await lab.deploy(NAMESPACE, name)
+            account = await lab.install()
             for name in MODEL_SERVICES:
                 await lab.until_rolled_out(NAMESPACE, name)
-            _say(_how_to(lab))
+            policy = lab.policy()
+            if guarded:
+                lab.controller(policy, kubeconfig=account)
+                _say("the guard runs; waiting until it knows the running versions as good")
+                await lab.until(lambda: _adopted(lab), what="the adoption of the running versions")
+            _say(_how_to(lab, policy, guarded=guarded))
             while True:
                 lab.check_parts()
                 await asyncio.sleep(1.0)
@@ -86,15 +99,24 @@ async def _up(settings: LabSettings) -> int:
         _say("the lab is down")
 
 
-def _how_to(lab: Lab) -> str:
-    kubectl = f"{_kubectl(lab)} -n {NAMESPACE}"
+async def _adopted(lab: Lab) -> bool:
+    units = await lab.api.list(f"/apis/rollguard.dev/v1alpha1/namespaces/{NAMESPACE}/guardedunits")
+    return len([unit for unit in units if unit.get("status", {}).get("adopted")]) == len(MODEL_SERVICES)
+
+
+def _how_to(lab: Lab, policy: Path, *, guarded: bool) -> str:
+    kubectl = f"{_script(lab, 'kubectl', str(programs.require(['kubectl'])['kubectl']))} -n {NAMESPACE}"
+    rollguard = _script(lab, "rollguard", f"{sys.executable} -m rollguard.cli.main")
     first = MODEL_SERVICES[0]
     release = f"{kubectl} set image deployment/{first} {first}={image(first, '')}"
+    own = "" if guarded else f"\nGuard it\n  {rollguard} run --policy {policy} --log text\n"
     return f"""
-The lab is up: {", ".join(MODEL_SERVICES)} run in namespace {NAMESPACE}.
+The lab is up: {", ".join(MODEL_SERVICES)} run in namespace {NAMESPACE}{", guarded" if guarded else ""}.
+Durations are scaled: 5 minutes of the platform's policy are 10 seconds here ({policy}).
 
 Look at it
-  {kubectl} get deployments,pods
+  {rollguard} watch
+  {kubectl} get deployments,pods,guardedrollouts
   {lab.prometheus.url}/query?g0.expr=http_requests_total      (Prometheus)
   {lab.workdir}      (the log of each process)
 
@@ -103,20 +125,18 @@ Break it (the image's tag names the behaviour)
   {release}v2-slow
   {release}v2-crash
   {release}v2-missing
-Mend it
-  {kubectl} rollout undo deployment/{first}
 
-Guard it
-  rollguard run --policy {lab.policy()} --kubeconfig {lab.kubeconfig}
-
+See what was done, or do it by hand
+  {rollguard} incident list
+  {rollguard} rollback {NAMESPACE} {first} --reason "it feels slow"
+{own}
 Ctrl-C ends all of it."""
 
 
-def _kubectl(lab: Lab) -> Path:
-    """A short command that is kubectl with the lab's kubeconfig."""
-    script = lab.workdir / "kubectl"
-    program = programs.require(["kubectl"])["kubectl"]
-    script.write_text(f'#!/bin/sh\nexec "{program}" --kubeconfig "{lab.kubeconfig}" "$@"\n')
+def _script(lab: Lab, name: str, program: str) -> Path:
+    """A short command that runs the program on this lab."""
+    script = lab.workdir / name
+    script.write_text(f'#!/bin/sh\nKUBECONFIG="{lab.kubeconfig}" exec {program} "$@"\n')
     script.chmod(0o755)
     return script
 
