@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from rollguard.judge.kinds import KINDS
-from rollguard.judge.memory import SignalMemory, entered, slots_of, sums, sums_before
+from rollguard.judge.memory import SignalLook, SignalMemory, entered, number_of, slots_of, sums, sums_before
 from rollguard.judge.pooled import ArmState, SlotSums
 from rollguard.judge.reference import Compared, compared
 from rollguard.judge.window import Stretch, Window, window
@@ -25,22 +25,10 @@ _OVERDUE_TICKS = 2.0
 """How many ticks late an answer may come, beside what the store's clock may be behind ours."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalLook:
-    """One signal at one look."""
-
-    signal: Signal
-    memory: SignalMemory
-    readings: tuple[LevelReading, ...]
-    findings: tuple[Finding, ...]
-    """The levels reached of the highest name: `P95` and `P99` of the same name may both be."""
-    gap: SignalGap | None
-
-
 def remembered(memory: SignalMemory | None, signal: Signal, observation: Observation, timing: Timing) -> SignalMemory:
     """The memory with the observation's slots of this signal, each once, in order of time."""
-    mine = sorted((a for a in observation.answers if a.signal == signal.name), key=lambda a: a.slot.end)
-    before = sorted((a for a in observation.before if a.signal == signal.name), key=lambda a: a.slot.end)
+    mine = _in_time(observation.answers, signal)
+    before = _in_time(observation.before, signal)
     seconds = next((a.slot.seconds for a in (*mine, *before)), memory.seconds if memory else timing.slot)
     if memory is None:
         memory = SignalMemory(signal=signal.name, seconds=seconds, since=(None,) * len(signal.levels))
@@ -54,11 +42,18 @@ def remembered(memory: SignalMemory | None, signal: Signal, observation: Observa
     return memory
 
 
+def _in_time(answers: tuple[Answer, ...], signal: Signal) -> list[Answer]:
+    return sorted((a for a in answers if a.signal == signal.name), key=lambda a: a.slot.end.seconds)
+
+
 def _with_before(
     memory: SignalMemory, signal: Signal, answers: list[Answer], observation: Observation, *, capacity: int
 ) -> SignalMemory:
     known = {slot.number: slot for slot in memory.before}
-    for answer in answers[-capacity:]:
+    fresh = [answer for answer in answers[-capacity:] if number_of(answer) not in known]
+    if not fresh:
+        return memory
+    for answer in fresh:
         slot = sums_before(answer, signal, reference=observation.rollout.baseline)
         known.setdefault(slot.number, slot)
     return replace(memory, before=tuple(known[number] for number in sorted(known))[-capacity:])
@@ -85,11 +80,21 @@ def stretch_of(memory: SignalMemory) -> Stretch:
     return Stretch(ring=ring, first=memory.first, seconds=memory.seconds)
 
 
-def look(memory: SignalMemory, signal: Signal, observation: Observation, timing: Timing) -> SignalLook:
-    """All levels of a signal as they stand now, and whether it has lately had no answers."""
+def look(last: SignalLook | None, signal: Signal, observation: Observation, timing: Timing) -> SignalLook:
+    """All levels of a signal as they stand now, and whether it has lately had no answers.
+
+    The last look again where no slot has come and none has become overdue since.
+    """
+    memory = remembered(last.memory if last is not None else None, signal, observation, timing)
+    end = _end(memory, observation, timing)
+    if last is not None and last.memory is memory and last.end == end and last.signal is signal:
+        return last
+    return _looked(memory, signal, end)
+
+
+def _looked(memory: SignalMemory, signal: Signal, end: int) -> SignalLook:
     stretch = stretch_of(memory)
     ring = stretch.ring
-    end = _end(memory, observation, timing)
     readings: list[LevelReading] = []
     reached: list[Finding] = []
     for level, rule in enumerate(signal.levels):
@@ -109,6 +114,7 @@ def look(memory: SignalMemory, signal: Signal, observation: Observation, timing:
     return SignalLook(
         signal=signal,
         memory=memory,
+        end=end,
         readings=tuple(readings),
         findings=tuple(finding for finding in reached if RANK[finding.level] == highest),
         gap=_gap(memory, ring, signal, end),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from rollguard.judge.kinds import KINDS
 from rollguard.judge.pooled import ArmSlot, ArmState, SlotSums
+from rollguard.model.judgement import Finding, LevelReading, SignalGap
 from rollguard.model.metrics import Answer, Answered, Gap, GapCause, Sample, SeriesKey
 from rollguard.model.names import TemplateHash
 from rollguard.model.policy import Signal
@@ -70,10 +71,24 @@ class PullCause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignalLook:
+    """One signal at one look: what its slots up to the one of number `end` show."""
+
+    signal: Signal
+    memory: SignalMemory
+    end: int
+    readings: tuple[LevelReading, ...]
+    findings: tuple[Finding, ...]
+    """The levels reached of the highest name: `P95` and `P99` of the same name may both be."""
+    gap: SignalGap | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeState:
     """All that the judge remembers of a rollout."""
 
-    signals: tuple[SignalMemory, ...] = ()
+    looks: tuple[SignalLook, ...] = ()
+    """The last look at each signal: it still holds where no slot has come since."""
     exits: tuple[Exits, ...] = ()
     pulls: tuple[PullCause, ...] = ()
     nodes: frozenset[str] = frozenset()
@@ -88,14 +103,24 @@ class JudgeState:
         """Nothing seen yet."""
         return JudgeState()
 
-    def of(self, signal: str) -> SignalMemory | None:
-        """The memory of a signal, if there is one."""
-        return next((memory for memory in self.signals if memory.signal == signal), None)
+    @property
+    def signals(self) -> tuple[SignalMemory, ...]:
+        """The memories of all signals."""
+        return tuple(seen.memory for seen in self.looks)
+
+    def of(self, signal: str) -> SignalLook | None:
+        """The last look at a signal, if there was one."""
+        return next((seen for seen in self.looks if seen.signal.name == signal), None)
 
 
 def slots_of(seconds: float, slot_seconds: float) -> int:
     """A duration in whole slots, at least one."""
     return max(1, math.floor(seconds / slot_seconds + 0.5))
+
+
+def number_of(answer: Answer) -> int:
+    """The place in time of the answer's slot."""
+    return number_starting_at_or_after(answer.slot.start, answer.slot.seconds)
 
 
 def sums(answer: Answer, signal: Signal, *, new: TemplateHash, reference: TemplateHash | None) -> SlotSums:
@@ -128,7 +153,7 @@ def _keys(answer: Answered) -> list[SeriesKey]:
 
 
 def _sums(answer: Answer, signal: Signal, is_new: Side, is_old: Side, *, all_pods: bool) -> SlotSums:
-    number = number_starting_at_or_after(answer.slot.start, answer.slot.seconds)
+    number = number_of(answer)
     if isinstance(answer, Gap):
         none = _empty(ArmState.GAP, len(signal.levels))
         return SlotSums(

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from rollguard.judge.events import crash_loop, exits_seen, image_pull, nodes_seen, pulls_seen
 from rollguard.judge.kinds import KINDS
-from rollguard.judge.levels import BLIND_AFTER, RANK, SignalLook, look, remembered
-from rollguard.judge.memory import JudgeState, SignalMemory
+from rollguard.judge.levels import BLIND_AFTER, RANK, look
+from rollguard.judge.memory import JudgeState, SignalLook, SignalMemory
 from rollguard.model.judgement import Finding, Observation, SignalGap, Verdict, VerdictKind
 from rollguard.model.policy import EventRule, LevelName, Policy, Signal, SignalKind, Timing, Watch
 from rollguard.observe.slots import number_ending_at_or_before, number_starting_at_or_after
@@ -42,12 +42,12 @@ def judge(state: JudgeState, observation: Observation, policy: Policy, watch: Wa
     timing = policy.timing
     signals = signals_of(policy, watch)
     looks = tuple(
-        look(remembered(state.of(signal.name), signal, observation, timing), signal, observation, timing)
+        look(state.of(signal.name), signal, observation, timing)
         for signal in signals
         if signal.kind is not SignalKind.EVENT
     )
     state, events = _events(state, signals, observation, timing)
-    state = replace(state, signals=tuple(seen.memory for seen in looks))
+    state = replace(state, looks=looks)
     findings = sorted(
         (*events, *(finding for seen in looks for finding in seen.findings)),
         key=lambda finding: -RANK[finding.level],

@@ -61,13 +61,11 @@ def window(stretch: Stretch, signal: Signal, level: int, *, end: int) -> Window:
     bound = kind.bound(rule)
     count = slots_of(rule.seconds, stretch.seconds)
     numbers = range(end - count + 1, end + 1)
-    good = {n for n in numbers if n in ring and _tells(ring[n].new, level)}
+    good = {n: ring[n].new for n in numbers if n in ring and _tells(ring[n].new, level)}
     gaps = count - len(good)
-    pooled = pool((ring[n].new for n in numbers if n in good), level, bound)
-    whole, *parts = (
-        _past(pool((ring[n].new for n in part if n in good), level, bound), bound)
-        for part in (numbers, *thirds(numbers))
-    )
+    pooled = pool(good.values(), level, bound)
+    whole = _past(pooled, bound)
+    parts = [_past(pool((good[n] for n in part if n in good), level, bound), bound) for part in thirds(numbers)]
     return Window(
         pooled=pooled,
         bound=bound,
@@ -96,4 +94,5 @@ def _tells(arm: ArmSlot, level: int) -> bool:
 
 
 def _past(pooled: Pooled, bound: float) -> bool:
-    return pooled.value is not None and pooled.value > bound
+    value = pooled.value
+    return value is not None and value > bound

@@ -44,7 +44,7 @@ class UnitName:
     @staticmethod
     def of_workload(workload: WorkloadName) -> UnitName:
         """The unit that guards this workload alone."""
-        return UnitName(workload.namespace, f"{workload.kind.value.lower()}-{workload.name}")
+        return UnitName(workload.namespace, f"{workload.kind.lower()}-{workload.name}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,8 @@ def observation(
     )
 
 
-def _in_time(answer: Answer) -> tuple[Instant, str]:
-    return answer.slot.end, answer.signal
+def _in_time(answer: Answer) -> tuple[float, str]:
+    return answer.slot.end.seconds, answer.signal
 
 
 def of_unit(answer: Answer, unit: UnitName) -> Answer:
@@ -54,13 +54,15 @@ def of_unit(answer: Answer, unit: UnitName) -> Answer:
     """
     if not isinstance(answer, Answered):
         return answer
-    return Answered(
-        signal=answer.signal,
-        slot=answer.slot,
-        samples=_own(answer.samples, unit, lambda sample: UnitName.of_workload(sample.key.workload)),
-        pod_gaps=_own(answer.pod_gaps, unit, lambda gap: UnitName.of_workload(gap[0].workload)),
-    )
+    samples = _own(answer.samples, unit, lambda sample: UnitName.of_workload(sample.key.workload))
+    gaps = _own(answer.pod_gaps, unit, lambda gap: UnitName.of_workload(gap[0].workload))
+    if samples is answer.samples and gaps is answer.pod_gaps:
+        return answer
+    return Answered(signal=answer.signal, slot=answer.slot, samples=samples, pod_gaps=gaps)
 
 
 def _own(items: tuple[T, ...], unit: UnitName, owner: Callable[[T], UnitName]) -> tuple[T, ...]:
+    """The unit's own; the very same tuple where all of them are, as in an answer that was narrowed before."""
+    if not items or owner(items[0]) == unit == owner(items[-1]):
+        return items
     return items[bisect_left(items, unit, key=owner) : bisect_right(items, unit, key=owner)]
