@@ -67,7 +67,7 @@ def window(automatic_s: int) -> dict[str, str]:
 def timing(slot_s: int = 2) -> dict[str, Any]:
     """The loop's own durations; the longer the slots, the less does a late scrape leave a gap."""
     return {
-        "tick": "1s",
+        "tick": "2s",
         "slot": f"{slot_s}s",
         "lateness": "2s",
         "adoptedAfter": "3s",

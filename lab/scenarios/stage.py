@@ -18,6 +18,8 @@ from lab.world import Lab, LabError
 LOOK_EVERY_S = 0.5
 GUARD_S = 60.0
 ENDING_S = 120.0
+SERVED_S = 7.0
+"""Seconds of traffic after which there is a time before a release: it takes half a window."""
 GROUP = "/apis/rollguard.dev/v1alpha1"
 
 
@@ -76,6 +78,8 @@ class Stage:
             await self.lab.deploy(self.namespace, name, tag=tag, replicas=replicas, rps=rps)
         for name in names:
             await self.until_adopted(name)
+            if rps > 0:
+                await self.until_served(name, round(SERVED_S * rps))
         return guard
 
     async def guard(self, names: Sequence[str], **options: Any) -> Controller:
@@ -104,6 +108,14 @@ class Stage:
 
         await self.until(adopted, what=f"the adoption of {name}", timeout_s=GUARD_S)
         self.tell(f"{name}: adopted")
+
+    async def until_served(self, name: str, requests: int) -> None:
+        """Returns when clients have sent a Service that many requests: the time before, to compare a release with."""
+
+        async def served() -> bool:
+            return bool((await self.lab.traffic_stats(self.namespace, name))["requests"] >= requests)
+
+        await self.until(served, what=f"{requests} requests to {name}", timeout_s=60)
 
     async def release(self, name: str, tag: str) -> None:
         """Sets the image of a Deployment, as `kubectl set image` does."""
@@ -167,12 +179,18 @@ class Stage:
         return sorted((r for r in mine if r["workload"]["name"] == name), key=lambda r: str(r["started"]))
 
     async def until_rollout(self, name: str, *states: str, nth: int = 1, timeout_s: float = ENDING_S) -> Any:
-        """The n-th GuardedRollout of a Deployment, once it is in one of these states."""
+        """The n-th GuardedRollout of a Deployment, once it is in one of these states.
+
+        A hold for blindness passes as soon as the store answers again: no story ends with it.
+        """
         found: list[Any] = []
 
         async def there() -> bool:
             found[:] = await self.rollouts(name)
-            return len(found) >= nth and (not states or found[nth - 1]["state"] in states)
+            if len(found) < nth:
+                return False
+            state, verdict = found[nth - 1]["state"], found[nth - 1]["verdict"]
+            return not states or (state in states and (state, verdict) != ("held", "blind"))
 
         await self.until(
             there,
