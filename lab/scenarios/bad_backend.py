@@ -19,7 +19,7 @@ async def play(stage: Stage) -> None:
         await _deploy_caller(stage, name)
     for name in (NAME, *CALLERS):
         await stage.until_adopted(name)
-    await stage.until_served(NAME, 140)
+    await stage.until_known(NAME)
     before = {name: await stage.lab.traffic_stats(stage.namespace, name) for name in CALLERS}
     await stage.release(NAME, "v2-errors-40pct")
     await stage.until_rollout(NAME, "verifying", "closed", "held")

@@ -18,8 +18,8 @@ from lab.world import Lab, LabError
 LOOK_EVERY_S = 0.5
 GUARD_S = 60.0
 ENDING_S = 120.0
-SERVED_S = 7.0
-"""Seconds of traffic after which there is a time before a release: it takes half a window."""
+KNOWN_SAMPLES = policies.WINDOW_S
+"""One a second: a release is compared with the time before where that is known for half a window at least."""
 GROUP = "/apis/rollguard.dev/v1alpha1"
 
 
@@ -79,7 +79,7 @@ class Stage:
         for name in names:
             await self.until_adopted(name)
             if rps > 0:
-                await self.until_served(name, round(SERVED_S * rps))
+                await self.until_known(name)
         return guard
 
     async def guard(self, names: Sequence[str], **options: Any) -> Controller:
@@ -109,13 +109,18 @@ class Stage:
         await self.until(adopted, what=f"the adoption of {name}", timeout_s=GUARD_S)
         self.tell(f"{name}: adopted")
 
-    async def until_served(self, name: str, requests: int) -> None:
-        """Returns when clients have sent a Service that many requests: the time before, to compare a release with."""
+    async def until_known(self, name: str) -> None:
+        """Returns when the metrics store has followed each pod for a while: the time before, to compare with."""
+        series = f'up{{job="pods",namespace="{self.namespace}",deployment="{name}"}}'
+        wanted = (await self.lab.deployment(self.namespace, name))["spec"]["replicas"]
+        found: dict[str, float] = {}
 
-        async def served() -> bool:
-            return bool((await self.lab.traffic_stats(self.namespace, name))["requests"] >= requests)
+        async def known() -> bool:
+            found.clear()
+            found.update(await self.lab.prometheus.query(f"count_over_time({series}[1m])"))
+            return sum(count >= KNOWN_SAMPLES for count in found.values()) >= wanted
 
-        await self.until(served, what=f"{requests} requests to {name}", timeout_s=60)
+        await self.until(known, what=f"the time before of {name}", seen=lambda: found)
 
     async def release(self, name: str, tag: str) -> None:
         """Sets the image of a Deployment, as `kubectl set image` does."""
