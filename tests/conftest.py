@@ -23,6 +23,7 @@ class Ledger:
         self.count: dict[str, int] = defaultdict(int)
         self.tests: dict[str, float] = defaultdict(float)
         self.stories: dict[str, tuple[float, float]] = {}
+        self.tables: list[str] = []
         self.skipped = 0
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -33,6 +34,7 @@ class Ledger:
         if report.when == "call":
             self.count[part] += 1
             properties = dict(report.user_properties)
+            self.tables += [str(properties["table"])] if "table" in properties else []
             if "story_seconds" in properties:
                 budget = float(str(properties.get("story_budget", STORY_BUDGET_S)))
                 self.stories[report.nodeid] = (float(str(properties["story_seconds"])), budget)
@@ -59,8 +61,11 @@ class Ledger:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """The table of durations."""
+        """What tests gathered as the property `table`, and the table of durations."""
         write = terminalreporter.write_line
+        for table in self.tables:
+            terminalreporter.section("gathered")
+            write(table)
         terminalreporter.section("durations")
         for part in sorted(self.seconds):
             write(f"{part:<12} {self.count[part]:5d} tests {self.seconds[part]:8.1f} s")
