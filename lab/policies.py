@@ -65,9 +65,9 @@ def window(automatic_s: int) -> dict[str, str]:
 
 
 def timing(slot_s: int = 2) -> dict[str, Any]:
-    """The loop's own durations; the longer the slots, the less does a late scrape leave a gap."""
+    """The loop's own durations; the longer a slot, the less likely is a gap on a machine that is busy."""
     return {
-        "tick": "2s",
+        "tick": f"{slot_s}s",
         "slot": f"{slot_s}s",
         "lateness": "2s",
         "adoptedAfter": "3s",

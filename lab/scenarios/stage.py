@@ -112,7 +112,7 @@ class Stage:
     async def until_known(self, name: str) -> None:
         """Returns when the metrics store has followed each pod for a while: the time before, to compare with."""
         series = f'up{{job="pods",namespace="{self.namespace}",deployment="{name}"}}'
-        wanted = (await self.lab.deployment(self.namespace, name))["spec"]["replicas"]
+        wanted: int = (await self.lab.deployment(self.namespace, name))["spec"]["replicas"]
         found: dict[str, float] = {}
 
         async def known() -> bool:
