@@ -94,7 +94,7 @@ class JudgeState:
     nodes: frozenset[str] = frozenset()
     """Where old pods restarted since the rollout began: remembered when those pods are gone."""
     looked: float | None = None
-    """Seconds since the epoch of the last look; None before the first."""
+    """Seconds since the epoch of the last look's facts; None before the first."""
     event_reached: bool = False
     """An event rule was complete in the automatic part."""
 

@@ -86,8 +86,9 @@ def _conclusion(seen: _Look) -> tuple[VerdictKind, str]:
 def _events(
     state: JudgeState, signals: tuple[Signal, ...], observation: Observation, timing: Timing
 ) -> tuple[JudgeState, tuple[Finding, ...]]:
-    now = observation.now.seconds
-    watched = state.looked is not None and now - state.looked <= WATCHED_TICKS * timing.tick
+    # not `now`: a process that was stopped in between comes with facts from before
+    at = observation.facts.as_of.seconds
+    watched = state.looked is not None and at - state.looked <= WATCHED_TICKS * timing.tick
     exits = exits_seen(state.exits, observation, watched=watched)
     pulls, nodes = pulls_seen(state.pulls, observation), nodes_seen(state.nodes, observation)
     findings: list[Finding] = []
@@ -99,7 +100,7 @@ def _events(
             findings += image_pull(signal.name, level, pulls, observation)
     automatic = observation.now <= observation.rollout.started.plus(timing.automatic)
     reached = state.event_reached or (automatic and bool(findings))
-    state = replace(state, exits=exits, pulls=pulls, nodes=nodes, looked=now, event_reached=reached)
+    state = replace(state, exits=exits, pulls=pulls, nodes=nodes, looked=at, event_reached=reached)
     return state, tuple(findings)
 
 

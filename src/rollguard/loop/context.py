@@ -49,6 +49,10 @@ class Memory:
     """Why the unit is not guarded any more, while its rollout is still to be ended."""
     since: Instant
     """When it was first seen by this process under this leadership."""
+    template: str = ""
+    """Digest of the template that the spec asked for at the last look."""
+    replaced: dict[str, Instant] = field(default_factory=dict)
+    """Digests of the templates before it, and when, in the API server's time, each gave way."""
     again: bool = False
     """Something happened while it was worked upon: look again afterwards."""
     error: str = ""
@@ -90,3 +94,7 @@ class Context:
     def now(self) -> Instant:
         """Wall time in whole milliseconds, as records keep it."""
         return changes.to_milliseconds(self.clock.now())
+
+    def server_now(self) -> Instant:
+        """The API server's time, as far as it is known: what its objects' times are compared with."""
+        return changes.to_milliseconds(self.clock.now().plus(self.cluster.clock_offset() or 0.0))

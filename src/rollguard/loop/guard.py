@@ -6,6 +6,7 @@ import asyncio
 import traceback
 from collections.abc import Coroutine
 
+from rollguard import observe
 from rollguard.loop import executor, surroundings
 from rollguard.loop.answers import Answers
 from rollguard.loop.context import Context, LookAgain, Memory
@@ -223,8 +224,21 @@ class Guard:
         """How far back the first look catches up: the longest window before the oldest open rollout."""
         context = self._context
         timing = context.policy.timing
-        oldest = min((r.started for r in context.store.rollouts if r.closed is None), default=now)
+        begun = [r.started for r in context.store.rollouts if r.closed is None]
+        if context.answers.last is None:
+            begun += self._unopened()
+        oldest = min(begun, default=now)
         return max(oldest, now.plus(-timing.automatic)).plus(-context.answers.reach - timing.lateness)
+
+    def _unopened(self) -> list[Instant]:
+        """When the rollouts began that nobody has taken under guard yet: nobody led then."""
+        context = self._context
+        found = (
+            observe.rollout_begun(unit, context.cluster.facts(unit.name), context.server_now())
+            for unit in context.store.units
+            if unit.name in context.units and context.store.rollout(unit.name) is None
+        )
+        return [begun.since for begun in found if begun is not None]
 
     async def _watch_cluster(self) -> None:
         async for name in self._context.cluster.changes():

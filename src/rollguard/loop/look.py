@@ -33,6 +33,7 @@ from rollguard.model.time import Instant
 OPEN_TO_DECISIONS = (LifecycleState.WATCHING, LifecycleState.AWAITING_APPROVAL, LifecycleState.HELD)
 OWN_UNDO = (LifecycleState.PLANNED, LifecycleState.ACTING, LifecycleState.VERIFYING)
 FINDINGS = 8
+TEMPLATES = 10
 SETTLING = 2.0
 """Seconds that the caches may take for a unit that is new to this process."""
 
@@ -41,6 +42,7 @@ async def look(context: Context, memory: Memory) -> None:
     """Brings the unit's records and its rollout up to what the cluster and the store show now."""
     name = UnitName.of_workload(memory.workload)
     facts = context.cluster.facts(name)
+    _remember_template(context, memory, facts)
     if memory.dropped:
         await _drop(context, name, memory.dropped)
         return
@@ -60,6 +62,18 @@ async def look(context: Context, memory: Memory) -> None:
         record = await _opened(context, memory, facts)
     if record is not None:
         await _go_on(context, memory, record, facts)
+
+
+def _remember_template(context: Context, memory: Memory, facts: UnitFacts) -> None:
+    """When a template gave way to another: where it comes back, its pods from before are not of the new rollout."""
+    for workload in facts.members:
+        digest = workload.template.digest
+        if memory.template and memory.template != digest:
+            memory.replaced.pop(memory.template, None)
+            memory.replaced[memory.template] = context.server_now()
+            for oldest in list(memory.replaced)[:-TEMPLATES]:
+                del memory.replaced[oldest]
+        memory.template = digest
 
 
 async def _own(context: Context, name: UnitName) -> RolloutRecord | None:
@@ -105,7 +119,8 @@ async def _retarget(context: Context, record: RolloutRecord, facts: UnitFacts) -
 async def _opened(context: Context, memory: Memory, facts: UnitFacts) -> RolloutRecord | None:
     """The rollout that the facts show; else the unit is at rest: adopt what has stood long enough."""
     unit = unit_of(context, facts.unit)
-    begun = observe.rollout_begun(unit, facts, context.now())
+    replaced = memory.replaced.get(facts.members[0].template.digest)
+    begun = observe.rollout_begun(unit, facts, context.server_now(), replaced=replaced)
     if begun is not None:
         return await opening.open_rollout(context, memory, begun, facts)
     await opening.adopt(context, unit, facts)

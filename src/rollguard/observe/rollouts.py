@@ -31,7 +31,7 @@ class Begun:
     baseline_number: int | None
     baseline_images: tuple[tuple[str, str], ...]
     since: Instant
-    """When it began as far as the cluster shows it: `now`, or the first new pod of one under way."""
+    """When it began as far as the cluster shows it: its first new pod, else `now`."""
     under_way: bool
 
 
@@ -57,13 +57,21 @@ def settled_target(facts: UnitFacts) -> Revision | None:
 
 
 def rollout_begun(
-    unit: UnitRecord, facts: UnitFacts, now: Instant, *, current: RolloutRecord | None = None
+    unit: UnitRecord,
+    facts: UnitFacts,
+    now: Instant,
+    *,
+    current: RolloutRecord | None = None,
+    replaced: Instant | None = None,
 ) -> Begun | None:
     """The rollout that the facts show and the record does not know; None where there is none.
 
     A new pod template became the target. The template of `last_target` coming back (a revert, our own undo) is none,
     nor is `current`'s plan reaching its goal; the same bad template under a new number is one. For a unit without a
     last target, one that is under way is taken up.
+
+    `now` is the API server's time, as the pods' births are. `replaced` is when this very template was last the target,
+    before another one came between: pods from then belong to that earlier rollout. None where it never was.
     """
     target = settled_target(facts)
     if target is None:
@@ -74,16 +82,22 @@ def rollout_begun(
     id_ = rollout_id(workload.name, target.number, target.hash, workload.uid)
     if known and unit.current_rollout == id_:
         return None
+    since = _first_birth(facts.pods, target, now, replaced)
     if last is None:
         if not _under_way(workload, facts.pods, target):
             return None
-        births = [pod.created for pod in facts.pods if pod.revision == target.hash]
         previous = _previous(workload, facts.pods, target)
-        return _begun(unit, workload, target, previous, since=min([now, *births]), under_way=True)
+        return _begun(unit, workload, target, previous, since=since, under_way=True)
     if target.hash == last or _own_undo(current, target):
         return None
     baseline = workload.revision(last) or _previous(workload, facts.pods, target)
-    return _begun(unit, workload, target, baseline, since=now, under_way=False)
+    return _begun(unit, workload, target, baseline, since=since, under_way=False)
+
+
+def _first_birth(pods: tuple[Pod, ...], target: Revision, now: Instant, replaced: Instant | None) -> Instant:
+    births = [pod.created for pod in pods if pod.revision == target.hash and not pod.deleting]
+    own = [born for born in births if replaced is None or born > replaced]
+    return min([now, *own])
 
 
 def _own_undo(current: RolloutRecord | None, target: Revision) -> bool:

@@ -43,6 +43,22 @@ def test_a_new_template_is_a_rollout_from_the_last_target() -> None:
     assert (begun.since, begun.under_way) == (NOW, False)
 
 
+def test_a_rollout_that_nobody_saw_begin_began_with_its_first_pod() -> None:
+    born = NOW.plus(-40)
+    pods = (pod("b", NEW, created=born.plus(3)), pod("a", NEW, created=born), pod("o", OLD, created=LONG_AGO))
+    begun = rollout_begun(SETTLED, facts(workload(*TWO, target=NEW), pods=pods), NOW)
+    assert begun is not None
+    assert begun.since == born
+
+
+def test_pods_of_an_earlier_rollout_of_the_same_template_do_not_date_the_new_one_back() -> None:
+    pods = (pod("a", NEW, created=NOW.plus(-300)), pod("b", NEW, created=NOW.plus(-2)))
+    again = facts(workload(revision(OLD, 3), revision(NEW, 4), target=NEW), pods=pods)
+    begun = rollout_begun(SETTLED, again, NOW, replaced=NOW.plus(-10))
+    assert begun is not None
+    assert begun.since == NOW.plus(-2)
+
+
 @pytest.mark.parametrize(
     "unchanged",
     [

@@ -16,6 +16,7 @@ from rollguard.decide.interlocks.healthy_before import healthy_before
 from rollguard.decide.interlocks.incomplete import facts_incomplete
 from rollguard.decide.interlocks.no_target import no_target
 from rollguard.decide.interlocks.not_worse import not_worse
+from rollguard.decide.interlocks.nothing_beside import nothing_beside
 from rollguard.decide.interlocks.outage import outage
 from rollguard.decide.interlocks.past_before import past_before
 from rollguard.decide.interlocks.paused import paused
@@ -61,6 +62,7 @@ EVERY: tuple[Interlock, ...] = (
     Interlock(check=annotations_only),
     Interlock(check=past_before),
     Interlock(check=not_worse),
+    Interlock(check=nothing_beside),
     Interlock(check=outage),
     Interlock(check=registry_trouble),
     Interlock(check=workload_limit),
