@@ -13,10 +13,12 @@ VERSION = "v1-callee-dependent"
 
 async def play(stage: Stage) -> None:
     """Two unchanged workloads that fail would be an outage, if they were not known to call the backend."""
-    await stage.guard((NAME, *CALLERS), called_by={NAME: CALLERS})
     await stage.lab.deploy(stage.namespace, NAME, replicas=2, rps=20)
     for name in CALLERS:
         await _deploy_caller(stage, name)
+    for name in (NAME, *CALLERS):
+        await stage.lab.until_rolled_out(stage.namespace, name)
+    await stage.guard((NAME, *CALLERS), called_by={NAME: CALLERS})
     for name in (NAME, *CALLERS):
         await stage.until_adopted(name)
     await stage.until_known(NAME)

@@ -73,9 +73,12 @@ class Stage:
 
         `options` are those of `guard`.
         """
-        guard = await self.guard(names, **options)
         for name in names:
             await self.lab.deploy(self.namespace, name, tag=tag, replicas=replicas, rps=rps)
+        # A guard that came earlier would take their first rollout under guard.
+        for name in names:
+            await self.lab.until_rolled_out(self.namespace, name)
+        guard = await self.guard(names, **options)
         for name in names:
             await self.until_adopted(name)
             if rps > 0:
