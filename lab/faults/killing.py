@@ -16,7 +16,7 @@ from typing import Any
 
 from lab.faults.guarded import NAME, Guarded, guarded, pending
 from lab.proxy import Script, WriteSeen
-from lab.world import Lab
+from lab.world import Lab, LabError
 from rollguard.model.action import StepState
 from rollguard.model.records import NoticeState, Outcome, RolloutRecord
 
@@ -91,11 +91,13 @@ async def disturbed(lab: Lab, installed: Path, fault: Fault, n: int = 0) -> Endi
             hooks[n] = partial(_strike, here, fault, struck)
         script.counting = True
         await here.release(BAD)
-        if fault in (Fault.KILLED_BEFORE, Fault.KILLED_AFTER) and await _struck(here, struck):
-            await first.kill()
-            here.controller()
-        record = await here.until_closed()
-        problems = await _problems(here, record, fault)
+        try:
+            if fault in (Fault.KILLED_BEFORE, Fault.KILLED_AFTER) and await _struck(here, struck):
+                await first.kill()
+                here.controller()
+            problems = await _problems(here, await here.until_closed(), fault)
+        except LabError as error:
+            problems = [str(error).partition("\n")[0]]
         reached = fault is Fault.NONE or struck.is_set()
         return Ending(
             fault=fault,
