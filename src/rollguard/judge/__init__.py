@@ -1,7 +1,8 @@
 """Observation -> Verdict: levels over pooled slots, event rules, the reference beside each value. Pure."""
 
+from rollguard.judge.levels import BLIND_AFTER
 from rollguard.judge.memory import JudgeState
 from rollguard.judge.siblings import Recovery, RecoveryLook, breaches, recovered
 from rollguard.judge.verdict import judge, signals_of
 
-__all__ = ["JudgeState", "Recovery", "RecoveryLook", "breaches", "judge", "recovered", "signals_of"]
+__all__ = ["BLIND_AFTER", "JudgeState", "Recovery", "RecoveryLook", "breaches", "judge", "recovered", "signals_of"]

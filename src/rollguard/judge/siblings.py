@@ -15,6 +15,7 @@ from rollguard.model.names import TemplateHash, UnitName, WorkloadName
 from rollguard.model.policy import LevelName, Signal, SignalKind
 from rollguard.model.time import Instant
 from rollguard.observe import of_unit
+from rollguard.policy import durations
 from rollguard.policy.amounts import amount
 
 LATER = 1
@@ -143,7 +144,8 @@ def recovered(
         bad = next((entry for entry in looks if entry.recovery is wanted), None)
         if bad is not None:
             return bad
-    return RecoveryLook(recovery=Recovery.YES, detail="; ".join(entry.detail for entry in looks))
+    told = [entry.detail for entry in looks] or [f"the restored pods have been ready for {durations.format_(seconds)}"]
+    return RecoveryLook(recovery=Recovery.YES, detail="; ".join(told))
 
 
 def _recovered(ring: dict[int, SlotSums], signal: Signal, seconds: float) -> RecoveryLook:

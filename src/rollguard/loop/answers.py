@@ -7,7 +7,7 @@ import asyncio
 from rollguard import observe, signals
 from rollguard.judge.levels import BEFORE_WINDOWS
 from rollguard.model.metrics import Answer, GapCause, MetricsAnswer, NoSnapshot
-from rollguard.model.names import UnitName, WorkloadName
+from rollguard.model.names import WorkloadName
 from rollguard.model.policy import Policy, Signal, SignalKind
 from rollguard.model.time import Instant, Mono, Slot
 from rollguard.observe import PodIndex
@@ -25,7 +25,11 @@ class Answers:
     def __init__(self, metrics: Metrics, policy: Policy) -> None:
         self._metrics = metrics
         self._policy = policy
-        self._signals = tuple(s for s in policy.signals if s.kind is not SignalKind.EVENT)
+        named = {name for watch in policy.watches for name in watch.signals}
+        every = any(not watch.signals for watch in policy.watches)
+        self._signals = tuple(
+            s for s in policy.signals if s.kind is not SignalKind.EVENT and (every or s.name in named)
+        )
         self._snapshots: dict[str, MetricsAnswer] = {}
         self._folded: dict[Instant, tuple[Answer, ...]] = {}
         self._last: Instant | None = None
@@ -50,28 +54,23 @@ class Answers:
         self._last = None
         self._generation += 1
 
-    def of(self, unit: UnitName, after: Instant | None) -> tuple[Answer, ...]:
-        """The unit's answers of slots that ended after that moment, in order of time; all kept ones where None."""
-        return tuple(
-            observe.of_unit(answer, unit)
-            for end in sorted(self._folded)
-            if after is None or end > after
-            for answer in self._folded[end]
-        )
+    def since(self, after: Instant | None) -> tuple[Answer, ...]:
+        """The answers of slots that ended after that moment, in order of time; all kept ones where None.
 
-    def until(self, unit: UnitName, moment: Instant) -> tuple[Answer, ...]:
-        """The unit's kept answers of slots that ended at or before a moment: the time before a rollout."""
-        return tuple(
-            observe.of_unit(answer, unit)
-            for end in sorted(self._folded)
-            if end <= moment
-            for answer in self._folded[end]
-        )
+        They are of all units: who judges one of them takes its part.
+        """
+        ends = [end for end in self._folded if after is None or end > after]
+        return tuple(answer for end in sorted(ends) for answer in self._folded[end])
+
+    def until(self, moment: Instant) -> tuple[Answer, ...]:
+        """The kept answers of slots that ended at or before a moment: the time before a rollout."""
+        ends = [end for end in self._folded if end <= moment]
+        return tuple(answer for end in sorted(ends) for answer in self._folded[end])
 
     async def ask(
         self, now: Instant, *, earliest: Instant, workloads: tuple[WorkloadName, ...], deadline: Mono
     ) -> tuple[Answer, ...]:
-        """Asks all signals at once for the slots that have closed by `now`, and folds them; what is new.
+        """Asks the signals that a watch names, at once, for the slots that have closed by `now`; what is new, folded.
 
         `earliest` matters at the first look only: how far back to catch up.
         """

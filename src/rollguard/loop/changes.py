@@ -20,7 +20,7 @@ from rollguard.model.lifecycle import (
     Transition,
 )
 from rollguard.model.names import TemplateHash
-from rollguard.model.policy import Policy
+from rollguard.model.policy import Mode, Policy, Watch
 from rollguard.model.records import (
     GoodRevision,
     LifecycleState,
@@ -40,6 +40,9 @@ PODS = 200
 NOTICES = 24
 HANDLED = 64
 GOOD = 10
+CONDITION = 300
+"""Characters of a condition's message."""
+LEAST_FIRST = (Mode.OBSERVE, Mode.APPROVE, Mode.AUTOMATIC)
 ROLLBACKS = 20
 ACKNOWLEDGED = "Acknowledge"
 ONE_STATE = ("blind",)
@@ -58,6 +61,8 @@ def with_entries(record: RolloutRecord, entries: Iterable[TimelineEntry]) -> Rol
     for entry in entries:
         if not any(_same_entry(entry, known) for known in timeline):
             timeline.append(entry)
+    if len(timeline) == len(record.timeline):
+        return record
     if len(timeline) > ENTRIES:
         timeline = timeline[:FIRST_ENTRIES] + timeline[FIRST_ENTRIES - ENTRIES :]
     return replace(record, timeline=tuple(timeline))
@@ -70,9 +75,10 @@ def _same_entry(one: TimelineEntry, other: TimelineEntry) -> bool:
 def with_pods(record: RolloutRecord, facts: UnitFacts) -> RolloutRecord:
     """The record with the revisions of the pods that exist now; pods that are gone stay while there is room."""
     known: dict[str, TemplateHash] = dict(record.pods)
-    for pod in facts.pods:
-        if pod.revision is not None:
-            known[pod.name] = pod.revision
+    now = {pod.name: pod.revision for pod in facts.pods if pod.revision is not None}
+    if now.items() <= known.items() and len(known) <= PODS:
+        return record
+    known.update(now)
     if len(known) > PODS:
         alive = {pod.name for pod in facts.pods}
         ordered = sorted(known, key=lambda name: name in alive)
@@ -84,7 +90,8 @@ def advanced(
     record: RolloutRecord, transition: Transition, *, unit: UnitRecord, policy: Policy, now: Instant
 ) -> RolloutRecord:
     """The record after a transition of the state machine, with everything that its effects write into it."""
-    record = replace(record, state=transition.state)
+    if record.state is not transition.state:
+        record = replace(record, state=transition.state)
     for effect in transition.effects:
         match effect:
             case MakePlan(actor=actor, reason=reason):
@@ -224,11 +231,38 @@ def handled(unit: UnitRecord, request: str) -> UnitRecord:
 
 
 def with_good(unit: UnitRecord, good: GoodRevision) -> UnitRecord:
-    """The unit with that revision judged healthy, as the newest."""
+    """The unit with that revision judged healthy, as the newest; it is good since it was first judged so."""
+    known = next((g for g in unit.healthy if g.digest == good.digest), None)
+    if known is not None:
+        good = replace(good, since=min(known.since, good.since), saved=good.saved or known.saved)
     others = tuple(g for g in unit.healthy if g.digest != good.digest)
-    if len(others) < len(unit.healthy) and unit.healthy[-1].hash == good.hash:
-        return unit
     return replace(unit, healthy=(*others, good)[-GOOD:])
+
+
+def milder(one: Mode, other: Mode) -> Mode:
+    """The mode that lets the guard do less."""
+    return min(one, other, key=LEAST_FIRST.index)
+
+
+def under_policy(record: RolloutRecord, policy: Policy, watch: Watch, now: Instant) -> RolloutRecord:
+    """The record under a policy that is not the one that it began with: said once, and the mode only becomes milder."""
+    if record.policy_digest == policy.digest:
+        return record
+    mode = milder(record.mode, watch.mode)
+    text = f"Policy changed from {record.policy_digest} to {policy.digest} at restart: its signals decide from here on"
+    text += f", mode {mode.value}" if mode is not record.mode else ""
+    line = TimelineEntry(at=now, kind="rollout", text=text)
+    return with_entries(replace(record, policy_digest=policy.digest, mode=mode), (line,))
+
+
+def with_condition(unit: UnitRecord, type_: str, message: str) -> UnitRecord:
+    """The unit with that condition as it began; without it where the message is empty."""
+    others = tuple(entry for entry in unit.conditions if entry[0] != type_)
+    if not message:
+        return replace(unit, conditions=others)
+    if len(others) < len(unit.conditions):
+        return unit
+    return replace(unit, conditions=(*others, (type_, message[:CONDITION])))
 
 
 def with_rollback(unit: UnitRecord, at: Instant) -> UnitRecord:

@@ -7,11 +7,11 @@ import traceback
 from collections.abc import Coroutine
 
 from rollguard import observe
-from rollguard.loop import executor, surroundings
+from rollguard.loop import changes, executor, surroundings
 from rollguard.loop.answers import Answers
 from rollguard.loop.context import Context, LookAgain, Memory
 from rollguard.loop.leader import Gate, LeadershipLost
-from rollguard.loop.look import look
+from rollguard.loop.look import ERROR, look
 from rollguard.loop.outbox import Outbox
 from rollguard.loop.selection import select
 from rollguard.loop.settings import Log, Settings
@@ -311,8 +311,16 @@ class Guard:
                 self._errors += 1
                 memory.error = f"{type(error).__name__}: {error}"
                 self._log("unit-error", {"unit": str(name), "traceback": traceback.format_exc()})
+                await self._show_error(name, memory.error)
         if memory.again:
             self._workers.put(Priority.WAKE, name)
+
+    async def _show_error(self, name: UnitName, error: str) -> None:
+        """The unit's record says so, for `rollguard status`; the next look that comes to its end takes it away."""
+        try:
+            await self._context.store.change_unit(name, lambda u: changes.with_condition(u, ERROR, error))
+        except (Unavailable, Vanished, LeadershipLost) as unwritten:
+            self._log("condition-not-written", {"unit": str(name), "detail": str(unwritten)})
 
     async def _do(self, priority: Priority, name: UnitName, memory: Memory) -> None:
         if priority is not Priority.ACT:

@@ -27,13 +27,15 @@ from rollguard.model.lifecycle import (
 )
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Timing
-from rollguard.model.records import LifecycleState, RolloutRecord, TimelineEntry
+from rollguard.model.records import LifecycleState, RolloutRecord, TimelineEntry, UnitRecord
 from rollguard.model.time import Instant
 
 OPEN_TO_DECISIONS = (LifecycleState.WATCHING, LifecycleState.AWAITING_APPROVAL, LifecycleState.HELD)
 OWN_UNDO = (LifecycleState.PLANNED, LifecycleState.ACTING, LifecycleState.VERIFYING)
 FINDINGS = 8
 TEMPLATES = 10
+BLIND, ERROR = "Blind", "Error"
+"""Conditions of a unit."""
 SETTLING = 2.0
 """Seconds that the caches may take for a unit that is new to this process."""
 
@@ -44,7 +46,7 @@ async def look(context: Context, memory: Memory) -> None:
     facts = context.cluster.facts(name)
     _remember_template(context, memory, facts)
     if memory.dropped:
-        await _drop(context, name, memory.dropped)
+        await _drop(context, memory, name)
         return
     if not facts.complete and context.now().since(memory.since) < SETTLING:
         context.later(SETTLING / 4, Priority.WAKE, name)
@@ -55,13 +57,28 @@ async def look(context: Context, memory: Memory) -> None:
         unit = await opening.ensure_unit(context, memory, facts)
         await opening.recover_current(context, unit)
         await requests.handle_all(context, memory, facts)
-    record = await _own(context, name)
+    record = await _own(context, memory, name)
     if record is not None:
         record = await _retarget(context, record, facts)
     if record is None and facts.complete and facts.members:
         record = await _opened(context, memory, facts)
+    blind = ""
     if record is not None:
-        await _go_on(context, memory, record, facts)
+        blind = await _go_on(context, memory, record, facts)
+    await conditions(context, name, blind=blind)
+
+
+async def conditions(context: Context, name: UnitName, *, blind: str) -> None:
+    """Writes that the unit is blind when that begins and ends; a look that came to its end ends an error."""
+    unit = context.store.unit(name)
+    if unit is None:
+        return
+
+    def present(unit: UnitRecord) -> UnitRecord:
+        return changes.with_condition(changes.with_condition(unit, ERROR, ""), BLIND, blind)
+
+    if present(unit) != unit:
+        await context.store.change_unit(name, present)
 
 
 def _remember_template(context: Context, memory: Memory, facts: UnitFacts) -> None:
@@ -76,18 +93,24 @@ def _remember_template(context: Context, memory: Memory, facts: UnitFacts) -> No
         memory.template = digest
 
 
-async def _own(context: Context, name: UnitName) -> RolloutRecord | None:
-    """The unit's rollout, under our epoch: raised by compare-and-swap before anything is done under it."""
+async def _own(context: Context, memory: Memory, name: UnitName) -> RolloutRecord | None:
+    """The unit's rollout, under our epoch and policy: raised by compare-and-swap before anything is done under it."""
     record = context.store.rollout(name)
-    if record is None or record.epoch >= context.gate.epoch:
+    if record is None or record.closed is not None:
         return record
-    epoch = context.gate.epoch
-    return await note(context, record, lambda r: replace(r, epoch=max(r.epoch, epoch)))
+    epoch, now = context.gate.epoch, context.now()
+
+    def ours(present: RolloutRecord) -> RolloutRecord:
+        raised = replace(present, epoch=max(present.epoch, epoch))
+        return raised if memory.dropped else changes.under_policy(raised, context.policy, memory.watch, now)
+
+    return await note(context, record, ours) if ours(record) != record else record
 
 
-async def _drop(context: Context, name: UnitName, reason: str) -> None:
+async def _drop(context: Context, memory: Memory, name: UnitName) -> None:
     """The unit is not guarded any more: what is open is ended, a stored plan is given up."""
-    record = await _own(context, name)
+    reason = memory.dropped
+    record = await _own(context, memory, name)
     if record is None:
         return
     if record.state is LifecycleState.ACTING:
@@ -127,8 +150,8 @@ async def _opened(context: Context, memory: Memory, facts: UnitFacts) -> Rollout
     return None
 
 
-async def _go_on(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> None:
-    """Judges and decides while nothing is under way; else pushes on what is."""
+async def _go_on(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> str:
+    """Judges and decides while nothing is under way; else pushes on what is. What is not seen, empty where all is."""
     verdict = _judged(context, memory, record, facts)
     if record.state in OPEN_TO_DECISIONS:
         record = await _decided(context, memory, record, facts, verdict)
@@ -136,6 +159,10 @@ async def _go_on(context: Context, memory: Memory, record: RolloutRecord, facts:
         await verify.verify(context, memory, record, facts)
     if changes.acting(record):
         context.later(0.0, Priority.ACT, record.unit)
+    if record.closed is not None:
+        return ""
+    gaps = [gap for gap in verdict.gaps if gap.required and gap.in_a_row >= judge.BLIND_AFTER]
+    return "; ".join(f"{gap.signal} has no complete answer ({gap.cause})" for gap in gaps)
 
 
 def _judged(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> Verdict:
@@ -144,10 +171,10 @@ def _judged(context: Context, memory: Memory, record: RolloutRecord, facts: Unit
         memory.judged, memory.judge = record.id, judge.JudgeState.empty()
         memory.fed, memory.restored = None, None
         memory.verdict, memory.decision, memory.deciding = None, None, None
-    answers = context.answers.of(record.unit, memory.fed)
+    answers = context.answers.since(memory.fed)
     # the last slots before the start close only after it: the time before is handed on until all of it is there
     early = memory.fed is None or memory.fed < record.started
-    before = context.answers.until(record.unit, record.started) if early else ()
+    before = context.answers.until(record.started) if early and context.answers.last != memory.fed else ()
     rollout = Rollout(
         id=record.id,
         unit=record.unit,

@@ -20,6 +20,8 @@ from rollguard.model.records import Notice, NoticeClass, NoticeState, RolloutRec
 from rollguard.ports import Accepted, Clock, Cluster, Notifier, Refused
 
 ACCEPTED_BY = "accepted by "
+NOTICE_FAILED = "NoticeFailed"
+"""Condition of a unit whose last notice a channel refused or never took."""
 AT_ONCE = 8
 BACK_OFF = (1.0, 2.0, 5.0, 15.0, 60.0, 120.0, 300.0)
 
@@ -127,18 +129,20 @@ class Outbox:
         await self._mark(changed, unit, rollout)
 
     async def _mark(self, notice: Notice, unit: UnitName, rollout: RolloutRecord | None) -> None:
-        if rollout is None:
-
-            def on_unit(record: UnitRecord) -> UnitRecord:
-                return replace(record, notices=changes.with_notice(record.notices, notice))
-
-            await self._store.change_unit(unit, on_unit)
-            return
+        def on_unit(record: UnitRecord) -> UnitRecord:
+            if notice.state is not NoticeState.PENDING:
+                failed = notice.detail if notice.state is NoticeState.FAILED else ""
+                record = changes.with_condition(record, NOTICE_FAILED, failed)
+            return replace(record, notices=changes.with_notice(record.notices, notice))
 
         def on_rollout(record: RolloutRecord) -> RolloutRecord:
             return replace(record, notices=changes.with_notice(record.notices, notice))
 
-        await self._store.change_rollout(rollout.id, on_rollout)
+        if rollout is not None:
+            await self._store.change_rollout(rollout.id, on_rollout)
+        known = self._store.unit(unit)
+        if rollout is None or (known is not None and on_unit(known) != known):
+            await self._store.change_unit(unit, on_unit)
 
     async def _send_events(self) -> None:
         while self._events:

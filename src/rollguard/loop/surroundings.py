@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from rollguard import judge
+from rollguard.loop import changes
 from rollguard.loop.context import Context, Memory
 from rollguard.model.facts import UnitFacts
 from rollguard.model.names import UnitName
-from rollguard.model.policy import Mode
 from rollguard.model.records import EVERYTHING, Freeze, RolloutRecord, UnitRecord
 from rollguard.model.situation import Sibling, Situation, Surroundings
 from rollguard.model.time import Instant
 
-STRICTNESS = (Mode.OBSERVE, Mode.APPROVE, Mode.AUTOMATIC)
-"""From the mildest to the strictest over the release."""
 PORTION = 20
 """Units whose signals are looked at in one go before others may run."""
 
@@ -29,7 +27,7 @@ def situation(
         facts=facts,
         around=surroundings(context, unit.name),
         watch=memory.watch,
-        mode=max(memory.watch.mode, rollout.mode, key=STRICTNESS.index),
+        mode=changes.milder(memory.watch.mode, rollout.mode),
         timing=context.policy.timing,
         limits=context.policy.limits,
         on_timeout_roll_back=context.policy.on_timeout_roll_back,
@@ -54,6 +52,7 @@ async def watch_siblings(context: Context) -> None:
     now = context.now()
     since = now.plus(-context.answers.reach - context.policy.timing.lateness)
     resting = [name for name in context.units if context.store.rollout(name) is None]
+    answers = context.answers.since(since)
     breaching: dict[UnitName, Sibling] = {}
     for index, name in enumerate(resting if len(resting) < len(context.units) else ()):
         if index % PORTION == PORTION - 1:
@@ -62,7 +61,7 @@ async def watch_siblings(context: Context) -> None:
         if memory is None:
             continue
         signals = judge.signals_of(context.policy, memory.watch)
-        breached = judge.breaches(context.answers.of(name, since), signals, memory.workload)
+        breached = judge.breaches(answers, signals, memory.workload)
         if breached:
             known = context.breaching.get(name)
             began = known.since if known is not None else now

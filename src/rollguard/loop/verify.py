@@ -59,7 +59,7 @@ def _recovery(
         return None
     breached = {finding.signal for finding in record.findings}
     return judge.recovered(
-        context.answers.of(record.unit, memory.restored),
+        context.answers.since(memory.restored),
         tuple(signal for signal in context.policy.signals if signal.name in breached),
         record.workload,
         plan.target.hash,

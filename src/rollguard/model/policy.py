@@ -7,7 +7,10 @@ from enum import StrEnum
 
 
 class Mode(StrEnum):
-    """What the guard may do by itself, from the mildest to the strictest over the release."""
+    """What the guard may do by itself, from the least to the most.
+
+    While a rollout is under guard it may only become less; more counts from the next rollout.
+    """
 
     OBSERVE = "observe"
     APPROVE = "approve"

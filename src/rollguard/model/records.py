@@ -22,7 +22,6 @@ class RequestKind(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     ACKNOWLEDGE = "acknowledge"
-    RELEASE = "release"
     RESOLVE = "resolve"
 
 

@@ -42,7 +42,7 @@ class Situation:
     around: Surroundings
     watch: Watch
     mode: Mode
-    """The watch's mode, or the rollout's own where that is stricter."""
+    """The watch's mode, or the rollout's own where that is milder."""
     timing: Timing
     limits: Limits
     on_timeout_roll_back: bool = False

@@ -23,7 +23,7 @@ class Instant:
     def iso(self) -> str:
         """RFC 3339 in UTC with milliseconds, as `2026-11-03T02:15:04.250Z`."""
         moment = datetime.datetime.fromtimestamp(self.seconds, datetime.UTC)
-        return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+        return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
     @staticmethod
     def parse(text: str) -> Instant:

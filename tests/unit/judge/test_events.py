@@ -210,7 +210,10 @@ def test_an_image_that_is_not_found_by_all_new_pods_is_the_releases() -> None:
     verdict = pull(waiting(), old())
     (finding,) = verdict.findings
     assert (verdict.kind, finding.attribution) == (VerdictKind.BAD, Attribution.RELEASE)
-    assert finding.text == f"image-pull: image {IMAGE} cannot be pulled (not found) by 1 of 1 new pods on 1 nodes"
+    assert finding.text == (
+        f"image-pull: image {IMAGE} cannot be pulled (not found) by 1 of 1 new pods on 1 nodes, "
+        "bound 2 nodes or all new pods"
+    )
 
 
 def test_one_of_several_new_pods_on_one_node_is_not_enough_and_two_nodes_are() -> None:

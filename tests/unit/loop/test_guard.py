@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from rollguard.loop import look
+from rollguard.model.metrics import GapCause
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Limits, Mode
 from rollguard.model.records import (
@@ -19,6 +20,7 @@ from rollguard.model.records import (
 )
 from rollguard.sim.faults import Fault
 from rollguard.sim.objects import at
+from rollguard.sim.world import Blind
 from tests.simulation import policies
 from tests.unit.loop.stage import CRASHING, FAILING, GOOD, Stage, play
 
@@ -421,5 +423,87 @@ def test_what_is_put_back_again_and_again_ends_in_a_hold() -> None:
         await stage.until(lambda: stage.rollout().state is LifecycleState.HELD)
         await asyncio.sleep(20)
         assert stage.image() == CRASHING
+
+    play(story)
+
+
+def test_a_mode_that_becomes_milder_in_the_middle_of_a_rollout_binds_at_once() -> None:
+    async def story(stage: Stage) -> None:
+        first = stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: bool(stage.rollouts()))
+        await first.kill()
+        watches = tuple(replace(watch, mode=Mode.OBSERVE) for watch in stage.policy.watches)
+        stage.policy = replace(stage.policy, watches=watches, digest="sha256:observing")
+        stage.start("guard-1")
+        await stage.until(lambda: bool(stage.told("would-roll-back")))
+        await asyncio.sleep(60)
+        assert stage.image() == FAILING
+        assert [e.text for e in stage.rollout().timeline if e.text.startswith("Policy changed")] == [
+            "Policy changed from sha256:simulated to sha256:observing at restart: its signals decide from here on, "
+            "mode observe"
+        ]
+
+    play(story)
+
+
+def test_signals_that_no_watch_names_are_not_asked() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        await asyncio.sleep(15)
+        asked = {
+            answer.signal for answer in running.guard._context.answers.of(UnitName.of_workload(stage.api.name), None)
+        }
+        assert asked == {"error-rate"}
+
+    whole = policies.policy()
+    watches = tuple(replace(watch, signals=("error-rate", "crash-loop")) for watch in whole.watches)
+    play(story, policy=replace(whole, watches=watches))
+
+
+def test_a_recovery_from_a_crash_loop_says_what_was_looked_at() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: bool(stage.rollouts()) and stage.rollout().closed is not None)
+        assert stage.rollout().why == "the restored pods have been ready for 10s"
+
+    play(story)
+
+
+def test_a_unit_in_error_shows_it_until_a_look_comes_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+
+        async def broken(*_: object) -> None:
+            raise ZeroDivisionError("a bug")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("rollguard.loop.guard.look", broken)
+            await stage.until(lambda: bool(stage.unit() and stage.unit().conditions))  # type: ignore[union-attr]
+            assert stage.unit().conditions == (("Error", "ZeroDivisionError: a bug"),)  # type: ignore[union-attr]
+            assert "in broken" in str(running.events("unit-error")[0]["traceback"])
+            assert running.guard.status().units[0].error == "ZeroDivisionError: a bug"
+        await stage.until(lambda: not stage.unit().conditions)  # type: ignore[union-attr]
+
+    play(story, fail_fast=False)
+
+
+def test_a_blind_rollout_shows_it_while_it_lasts() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, "registry.lab/api:v2")
+        await stage.until(lambda: bool(stage.rollouts()))
+        now = stage.world.loop.time()
+        stage.world.blind.append(Blind(start=now + 5, end=now + 30, cause=GapCause.TIMEOUT))
+        await stage.until(lambda: bool(stage.unit() and stage.unit().conditions))  # type: ignore[union-attr]
+        assert stage.unit().conditions[0][0] == "Blind"  # type: ignore[union-attr]
+        assert "error-rate has no complete answer" in stage.unit().conditions[0][1]  # type: ignore[union-attr]
+        await stage.until(lambda: not stage.unit().conditions)  # type: ignore[union-attr]
 
     play(story)

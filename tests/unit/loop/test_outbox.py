@@ -95,3 +95,19 @@ def test_what_a_guard_without_a_channel_leaves_is_sent_by_the_next() -> None:
         assert len(stage.told("rolled-back")) == 1
 
     play(story)
+
+
+def test_a_channel_that_refuses_is_shown_on_the_unit_until_one_arrives() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        running.faults.focus = ("notifier.send", Fault.REFUSED, 0)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: bool(stage.unit() and stage.unit().conditions))  # type: ignore[union-attr]
+        ((kind, message),) = stage.unit().conditions  # type: ignore[union-attr]
+        assert kind == "NoticeFailed"
+        assert "refused" in message
+        await stage.until(lambda: bool(stage.told("rolled-back")))
+        await stage.until(lambda: not stage.unit().conditions)  # type: ignore[union-attr]
+
+    play(story)

@@ -15,6 +15,7 @@ from rollguard.loop.workers import Priority, Workers
 from rollguard.model.action import StepState
 from rollguard.model.lifecycle import Tell
 from rollguard.model.names import RolloutId, TemplateHash, UnitName
+from rollguard.model.policy import Mode
 from rollguard.model.records import (
     GoodRevision,
     HumanRequest,
@@ -274,6 +275,43 @@ def test_a_revision_judged_healthy_again_is_the_newest_and_there_once() -> None:
     for name in ("a", "b", "a"):
         record = changes.with_good(record, good(name))
     assert [g.digest for g in record.healthy] == ["b", "a"]
+
+
+def test_a_revision_judged_healthy_again_is_good_since_the_first_time_and_keeps_its_template() -> None:
+    def good(since: float, saved: str) -> GoodRevision:
+        return GoodRevision(
+            hash=TemplateHash("a"),
+            number=1,
+            digest="a",
+            bare_digest="a",
+            images=(),
+            since=START.plus(since),
+            saved=saved,
+        )
+
+    record = changes.with_good(replace(unit_record(), healthy=()), good(0, ""))
+    record = changes.with_good(record, good(60, "saved-a"))
+    assert [(g.since, g.saved) for g in record.healthy] == [(START, "saved-a")]
+    assert changes.with_good(record, good(90, "")) == record
+
+
+def test_a_restart_with_another_policy_is_told_once_and_the_mode_becomes_milder_only() -> None:
+    policy = replace(policies.policy(), digest="sha256:other")
+    (watch,) = policy.watches
+    record = replace(rollout_record(), mode=Mode.AUTOMATIC)
+    observed = changes.under_policy(record, policy, replace(watch, mode=Mode.OBSERVE), START)
+    assert observed.mode is Mode.OBSERVE
+    assert "Policy changed from " in observed.timeline[-1].text
+    assert "sha256:other at restart" in observed.timeline[-1].text
+    assert changes.under_policy(observed, policy, watch, START.plus(5)) == observed
+    back = changes.under_policy(observed, replace(policy, digest="sha256:third"), watch, START.plus(9))
+    assert back.mode is Mode.OBSERVE
+
+
+def test_a_condition_keeps_its_first_message_until_it_ends() -> None:
+    record = changes.with_condition(unit_record(), "Blind", "error-rate has no complete answer (timeout)")
+    assert changes.with_condition(record, "Blind", "another cause") == record
+    assert changes.with_condition(record, "Blind", "") == unit_record()
 
 
 def test_a_rollback_is_counted_once() -> None:

@@ -37,6 +37,8 @@ def _counted(known: Exits, container: Container, *, watched: bool) -> Exits:
     exits = _with(known, container)
     count = _count(container, exits)
     new = 0 if watched else max(0, count - exits.counted)
+    if not new and count == exits.counted:
+        return exits
     return replace(exits, counted=count, unwatched=exits.unwatched + new)
 
 

@@ -160,7 +160,8 @@ def _finding(
     nodes = {f.pod.node for f in group if f.pod.node}
     text = (
         f"{signal}: image {first.container.image} cannot be pulled ({first.cause.value}) "
-        f"by {len(pods)} of {len(every)} new pods on {len(nodes)} nodes"
+        f"by {len(pods)} of {len(every)} new pods on {len(nodes)} nodes, "
+        f"bound {NODES_ENOUGH} nodes or all new pods"
     )
     if attribution is Attribution.REGISTRY:
         text += "; this may be the registry or its credentials, not the release"
