@@ -52,7 +52,7 @@ class PodIndex:
         pods = {k: p for k, p in self.pods.items() if now.since(p.last_seen) <= REMEMBERED_FOR}
         whole = {member.name for unit in every if unit.complete for member in unit.members}
         for key, known in pods.items():
-            if known.key.workload in whole:
+            if known.present and known.key.workload in whole:
                 pods[key] = replace(known, present=False)
         for unit in every:
             _enter(pods, unit, now)

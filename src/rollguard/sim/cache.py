@@ -93,7 +93,15 @@ class SimCache:
             built = self._built[name] = self._build(name)
         behind = [since for since, end in self._stalled.values() if now < end]
         pods = built.pods if name in self._pods_listed else ()
-        return replace(built, as_of=at(min((now, *behind))), complete=not missing, missing=missing, pods=pods)
+        return UnitFacts(
+            unit=built.unit,
+            as_of=at(min((now, *behind))),
+            complete=not missing,
+            missing=missing,
+            members=built.members,
+            pods=pods,
+            events=built.events,
+        )
 
     def _build(self, name: WorkloadName) -> UnitFacts:
         workload = self.workloads.get(name)
