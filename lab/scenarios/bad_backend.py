@@ -9,11 +9,12 @@ from lab.scenarios.stage import Stage
 NAME = "translation"
 CALLERS = ("frontend", "gateway")
 VERSION = "v1-callee-dependent"
+GOOD = "v1-noerrors"
 
 
 async def play(stage: Stage) -> None:
     """Two unchanged workloads that fail would be an outage, if they were not known to call the backend."""
-    await stage.lab.deploy(stage.namespace, NAME, replicas=2, rps=20)
+    await stage.lab.deploy(stage.namespace, NAME, tag=GOOD, replicas=2, rps=20)
     for name in CALLERS:
         await _deploy_caller(stage, name)
     for name in (NAME, *CALLERS):
@@ -29,7 +30,7 @@ async def play(stage: Stage) -> None:
         after = await stage.lab.traffic_stats(stage.namespace, name)
         failed, sent = (after[key] - before[name][key] for key in ("errors_5xx", "requests"))
         stage.expect(failed > 0.1 * sent, f"{name} answered {failed} of {sent} requests with errors meanwhile")
-    await stage.until_undone(NAME)
+    await stage.until_undone(NAME, tag=GOOD)
     await asyncio.gather(*(_not_blamed(stage, name) for name in CALLERS))
 
 
