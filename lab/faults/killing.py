@@ -7,6 +7,7 @@ release is there until the rollout is closed and its last notice is marked.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -152,7 +153,7 @@ async def _problems(here: Guarded, record: RolloutRecord, fault: Fault) -> list[
         *_of_deployment(deployment, record),
         *_of_writes(here.script.seen),
         *_of_record(record, await here.rollouts()),
-        *_of_notices(here, record, most=1 if fault in (Fault.NONE, Fault.ANSWER_LOST) else 2),
+        *_of_notices(here, record, killed=fault in (Fault.KILLED_BEFORE, Fault.KILLED_AFTER)),
     ]
     unit = await here.unit()
     counted = len(unit.automatic_rollbacks) if unit is not None else -1
@@ -204,13 +205,20 @@ def _of_record(record: RolloutRecord, all_of_them: tuple[RolloutRecord, ...]) ->
     ]
 
 
-def _of_notices(here: Guarded, record: RolloutRecord, *, most: int) -> list[tuple[bool, str]]:
-    """Each arrived; twice only where the sender died between sending and marking (at least once)."""
+def _of_notices(here: Guarded, record: RolloutRecord, *, killed: bool) -> list[tuple[bool, str]]:
+    """Each arrived; again only where the sender died between sending and marking, or says that it could not mark it."""
     topics = [notice.topic for notice in record.notices]
     arrived = here.receiver.times()
+    unmarked = Counter(
+        str(line["notice"])
+        for each in here.controllers
+        for line in each.records()
+        if line.get("event") == "notice-not-marked"
+    )
+    too_often = {id_: times for id_, times in arrived.items() if times > 1 + unmarked[id_] + killed}
     return [
         (sorted(topics) == sorted(TOPICS), f"notices about {topics}"),
         (all(n.state is NoticeState.ACCEPTED for n in record.notices), "a notice was not accepted"),
         (set(arrived) == {n.id for n in record.notices}, f"arrived: {dict(arrived)}"),
-        (max(arrived.values(), default=0) <= most, f"a notice came {max(arrived.values(), default=0)} times"),
+        (not too_often, f"came too often: {too_often}"),
     ]
