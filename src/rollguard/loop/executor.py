@@ -92,6 +92,7 @@ async def _send(context: Context, record: RolloutRecord, plan: Plan, send: undo.
     if send.step.state is StepState.PENDING:
         await _count(context, record, plan)
         await _mark(context, record, send.step, StepState.TRYING)
+        return None  # those writes took their time: a freeze, an expiry, a newer change is seen by another fresh read
     context.gate.check(timeout)
     outcome = await context.cluster.apply(send.write, dry_run=False, timeout=timeout)
     context.log("step-sent", {"plan": plan.id, "step": send.step.n, "outcome": type(outcome).__name__})

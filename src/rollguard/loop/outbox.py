@@ -146,6 +146,12 @@ class Outbox:
 
     async def _send_events(self) -> None:
         while self._events:
+            try:
+                self._gate.check(self._settings.request_timeout)
+            except LeadershipLost as error:
+                self._log("events-dropped", {"count": len(self._events), "detail": str(error)})
+                self._events.clear()
+                return
             event = self._events.popleft()
             await self._cluster.emit_event(event.workload, event.uid, event.reason, event.text, warning=event.warning)
 

@@ -15,6 +15,7 @@ from rollguard.model.records import NoticeClass, Outcome, RolloutRecord, Timelin
 from rollguard.model.time import Instant
 
 BACK = "The old version is back in all pods"
+NOT_BACK = "The old version is not available in all pods any more"
 
 
 async def verify(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> None:
@@ -29,7 +30,8 @@ async def verify(context: Context, memory: Memory, record: RolloutRecord, facts:
         seen = _recovery(context, memory, record, plan, now)
         late = "" if seen is None else seen.detail
     else:
-        memory.restored, seen, late = None, None, f"the old version is not back: {progress.detail}"
+        await _gone_again(context, memory, record, now)
+        seen, late = None, f"the old version is not back: {progress.detail}"
         if isinstance(progress, undo.Stalled):
             await _stalled(context, record, progress.detail, now)
     outcome = _outcome(seen, time_is_up=now.since(since) >= context.policy.timing.recovery_within)
@@ -44,10 +46,23 @@ async def _back(context: Context, memory: Memory, record: RolloutRecord, now: In
     """Remembers since when it is back, also over a change of leaders."""
     if memory.restored is not None:
         return
-    told = next((e.at for e in reversed(record.timeline) if e.kind == "recovery" and e.text == BACK), None)
-    memory.restored = told if told is not None else now
+    memory.restored = _back_since(record) or now
     line = TimelineEntry(at=memory.restored, kind="recovery", text=BACK)
     await note(context, record, lambda r: changes.with_entries(r, (line,)))
+
+
+def _back_since(record: RolloutRecord) -> Instant | None:
+    """When the story last said that it is back, unless it has said since that it is not."""
+    last = next((e for e in reversed(record.timeline) if e.kind == "recovery"), None)
+    return last.at if last is not None and last.text == BACK else None
+
+
+async def _gone_again(context: Context, memory: Memory, record: RolloutRecord, now: Instant) -> None:
+    """A pod that is not available begins the time of recovery anew, also for the next leader."""
+    memory.restored = None
+    if _back_since(record) is not None:
+        line = TimelineEntry(at=now, kind="recovery", text=NOT_BACK)
+        await note(context, record, lambda r: changes.with_entries(r, (line,)))
 
 
 def _recovery(

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from rollguard.loop import look
+from rollguard.loop import look, verify
+from rollguard.model.action import StepState
 from rollguard.model.metrics import GapCause
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Limits, Mode
@@ -17,7 +18,9 @@ from rollguard.model.records import (
     LifecycleState,
     Outcome,
     RequestKind,
+    RolloutRecord,
 )
+from rollguard.model.time import Instant
 from rollguard.sim.faults import Fault
 from rollguard.sim.objects import at
 from rollguard.sim.world import Blind
@@ -72,6 +75,7 @@ def test_a_healthy_rollout_becomes_a_target_and_its_template_is_saved() -> None:
         stage.world.set_image(stage.api, "registry.lab/api:v2")
         await stage.until(lambda: bool(stage.unit() and stage.unit().healthy))  # type: ignore[union-attr]
         await stage.until(lambda: stage.rollout().closed is not None, within=300)
+        await stage.until(lambda: stage.unit().current_rollout is None, within=5)  # type: ignore[union-attr]
         unit = stage.unit()
         assert unit is not None
         assert stage.rollout().outcome is Outcome.HEALTHY
@@ -401,7 +405,8 @@ def test_a_fix_forward_in_the_middle_of_a_rollback_stays() -> None:
         stage.start()
         await stage.until(stage.adopted)
         stage.world.set_image(stage.api, CRASHING)
-        await stage.until(lambda: stage.image() == GOOD)
+        await stage.until(lambda: bool(stage.rollouts()) and stage.rollout().state is LifecycleState.VERIFYING)
+        assert stage.image() == GOOD
         stage.world.set_image(stage.api, "registry.lab/api:v3")
         await stage.until(lambda: len(stage.rollouts()) == 2)
         await asyncio.sleep(30)
@@ -453,9 +458,7 @@ def test_signals_that_no_watch_names_are_not_asked() -> None:
         running = stage.start()
         await stage.until(stage.adopted)
         await asyncio.sleep(15)
-        asked = {
-            answer.signal for answer in running.guard._context.answers.of(UnitName.of_workload(stage.api.name), None)
-        }
+        asked = {answer.signal for answer in running.guard._context.answers.since(None)}
         assert asked == {"error-rate"}
 
     whole = policies.policy()
@@ -505,5 +508,47 @@ def test_a_blind_rollout_shows_it_while_it_lasts() -> None:
         assert stage.unit().conditions[0][0] == "Blind"  # type: ignore[union-attr]
         assert "error-rate has no complete answer" in stage.unit().conditions[0][1]  # type: ignore[union-attr]
         await stage.until(lambda: not stage.unit().conditions)  # type: ignore[union-attr]
+
+    play(story)
+
+
+def test_the_time_of_recovery_begins_anew_when_a_restored_pod_fails() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, CRASHING)
+
+        def back() -> list[Instant]:
+            lines = stage.rollout().timeline if stage.rollouts() else ()
+            return [e.at for e in lines if e.text == verify.BACK]
+
+        await stage.until(lambda: bool(back()))
+        await asyncio.sleep(6)
+        stage.world.kubelet.crash(stage.api.pods()[0], 1)
+        await stage.until(lambda: stage.rollout().closed is not None)
+        assert len(back()) == 2
+        closed = stage.rollout().closed
+        assert closed is not None
+        assert closed.since(back()[-1]) >= stage.policy.timing.recovery_for
+
+    play(story)
+
+
+def test_a_freeze_that_comes_while_the_step_is_being_marked_is_seen_before_the_write() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        freeze = Freeze(until=at(stage.world.loop.time() + 1000), actor="alice", reason="hands off")
+
+        def marked(_before: RolloutRecord | None, after: RolloutRecord) -> None:
+            if after.plan is not None and after.plan.steps[0].state is StepState.TRYING:
+                stage.world.records.freeze(UnitName.of_workload(stage.api.name), freeze)
+
+        stage.world.records.on_rollout.append(marked)
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: bool(stage.told("superseded")))
+        assert stage.rollout().state is LifecycleState.HELD
+        assert stage.image() == CRASHING
+        assert not running.events("step-sent")
 
     play(story)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from rollguard.loop.outbox import WorkloadEvent
 from rollguard.model.records import Notice, NoticeState
+from rollguard.ports import Held
 from rollguard.sim.faults import Fault
 from tests.unit.loop.stage import FAILING, Stage, play
 
@@ -109,5 +111,22 @@ def test_a_channel_that_refuses_is_shown_on_the_unit_until_one_arrives() -> None
         assert "refused" in message
         await stage.until(lambda: bool(stage.told("rolled-back")))
         await stage.until(lambda: not stage.unit().conditions)  # type: ignore[union-attr]
+
+    play(story)
+
+
+def test_no_event_leaves_when_the_leadership_is_too_short_for_it() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        context = running.guard._context
+        context.outbox.emit(
+            WorkloadEvent(workload=stage.api.name, uid="u", reason="RolloutHeld", text="late", warning=True)
+        )
+        context.gate.hold(Held(until=context.clock.mono().plus(1.0), epoch=context.gate.epoch))
+        visits = running.faults.visits["cluster.emit_event"]
+        await context.outbox.send_due()
+        assert running.faults.visits["cluster.emit_event"] == visits
+        assert running.events("events-dropped")
 
     play(story)
