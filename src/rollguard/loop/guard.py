@@ -10,6 +10,7 @@ from rollguard import observe
 from rollguard.loop import changes, executor, surroundings
 from rollguard.loop.answers import Answers
 from rollguard.loop.context import Context, LookAgain, Memory
+from rollguard.loop.house import House
 from rollguard.loop.leader import Gate, LeadershipLost
 from rollguard.loop.look import ERROR, look
 from rollguard.loop.outbox import Outbox
@@ -28,7 +29,6 @@ from rollguard.ports import Clock, Cluster, Journal, Leadership, Metrics, Notifi
 ANSWERS_WITHIN = 0.8
 """Share of the tick in which the metrics store must answer."""
 OUTBOX_EVERY = 1.0
-SURVEY_EVERY = 600.0
 AGAIN = 0.25
 RETRY = 1.0
 FINISH_WITHIN = 10.0
@@ -79,6 +79,7 @@ class Guard:
         )
         self._timers: dict[tuple[Priority, UnitName], asyncio.Task[None]] = {}
         self._term = Term(self._context, records, leadership, self._forget)
+        self._house = House(self._context)
         self._stopping = asyncio.Event()
         self._running = False
         self._ticks = 0
@@ -86,7 +87,6 @@ class Guard:
         self._errors = 0
         self._last_tick = 0.0
         self._blind: tuple[str, ...] = ()
-        self._surveyed: Mono | None = None
 
     # --- life ---
 
@@ -99,7 +99,7 @@ class Guard:
             self._tick_on(),
             self._watch_cluster(),
             self._watch_requests(),
-            self._keep_house(),
+            self._house.keep(self._term.active),
             self._send(),
             self._workers.run(),
         )
@@ -166,7 +166,7 @@ class Guard:
         self._context.answers.clear()
         self._context.units.clear()
         self._context.breaching = {}
-        self._blind, self._surveyed = (), None
+        self._blind = ()
 
     # --- looking ---
 
@@ -255,21 +255,6 @@ class Guard:
                 self._log("unit-not-read", {"unit": str(name), "detail": str(error)})
             if name in self._context.units:
                 self._workers.put(Priority.WAKE, name)
-
-    async def _keep_house(self) -> None:
-        """Reads what people wrote even where a wake-up was lost, and clears away old rollouts."""
-        while True:
-            await self._term.active.wait()
-            now = self._clock.mono()
-            if self._surveyed is None or now.since(self._surveyed) >= SURVEY_EVERY:
-                try:
-                    whole = await self._context.store.survey(self._settings.closed_rollouts)
-                    self._surveyed = now if whole else None
-                except LeadershipLost as error:
-                    self._log("survey-cut-short", {"detail": str(error)})
-            await self._clock.sleep_until(self._clock.mono().plus(self._settings.refresh_every))
-            if self._term.active.is_set():
-                await self._context.store.refresh_units()
 
     async def _send(self) -> None:
         while True:

@@ -48,6 +48,10 @@ class Store:
         self._rollouts: dict[RolloutId, StoredRollout] = {}
         self._current: dict[UnitName, RolloutId] = {}
         self._strays: dict[UnitName, tuple[RolloutId, ...]] = {}
+        self.generation = 0
+        """Moves whenever everything is forgotten."""
+        self.unanswered = 0
+        """Creations of rollouts that nobody answered: they may take effect later."""
         self._locks: dict[UnitName | RolloutId, asyncio.Lock] = {}
 
     @property
@@ -77,6 +81,7 @@ class Store:
 
     def clear(self) -> None:
         """Forgets everything: we do not lead (any more)."""
+        self.generation += 1
         self._units.clear()
         self._rollouts.clear()
         self._current.clear()
@@ -105,8 +110,12 @@ class Store:
         return True
 
     def strays(self, unit: UnitName) -> tuple[RolloutRecord, ...]:
-        """Open rollouts of the unit that are not its current one: left by a process that died between two writes."""
-        known = (self._rollouts.get(id_) for id_ in self._strays.get(unit, ()))
+        """Open rollouts of the unit that are not its current one.
+
+        A process died between two writes, or a creation took effect long after it was sent.
+        """
+        strays = (id_ for id_ in self._strays.get(unit, ()) if id_ != self._current.get(unit))
+        known = (self._rollouts.get(id_) for id_ in strays)
         return tuple(s.record for s in known if s is not None and s.record.closed is None)
 
     def no_strays(self, unit: UnitName) -> None:
@@ -187,6 +196,7 @@ class Store:
         """The rollout, created now or known (open or closed); raises Unavailable."""
         self._gate.check(self._timeout)
         outcome = await self._records.create_rollout(record)
+        self.unanswered += isinstance(outcome, Unknown)
         if isinstance(outcome, Exists | Unknown):
             found = await self.fetch_rollout(record.unit, record.id)
             if found is None:
@@ -237,7 +247,8 @@ class Store:
             raise Unavailable(f"rollout {id_}: changed by others or unanswered {TRIES} times")
 
     async def survey(self, keep: int) -> bool:
-        """One look at all rollouts: closed ones with pending notices become known again, old ones are deleted.
+        """One look at all rollouts: strays are found, closed ones with pending notices become known again, old ones are
+        deleted.
 
         Kept are the last `keep` closed ones of each unit and all open incidents. False where the server does not
         answer.
@@ -249,6 +260,7 @@ class Store:
         for stored in everything:
             record = stored.record
             if record.closed is None:
+                self._found_open(stored)
                 continue
             if any(n.state is NoticeState.PENDING for n in record.notices):
                 self._rollouts.setdefault(record.id, stored)
@@ -260,3 +272,12 @@ class Store:
                 self._gate.check(self._timeout)
                 await self._records.delete_rollout(stored)
         return True
+
+    def _found_open(self, stored: StoredRollout) -> None:
+        """An open rollout that was not known is its unit's stray, unless the unit says that it is its current one."""
+        record = stored.record
+        owner = self.unit(record.unit)
+        if record.id in self._rollouts or (owner is not None and owner.current_rollout == record.id):
+            return
+        self._rollouts[record.id] = stored
+        self._strays[record.unit] = (*self._strays.get(record.unit, ()), record.id)
