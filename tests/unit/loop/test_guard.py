@@ -552,3 +552,20 @@ def test_a_freeze_that_comes_while_the_step_is_being_marked_is_seen_before_the_w
         assert not running.events("step-sent")
 
     play(story)
+
+
+def test_a_mode_that_becomes_stricter_counts_from_the_next_rollout() -> None:
+    async def story(stage: Stage) -> None:
+        first = stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: bool(stage.rollouts()))
+        await first.kill()
+        watches = tuple(replace(watch, mode=Mode.AUTOMATIC) for watch in stage.policy.watches)
+        stage.policy = replace(stage.policy, watches=watches, digest="sha256:acting")
+        stage.start("guard-1")
+        await stage.until(lambda: bool(stage.told("would-roll-back")))
+        await asyncio.sleep(30)
+        assert stage.image() == FAILING
+
+    play(story, policy=policies.policy(mode=Mode.OBSERVE))
