@@ -32,7 +32,7 @@ def advance(state: LifecycleState, input: LifecycleInput) -> Transition:
         return Transition(state=state, effects=())
     match input:
         case Decided():
-            return decisions.decided(state, input.decision)
+            return decisions.decided(state, input.decision, was_blind=input.was_blind)
         case PlanStored():
             return plans.stored(state)
         case PlanRefused():

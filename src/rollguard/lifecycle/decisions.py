@@ -10,7 +10,7 @@ from rollguard.model.lifecycle import AskApproval, Effect, MakePlan, MarkHealthy
 from rollguard.model.records import LifecycleState, NoticeClass
 
 
-def decided(state: LifecycleState, decision: Decision) -> Transition:
+def decided(state: LifecycleState, decision: Decision, *, was_blind: bool) -> Transition:
     """What a decision does: nothing once a plan is stored, for then the plan's own rules hold."""
     match state:
         case LifecycleState.WATCHING:
@@ -18,7 +18,7 @@ def decided(state: LifecycleState, decision: Decision) -> Transition:
         case LifecycleState.AWAITING_APPROVAL:
             return _awaiting(decision)
         case LifecycleState.HELD:
-            return _held(decision)
+            return _held(decision, was_blind=was_blind)
         case LifecycleState.PLANNED | LifecycleState.ACTING | LifecycleState.VERIFYING | LifecycleState.CLOSED:
             return Transition(state=state, effects=())
         case _:
@@ -48,6 +48,9 @@ def _awaiting(decision: Decision) -> Transition:
             return Transition(state=LifecycleState.HELD, effects=_hold(decision))
         case DecisionKind.ROLL_BACK:
             return _roll_back(decision)
+        case DecisionKind.WARN | DecisionKind.PAGE if not decision.would:
+            # A value that wavers around its bound is no reason to take the question back.
+            return Transition(state=LifecycleState.AWAITING_APPROVAL, effects=())
         case DecisionKind.CONTINUE | DecisionKind.WARN | DecisionKind.PAGE:
             withdrawn = Tell(class_=NoticeClass.INFO, topic="ask-withdrawn", reason=decision.reason)
             return Transition(state=LifecycleState.WATCHING, effects=(withdrawn, *_watch(decision)))
@@ -55,8 +58,8 @@ def _awaiting(decision: Decision) -> Transition:
             assert_never(decision.kind)
 
 
-def _held(decision: Decision) -> Transition:
-    """A hold ends when its reason is gone: sight returns, a freeze is released, the value is back in bounds."""
+def _held(decision: Decision, *, was_blind: bool) -> Transition:
+    """A hold ends when its reason is gone: sight returns, a freeze is released, the value is inside all its bounds."""
     match decision.kind:
         case DecisionKind.HOLD if decision.known:
             return Transition(state=LifecycleState.HELD, effects=())
@@ -69,6 +72,9 @@ def _held(decision: Decision) -> Transition:
             return _roll_back(decision)
         case DecisionKind.PAGE if decision.verdict.kind is VerdictKind.BAD and not decision.would:
             return Transition(state=LifecycleState.HELD, effects=_watch(decision))
+        case DecisionKind.WARN | DecisionKind.PAGE if not (was_blind or decision.would):
+            # A value that wavers around its bound does not end the hold and begin it anew.
+            return Transition(state=LifecycleState.HELD, effects=())
         case DecisionKind.CONTINUE | DecisionKind.WARN | DecisionKind.PAGE:
             over = Tell(class_=NoticeClass.INFO, topic="hold-over", reason=decision.reason)
             return Transition(state=LifecycleState.WATCHING, effects=(over, *_watch(decision)))

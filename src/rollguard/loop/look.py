@@ -15,7 +15,7 @@ from rollguard.loop.transitions import note, transit, unit_of
 from rollguard.loop.workers import Priority
 from rollguard.model.action import Decision, DecisionKind
 from rollguard.model.facts import UnitFacts
-from rollguard.model.judgement import Phase, Rollout, Verdict
+from rollguard.model.judgement import Phase, Rollout, Verdict, VerdictKind
 from rollguard.model.lifecycle import (
     ApprovalTimedOut,
     Decided,
@@ -208,10 +208,12 @@ async def _decided(
     memory.deciding = now if decision.kind is DecisionKind.ROLL_BACK else None
     lines = _lines(context.policy.timing, record, decision, earlier, now)
 
+    blind = record.verdict is VerdictKind.BLIND
+
     def seen(present: RolloutRecord) -> RolloutRecord:
         return _with_verdict(context.policy.timing, present, decision, facts, now)
 
-    record = await transit(context, record, Decided(decision=decision), change=seen, entries=lines)
+    record = await transit(context, record, Decided(decision=decision, was_blind=blind), change=seen, entries=lines)
     asked = record.asked_until if record.state is LifecycleState.AWAITING_APPROVAL else None
     if asked is not None and now >= asked:
         roll_back = context.policy.on_timeout_roll_back

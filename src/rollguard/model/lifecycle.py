@@ -15,6 +15,8 @@ class Decided:
     """The decision of this look."""
 
     decision: Decision
+    was_blind: bool = False
+    """The verdict before it was `blind`: a hold that stands was for want of sight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

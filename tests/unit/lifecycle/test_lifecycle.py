@@ -44,8 +44,11 @@ from tests.unit.decide.situations import verdict
 S, K, V = LifecycleState, DecisionKind, VerdictKind
 
 
-def decided(kind: DecisionKind, found: VerdictKind, *, would: bool = False, known: bool = False) -> Decided:
+def decided(
+    kind: DecisionKind, found: VerdictKind, *, would: bool = False, known: bool = False, was_blind: bool = False
+) -> Decided:
     return Decided(
+        was_blind=was_blind,
         decision=Decision(
             kind=kind,
             reason="14.8% > 10%",
@@ -54,7 +57,7 @@ def decided(kind: DecisionKind, found: VerdictKind, *, would: bool = False, know
             target=None,
             would=would,
             known=known,
-        )
+        ),
     )
 
 
@@ -63,6 +66,8 @@ INPUTS: dict[str, LifecycleInput] = {
     "continue": decided(K.CONTINUE, V.UNDECIDED),
     "warn": decided(K.WARN, V.DEGRADED),
     "critical": decided(K.PAGE, V.DEGRADED),
+    "warn, sight is back": decided(K.WARN, V.DEGRADED, was_blind=True),
+    "critical, sight is back": decided(K.PAGE, V.DEGRADED, was_blind=True),
     "would": decided(K.PAGE, V.BAD, would=True),
     "page only": decided(K.PAGE, V.BAD),
     "hold": decided(K.HOLD, V.BAD),
@@ -93,10 +98,12 @@ TABLE: dict[str, tuple[LifecycleState, ...]] = {
     # from                  watching, awaiting, planned, acting, verifying, held, closed
     "healthy": (W, W, P, X, Y, W, C),
     "continue": (W, W, P, X, Y, W, C),
-    "warn": (W, W, P, X, Y, W, C),
-    "critical": (W, W, P, X, Y, W, C),
+    "warn": (W, A, P, X, Y, H, C),
+    "critical": (W, A, P, X, Y, H, C),
+    "warn, sight is back": (W, A, P, X, Y, W, C),
+    "critical, sight is back": (W, A, P, X, Y, W, C),
     "would": (W, W, P, X, Y, W, C),
-    "page only": (W, W, P, X, Y, H, C),
+    "page only": (W, A, P, X, Y, H, C),
     "hold": (H, H, P, X, Y, H, C),
     "hold, known": (H, H, P, X, Y, H, C),
     "blind": (H, H, P, X, Y, H, C),
