@@ -11,6 +11,8 @@ SIGNALS = ("errors", "latency", "database-errors", "crash-loop", "image-pull")
 WINDOW_S = 8
 """Stands for the platform's 5 minutes: four slots of 2 s."""
 AUTOMATIC_S = 60
+STARTUP_S = 8
+"""Within it the first new pod of the lab is ready; slots without one are counted as incomplete after it."""
 REAL: dict[str, Any] = {
     "signals": {},
     "window": {},
@@ -60,8 +62,10 @@ def policy(
 
 def window(automatic_s: int) -> dict[str, str]:
     """A guard window whose automatic part, after which a release is called healthy, is that long."""
-    startup, stabilization = f"{automatic_s // 6}s", f"{automatic_s // 2}s"
-    return {"automatic": f"{automatic_s}s", "close": "4m", "startup": startup, "stabilization": stabilization}
+    startup = max(STARTUP_S, automatic_s // 6)
+    stabilization = max(startup, automatic_s // 2)
+    phases = {"startup": startup, "stabilization": stabilization, "automatic": automatic_s}
+    return {**{phase: f"{seconds}s" for phase, seconds in phases.items()}, "close": "4m"}
 
 
 def timing(slot_s: int = 2) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class Stage:
         return f"{self.namespace}-guard"
 
     async def guarded(
-        self, *names: str, tag: str = "v1", replicas: int = 3, rps: float = 30, **options: Any
+        self, *names: str, tag: str = "v1", replicas: int = 2, rps: float = 30, **options: Any
     ) -> Controller:
         """Runs a version of these services under a guard; returns it when it has adopted them all.
 

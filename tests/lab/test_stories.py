@@ -13,6 +13,8 @@ pytestmark = pytest.mark.lab
 
 LONG = {"errors-real-time": 660.0}
 """Stories with a budget of their own, in seconds. They begin first and are awaited last."""
+BUDGETS_S = dict.fromkeys(("bad-backend", "database-errors", "errors", "latency", "pruned-history"), 60.0)
+"""Those that wait for a time before, a level's window and a recovery, each to the end."""
 ALONE = ["crash-loop", "image-pull"]
 SHORT = [name for name in scenarios.known() if name not in (*LONG, *ALONE)]
 
@@ -32,6 +34,8 @@ async def test_the_story_goes_as_told(
 ) -> None:
     told = await stories.outcome(name)
     record_property("story_seconds", told.seconds)
+    if name in BUDGETS_S:
+        record_property("story_budget", BUDGETS_S[name])
 
 
 @pytest.mark.parametrize("name", LONG)
