@@ -199,6 +199,17 @@ async def _stuck_controller(world: World, api: SimDeployment, rng: random.Random
     world.controller.lag = (0.02, 0.15)
 
 
+async def _lease_deleted(world: World, api: SimDeployment, rng: random.Random) -> None:
+    """The Lease, which has counted a hundred takeovers, is deleted in the middle of a rollback."""
+    world.lease.holder, world.lease.epoch, world.lease.version = "gone", 100, world.lease.version + 1
+    while world.lease.holder == "gone":
+        await asyncio.sleep(0.1)
+    world.set_image(api, bad_image(rng, 2))
+    await _near_the_rollback(world, api, rng)
+    await asyncio.sleep(2.0)
+    world.lease.delete()
+
+
 async def _near_the_rollback(world: World, api: SimDeployment, rng: random.Random) -> None:
     """Waits for the plan of a rollback, then a moment shorter or longer than acting takes; at most 60 s."""
     for _ in range(600):
@@ -232,3 +243,5 @@ STORIES = (
     Story(name="hotfix", play=_sick_before, bad=False, first=SICK),
     Story(name="controller away", play=_stuck_controller, bad=True),
 )
+ASIDE = (Story(name="Lease deleted", play=_lease_deleted, bad=True),)
+"""Played only where a test asks for it."""

@@ -13,18 +13,21 @@ from rollguard import decide, undo
 from rollguard.decide.interlocks.every import EVERY
 from rollguard.loop import surroundings
 from rollguard.loop.leader import Gate
+from rollguard.loop.store import Store
 from rollguard.model.action import Absent, FetchOutcome, Target, Unknown, Write, WriteOutcome
 from rollguard.model.names import Ref
-from rollguard.model.records import RolloutRecord, Stale, StoredRollout
+from rollguard.model.records import NoticeState, RolloutRecord, Stale, StoredRollout, StoredUnit, UnitRecord
 from rollguard.model.situation import Situation
+from rollguard.ports import Held, NotHeld
 from rollguard.sim.cluster import SimCluster
 from rollguard.sim.faults import Fault, FaultPlan
+from rollguard.sim.lease import SimLeadership
 from rollguard.sim.process import Process
 from rollguard.sim.records import SimRecords
 from rollguard.sim.world import World
 from tests.simulation import policies
 from tests.simulation.harness import Plan, Wiring, without_faults
-from tests.simulation.stories import STORIES
+from tests.simulation.stories import ASIDE, STORIES
 
 
 class UnguardedCluster(SimCluster):
@@ -88,11 +91,42 @@ class OverwritingRecords(SimRecords):
         )
 
 
+class UnclaimingRecords(SimRecords):
+    """Rule 1 taken away: the unit never says which rollout is open."""
+
+    async def replace_unit(self, stored: StoredUnit, record: UnitRecord) -> StoredUnit | Stale | Absent | Unknown:
+        outcome = await super().replace_unit(stored, replace(record, current_rollout=None))
+        return replace(outcome, record=record) if isinstance(outcome, StoredUnit) else outcome
+
+
+class UnwrittenRecords(SimRecords):
+    """Rule 10 taken away: a notice is written down only once it has been sent."""
+
+    async def replace_rollout(
+        self, stored: StoredRollout, record: RolloutRecord
+    ) -> StoredRollout | Stale | Absent | Unknown:
+        sent = tuple(notice for notice in record.notices if notice.state is not NoticeState.PENDING)
+        outcome = await super().replace_rollout(stored, replace(record, notices=sent))
+        return replace(outcome, record=record) if isinstance(outcome, StoredRollout) else outcome
+
+
+class ForgetfulLeadership(SimLeadership):
+    """Rule 9 taken away: the epoch is counted by the Lease alone, whatever the open rollouts say."""
+
+    async def renew(self, *, open_epochs: tuple[int, ...]) -> Held | NotHeld:
+        return await super().renew(open_epochs=())
+
+
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
 def _nothing(patch: pytest.MonkeyPatch) -> None:
     """The rule is taken away by the wiring alone."""
+
+
+def _ignore_strays(patch: pytest.MonkeyPatch) -> None:
+    """What rule 1 leaves over is not looked for: that would make it good."""
+    patch.setattr(Store, "strays", lambda self, unit: ())
 
 
 def _act_past_the_lease(patch: pytest.MonkeyPatch) -> None:
@@ -153,7 +187,7 @@ class Variant:
 
     def plans(self) -> Iterator[Plan]:
         """Seeds of the story, each with one of the faults."""
-        story = next(story for story in STORIES if story.name == self.story)
+        story = next(story for story in (*STORIES, *ASIDE) if story.name == self.story)
         for seed in self.seeds:
             focus = self.focus[seed % len(self.focus)] if self.focus else None
             yield replace(
@@ -175,6 +209,14 @@ def applied(variant: Variant) -> Iterator[None]:
 
 
 VARIANTS = (
+    Variant(
+        name="rule 1: no claim in the unit",
+        breaks=("open rollouts",),
+        story="in a row",
+        focus=(("records.create_rollout", Fault.KILLED_AFTER, 0), ("records.create_rollout", Fault.KILLED_AFTER, 1)),
+        wiring=Wiring(records=UnclaimingRecords),
+        patch=_ignore_strays,
+    ),
     Variant(
         name="rule 2: no stored plan",
         breaks=("without a stored, live plan",),
@@ -236,6 +278,20 @@ VARIANTS = (
         story="bad",
         focus=(("cluster.fetch", Fault.PAUSED_AFTER, 1), ("cluster.fetch", Fault.PAUSED_BEFORE, 1)),
         patch=_act_past_the_lease,
+    ),
+    Variant(
+        name="rule 9: an epoch below those of open rollouts",
+        breaks=("nobody leads", "is neither done nor held and paged"),
+        story="Lease deleted",
+        focus=(("cluster.apply", Fault.KILLED_BEFORE, 0),),
+        wiring=Wiring(leadership=ForgetfulLeadership),
+    ),
+    Variant(
+        name="rule 10: a notice is sent before it is stored",
+        breaks=("is neither done nor held and paged",),
+        story="paused",
+        focus=(("notifier.send", Fault.KILLED_BEFORE, 1), ("notifier.send", Fault.KILLED_BEFORE, 2)),
+        wiring=Wiring(records=UnwrittenRecords),
     ),
     Variant(
         name="targets: the revision before",
