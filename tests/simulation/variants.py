@@ -276,7 +276,7 @@ VARIANTS = (
         name="rule 8: past the Lease",
         breaks=("of leadership left", "without the Lease", "leads with a higher epoch"),
         story="bad",
-        focus=(("cluster.fetch", Fault.PAUSED_AFTER, 1), ("cluster.fetch", Fault.PAUSED_BEFORE, 1)),
+        focus=(("cluster.fetch", Fault.PAUSED_AFTER, 2), ("cluster.fetch", Fault.PAUSED_BEFORE, 2)),
         patch=_act_past_the_lease,
     ),
     Variant(
