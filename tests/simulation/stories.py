@@ -54,8 +54,9 @@ async def _slow(world: World, api: SimDeployment, rng: random.Random) -> None:
 
 
 async def _bad_to_bad(world: World, api: SimDeployment, rng: random.Random) -> None:
+    """The second comes before the first is undone for errors: right after that there is no time before it."""
     world.set_image(api, bad_image(rng, 2))
-    await asyncio.sleep(rng.uniform(0.5, 30))
+    await asyncio.sleep(rng.uniform(0.5, 14))
     world.set_image(api, bad_image(rng, 3))
 
 
@@ -202,22 +203,35 @@ async def _stuck_controller(world: World, api: SimDeployment, rng: random.Random
 async def _lease_deleted(world: World, api: SimDeployment, rng: random.Random) -> None:
     """The Lease, which has counted a hundred takeovers, is deleted in the middle of a rollback."""
     world.lease.holder, world.lease.epoch, world.lease.version = "gone", 100, world.lease.version + 1
-    while world.lease.holder == "gone":
-        await asyncio.sleep(0.1)
+    await _until(lambda: world.lease.holder != "gone")
     world.set_image(api, bad_image(rng, 2))
     await _near_the_rollback(world, api, rng)
     await asyncio.sleep(2.0)
     world.lease.delete()
 
 
+async def _restored_from_a_backup(world: World, api: SimDeployment, rng: random.Random) -> None:
+    """The guard's objects are set back to a backup that was made before the plan."""
+    world.set_image(api, bad_image(rng, 2))
+    await _until(lambda: bool(world.records.rollouts))
+    units, rollouts = dict(world.records.units), dict(world.records.rollouts)
+    await _near_the_rollback(world, api, rng)
+    await asyncio.sleep(0.2)
+    world.records.units, world.records.rollouts = units, rollouts
+
+
 async def _near_the_rollback(world: World, api: SimDeployment, rng: random.Random) -> None:
     """Waits for the plan of a rollback, then a moment shorter or longer than acting takes; at most 60 s."""
-    for _ in range(600):
-        stored = list(world.records.rollouts.values())
-        if any(entry.record.plan is not None for entry in stored):
-            break
-        await asyncio.sleep(0.1)
+    await _until(lambda: any(stored.record.plan is not None for stored in world.records.rollouts.values()))
     await asyncio.sleep(rng.choice((0.0, rng.uniform(0.0, 0.02), rng.uniform(0.0, 1.0))))
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    """Waits until it holds, at most 60 s."""
+    for _ in range(600):
+        if condition():
+            return
+        await asyncio.sleep(0.1)
 
 
 STORIES = (
@@ -243,5 +257,8 @@ STORIES = (
     Story(name="hotfix", play=_sick_before, bad=False, first=SICK),
     Story(name="controller away", play=_stuck_controller, bad=True),
 )
-ASIDE = (Story(name="Lease deleted", play=_lease_deleted, bad=True),)
+ASIDE = (
+    Story(name="Lease deleted", play=_lease_deleted, bad=True),
+    Story(name="restored from a backup", play=_restored_from_a_backup, bad=True),
+)
 """Played only where a test asks for it."""

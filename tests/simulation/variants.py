@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -15,7 +16,7 @@ from rollguard.loop import surroundings
 from rollguard.loop.leader import Gate
 from rollguard.loop.store import Store
 from rollguard.model.action import Absent, FetchOutcome, Target, Unknown, Write, WriteOutcome
-from rollguard.model.names import Ref
+from rollguard.model.names import Ref, RolloutId, UnitName
 from rollguard.model.records import NoticeState, RolloutRecord, Stale, StoredRollout, StoredUnit, UnitRecord
 from rollguard.model.situation import Situation
 from rollguard.ports import Held, NotHeld
@@ -24,6 +25,7 @@ from rollguard.sim.faults import Fault, FaultPlan
 from rollguard.sim.lease import SimLeadership
 from rollguard.sim.process import Process
 from rollguard.sim.records import SimRecords
+from rollguard.sim.store import RecordStore
 from rollguard.sim.world import World
 from tests.simulation import policies
 from tests.simulation.harness import Plan, Wiring, without_faults
@@ -108,6 +110,38 @@ class UnwrittenRecords(SimRecords):
         sent = tuple(notice for notice in record.notices if notice.state is not NoticeState.PENDING)
         outcome = await super().replace_rollout(stored, replace(record, notices=sent))
         return replace(outcome, record=record) if isinstance(outcome, StoredRollout) else outcome
+
+
+class ReplayingRecords(SimRecords):
+    """Rule 11 taken away: what the guard has once written wins over a cluster that was set back to a backup."""
+
+    async def list_rollouts(self, *, open_only: bool) -> tuple[StoredRollout, ...] | Unknown:
+        found = await super().list_rollouts(open_only=False)
+        if isinstance(found, Unknown):
+            return found
+        told = tuple(self._log().get((s.record.unit, s.record.id), s) for s in found)
+        return tuple(stored for stored in told if not open_only or stored.record.closed is None)
+
+    async def read_rollout(self, unit: UnitName, id_: RolloutId) -> StoredRollout | Absent | Unknown:
+        found = await super().read_rollout(unit, id_)
+        return self._log().get((unit, id_), found) if isinstance(found, StoredRollout) else found
+
+    async def replace_rollout(
+        self, stored: StoredRollout, record: RolloutRecord
+    ) -> StoredRollout | Stale | Absent | Unknown:
+        outcome = await super().replace_rollout(stored, record)
+        if isinstance(outcome, Stale) and (record.unit, record.id) in self._log():
+            outcome = replace(stored, record=record)
+        if isinstance(outcome, StoredRollout):
+            self._log()[record.unit, record.id] = outcome
+        return outcome
+
+    def _log(self) -> dict[tuple[UnitName, RolloutId], StoredRollout]:
+        """It outlives the process."""
+        return _LOGS.setdefault(self._store, {})
+
+
+_LOGS: WeakKeyDictionary[RecordStore, dict[tuple[UnitName, RolloutId], StoredRollout]] = WeakKeyDictionary()
 
 
 class ForgetfulLeadership(SimLeadership):
@@ -292,6 +326,13 @@ VARIANTS = (
         story="paused",
         focus=(("notifier.send", Fault.KILLED_BEFORE, 1), ("notifier.send", Fault.KILLED_BEFORE, 2)),
         wiring=Wiring(records=UnwrittenRecords),
+    ),
+    Variant(
+        name="rule 11: a log wins over the cluster",
+        breaks=("without a stored, live plan",),
+        story="restored from a backup",
+        focus=(("cluster.apply", Fault.KILLED_BEFORE, 0),),
+        wiring=Wiring(records=ReplayingRecords),
     ),
     Variant(
         name="targets: the revision before",
