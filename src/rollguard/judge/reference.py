@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rollguard.judge.kinds import KINDS, Kind
 from rollguard.judge.kinds.kind import like_for_like
 from rollguard.judge.memory import SignalMemory
-from rollguard.judge.pooled import Pooled, SlotSums, pool
+from rollguard.judge.pooled import ArmState, Pooled, SlotSums, pool
 from rollguard.judge.window import Window
 from rollguard.model.judgement import Reference
 from rollguard.model.policy import Signal
@@ -40,7 +40,9 @@ def compared(
     kind = KINDS[signal.kind]
     numbers = range(end - seen.slots + 1, end + 1)
     beside = _pooled([ring[n] for n in numbers if n in ring], level, seen)
-    recent = _pooled(list(memory.before[-seen.slots :]), level, seen)
+    # Where a bad release came between, the good revision's own last slots are the time before.
+    stood = [slot for slot in memory.before if slot.old.state is not ArmState.ABSENT]
+    recent = _pooled(stood[-seen.slots :], level, seen)
     before = pool((slot.old for slot in memory.before), level, seen.bound) if recent is not None else None
     was_past = recent is not None and _past(seen, recent, signal)
     of_beside = _reference(BESIDE, seen, beside, signal, past=was_past)

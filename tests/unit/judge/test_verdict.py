@@ -146,7 +146,7 @@ def test_a_first_deployment_is_judged_all_the_same() -> None:
 # --- the reference ---
 
 
-def before(*slots: tuple[int, int]) -> list[Answer]:
+def before(*slots: tuple[int, int] | None) -> list[Answer]:
     return [counted(FIRST - len(slots) + i, None, slot) for i, slot in enumerate(slots)]
 
 
@@ -167,6 +167,12 @@ def test_without_old_pods_the_time_before_is_the_reference() -> None:
     assert (reference.source, reference.value) == ("before the rollout", 0.01)
     assert (reference.past_bound, reference.not_worse) == (False, False)
     assert verdict.why.endswith("on the new pods; before the rollout 1%")
+
+
+def test_where_a_bad_release_came_between_the_good_one_s_own_last_slots_are_the_time_before() -> None:
+    good = before(*[(1, 100)] * 20, *[None] * 15)
+    reference = Case((ONLY_ROLLBACK,)).see(run([BAD] * 20), before=good).findings[0].reference
+    assert (reference.source, reference.value) == ("before the rollout", 0.01)
 
 
 def test_the_time_before_is_remembered_though_it_comes_once() -> None:
