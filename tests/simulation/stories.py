@@ -54,9 +54,9 @@ async def _slow(world: World, api: SimDeployment, rng: random.Random) -> None:
 
 
 async def _bad_to_bad(world: World, api: SimDeployment, rng: random.Random) -> None:
-    """The second comes before the first is undone for errors: right after that there is no time before it."""
+    """The second comes while the first is judged, or right after it is undone."""
     world.set_image(api, bad_image(rng, 2))
-    await asyncio.sleep(rng.uniform(0.5, 14))
+    await asyncio.sleep(rng.uniform(0.5, 30))
     world.set_image(api, bad_image(rng, 3))
 
 

@@ -17,6 +17,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 _STREAMS = ("deployments", "replicasets", "pods", "events")
 _LAG = (0.002, 0.03)
+_BETWEEN = 1e-6
+"""Seconds between two changes of one stream."""
 
 
 class SimCache:
@@ -131,8 +133,10 @@ class SimCache:
             row[key] = seen
 
     def _deliver(self, stream: str, name: WorkloadName, put: Callable[[], None]) -> None:
-        due = max(self._last[stream] + 1e-6, self._loop.time() + self._random.uniform(*_LAG))
+        due = max(self._last[stream] + _BETWEEN, self._loop.time() + self._random.uniform(*_LAG))
         self._last[stream] = due
+        if self._loop.time() < self._relisting.get(stream, 0.0):
+            self._relisting[stream] = due + _BETWEEN  # a list arrives as a whole
         self._loop.call_at(due, self._arrive, name, put)
 
     def _arrive(self, name: WorkloadName, put: Callable[[], None]) -> None:
