@@ -18,7 +18,7 @@ from lab.world import Lab, LabError
 LOOK_EVERY_S = 0.5
 GUARD_S = 60.0
 ENDING_S = 120.0
-KNOWN_SAMPLES = policies.WINDOW_S
+KNOWN_S = policies.WINDOW_S + 4
 """One a second: a release is compared with the time before where that is known for half a window at least."""
 GROUP = "/apis/rollguard.dev/v1alpha1"
 
@@ -112,18 +112,18 @@ class Stage:
         await self.until(adopted, what=f"the adoption of {name}", timeout_s=GUARD_S)
         self.tell(f"{name}: adopted")
 
-    async def until_known(self, name: str) -> None:
-        """Returns when the metrics store has followed each pod for a while: the time before, to compare with."""
-        series = f'up{{job="pods",namespace="{self.namespace}",deployment="{name}"}}'
+    async def until_known(self, name: str, *, seconds: int = KNOWN_S) -> None:
+        """Returns when the metrics store has followed each pod's requests so long: the time before, to compare with."""
+        series = f'http_requests_total{{namespace="{self.namespace}",deployment="{name}",status="200"}}'
         wanted: int = (await self.lab.deployment(self.namespace, name))["spec"]["replicas"]
         found: dict[str, float] = {}
 
         async def known() -> bool:
             found.clear()
-            found.update(await self.lab.prometheus.query(f"count_over_time({series}[1m])"))
-            return sum(count >= KNOWN_SAMPLES for count in found.values()) >= wanted
+            found.update(await self.lab.prometheus.query(f"count_over_time({series}[10m])"))
+            return sum(count >= seconds for count in found.values()) >= wanted
 
-        await self.until(known, what=f"the time before of {name}", seen=lambda: found)
+        await self.until(known, what=f"the time before of {name}", timeout_s=seconds + 60.0, seen=lambda: found)
 
     async def release(self, name: str, tag: str) -> None:
         """Sets the image of a Deployment, as `kubectl set image` does."""

@@ -11,7 +11,7 @@ from tests.lab.stories import Stories, under_way
 
 pytestmark = pytest.mark.lab
 
-LONG = {"errors-real-time": 660.0}
+LONG = {"errors-real-time": 960.0}
 """Stories with a budget of their own, in seconds. They begin first and are awaited last."""
 BUDGETS_S = dict.fromkeys(("bad-backend", "database-errors", "errors", "latency", "pruned-history"), 60.0)
 """Those that wait for a time before, a level's window and a recovery, each to the end."""

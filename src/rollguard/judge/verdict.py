@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from rollguard.judge.events import crash_loop, exits_seen, image_pull, nodes_seen, pulls_seen
@@ -88,8 +89,9 @@ def _events(
 ) -> tuple[JudgeState, tuple[Finding, ...]]:
     # not `now`: a process that was stopped in between comes with facts from before
     at = observation.facts.as_of.seconds
-    watched = state.looked is not None and at - state.looked <= WATCHED_TICKS * timing.tick
-    exits = exits_seen(state.exits, observation, watched=watched)
+    patience = WATCHED_TICKS * timing.tick
+    watched = state.looked is not None and at - state.looked <= patience
+    exits = exits_seen(state.exits, observation, watched_from=at - patience if watched else math.inf)
     pulls, nodes = pulls_seen(state.pulls, observation), nodes_seen(state.nodes, observation)
     findings: list[Finding] = []
     for signal in signals:

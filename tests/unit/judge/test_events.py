@@ -143,6 +143,15 @@ def test_crashes_that_came_while_nobody_looked_are_not_charged_where_nothing_sta
     assert case.see(pods=(looping(5),), now=STARTED.plus(52)).findings[0].attribution is Attribution.RELEASE
 
 
+def test_crashes_that_a_stalled_watch_shows_late_were_not_watched() -> None:
+    # Looks follow each other, but the first of them saw what had been: the exits are older than it.
+    case = Case((CRASH,))
+    assert case.see(pods=(looping(0), old()), now=STARTED.plus(100)).findings == ()
+    finding = case.see(pods=(looping(2),), now=STARTED.plus(100.1)).findings[0]
+    assert finding.attribution is Attribution.NODE
+    assert "2 of them while nobody looked" in finding.text
+
+
 def test_crashes_on_a_node_of_its_own_are_charged_when_they_were_watched() -> None:
     case = Case((CRASH,))
     case.see(pods=(looping(0),), now=STARTED.plus(1))

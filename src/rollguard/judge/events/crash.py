@@ -16,14 +16,15 @@ ENOUGH_EXITS = 2
 _BACK_OFF = "CrashLoopBackOff"
 
 
-def exits_seen(known: tuple[Exits, ...], observation: Observation, *, watched: bool) -> tuple[Exits, ...]:
+def exits_seen(known: tuple[Exits, ...], observation: Observation, *, watched_from: float) -> tuple[Exits, ...]:
     """How the new pods' containers ended so far, with what this look adds; pods that are gone are forgotten.
 
-    `watched` is False where the look before this one is too long ago to know what stood beside what ended since.
+    What ended before `watched_from` (seconds) and is seen only now ended while nobody looked: a watch that was stalled
+    shows old facts as new ones, and what stood beside them then is not known.
     """
     before = {(exits.pod_uid, exits.container): exits for exits in known}
     return tuple(
-        _counted(before.get((pod.uid, container.name)) or _none(pod, container), container, watched=watched)
+        _counted(before.get((pod.uid, container.name)) or _none(pod, container), container, watched_from)
         for pod in new_pods(observation)
         for container in _judged(pod)
     )
@@ -33,10 +34,11 @@ def _none(pod: Pod, container: Container) -> Exits:
     return Exits(pod_uid=pod.uid, container=container.name, nonzero=0, zero=0, last=0.0)
 
 
-def _counted(known: Exits, container: Container, *, watched: bool) -> Exits:
+def _counted(known: Exits, container: Container, watched_from: float) -> Exits:
     exits = _with(known, container)
     count = _count(container, exits)
-    new = 0 if watched else max(0, count - exits.counted)
+    # a second more: the cluster writes whole ones, cut off
+    new = 0 if exits.last >= watched_from - 1.0 else max(0, count - exits.counted)
     if not new and count == exits.counted:
         return exits
     return replace(exits, counted=count, unwatched=exits.unwatched + new)
