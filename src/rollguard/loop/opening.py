@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 
 from rollguard import observe
 from rollguard.loop import changes
@@ -145,7 +146,7 @@ def ordered_without_rollout(unit: UnitRecord, order: HumanRequest, facts: UnitFa
     workload = facts.members[0]
     base = observe.rollout_id(workload.name, target.number, target.hash, workload.uid)
     return Begun(
-        id=RolloutId(f"{base}-{order.id}"[:253].rstrip("-.").lower()),
+        id=RolloutId(f"{base[: 253 - 9]}-{sha256(order.id.encode()).hexdigest()[:8]}"),  # a person's id may be no name
         unit=unit.name,
         workload=workload.name,
         uid=workload.uid,
