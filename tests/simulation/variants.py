@@ -191,7 +191,7 @@ def _restore_the_revision_before(patch: pytest.MonkeyPatch) -> None:
         best = max(old, key=lambda r: r.number)
         return Target(hash=best.hash, number=best.number, images=best.template.images, judged=True)
 
-    patch.setattr(undo, "choose_target", second_highest)
+    patch.setattr(Situation, "target", second_highest)
 
 
 def _without_interlock(*names: str) -> Patch:

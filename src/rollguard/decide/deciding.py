@@ -7,7 +7,7 @@ from typing import assert_never
 
 from rollguard.decide.findings import decisive, names
 from rollguard.decide.interlocks.every import EVERY, Interlock
-from rollguard.model.action import Decision, DecisionKind, Standing, Target
+from rollguard.model.action import Decision, DecisionKind, Standing
 from rollguard.model.judgement import Finding, Verdict, VerdictKind
 from rollguard.model.policy import LevelName, Mode
 from rollguard.model.situation import Situation
@@ -115,16 +115,9 @@ def _decision(
         reason=reason,
         interlocks=standings,
         verdict=verdict,
-        target=_target(situation),
+        target=situation.target(),
         wake_at=_wake_at(situation, now),
     )
-
-
-def _target(situation: Situation) -> Target | None:
-    good = situation.way_back()
-    if good is None:
-        return None
-    return Target(hash=good.hash, number=good.number, images=good.images, judged=good in situation.unit.healthy)
 
 
 def _wake_at(situation: Situation, now: Instant) -> Instant | None:

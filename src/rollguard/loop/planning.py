@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 from rollguard import undo
@@ -29,6 +28,9 @@ from rollguard.model.time import Instant
 
 RETRY = 1.0
 """Seconds until a plan is tried again after the server gave no answer."""
+LONGEST_RETRY = 10.0
+LEAST_EVIDENCE = 0.5
+"""Seconds below which no evidence is begun: the rollback goes before it."""
 READS = 5
 PATIENCE = 30.0
 """Seconds that a cache or a controller that is behind is waited for before a plan is refused because of it."""
@@ -37,7 +39,7 @@ PATIENCE = 30.0
 async def make(context: Context, memory: Memory, record: RolloutRecord) -> float | None:
     """Stores a plan for a rollout that is `planned`, or has it refused; else the seconds until it is worth retrying.
 
-    Evidence is saved beside the dry run and before the first effect; that it could not be saved never blocks.
+    Evidence is saved after the dry run and before the first effect; that it could not be saved never blocks.
     """
     unit = unit_of(context, record.unit)
     facts = context.cluster.facts(record.unit)
@@ -53,17 +55,12 @@ async def make(context: Context, memory: Memory, record: RolloutRecord) -> float
     if isinstance(target, undo.Refused):
         await _refuse(context, record, order, target.reason)
         return None
-    saving = asyncio.create_task(_evidence(context, record))
-    try:
-        planned = await _tried(context, record, situation, target, order)
-        evidence = await saving
-    finally:
-        saving.cancel()
+    planned = await _tried(context, record, situation, target, order)
     if isinstance(planned, undo.Refused):
         await _refuse(context, record, order, planned.reason)
         return None
     if isinstance(planned, Plan):
-        await _store(context, record, planned, evidence)
+        await _store(context, record, planned, await _evidence(context, memory, record))
         return None
     return planned
 
@@ -83,19 +80,24 @@ def _target(
     if order is not None:
         standings = memory.decision.interlocks if memory.decision is not None else ()
         return undo.manual(situation, order, standings, context.now())
-    target = undo.choose_target(situation)
+    target = situation.target()
     if target is None:
         return undo.Refused(reason="no other revision was judged healthy or adopted")
     return target
 
 
-async def _evidence(context: Context, record: RolloutRecord) -> Evidence | None:
-    """What was saved; None where it was saved before."""
+async def _evidence(context: Context, memory: Memory, record: RolloutRecord) -> Evidence | None:
+    """What was saved, in what the leadership leaves beside the plan's own write; None where it was saved before."""
     if record.evidence:
         return None
-    timeout = context.settings.evidence_timeout
-    context.gate.check(timeout)
-    return await context.cluster.save_evidence(record.id, record.unit, timeout=timeout)
+    known = memory.evidence
+    if known is not None and known.rollout == record.id:
+        return known
+    timeout = min(context.settings.evidence_timeout, context.gate.left() - context.settings.request_timeout)
+    if timeout < LEAST_EVIDENCE:
+        return Evidence(rollout=record.id, names=(), complete=False, detail="no time: the leadership was about to end")
+    memory.evidence = await context.cluster.save_evidence(record.id, record.unit, timeout=timeout)
+    return memory.evidence
 
 
 async def _tried(
@@ -186,7 +188,7 @@ async def _dry_run_on(context: Context, plan: Plan, found: Found) -> Plan | undo
             case Absent():
                 return undo.Refused(reason="the workload was deleted")
             case Throttled(after=after):
-                return max(after, RETRY)
+                return min(max(after, RETRY), LONGEST_RETRY)
             case Unknown():
                 return RETRY
     return plan

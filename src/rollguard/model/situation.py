@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rollguard.model.action import Target
 from rollguard.model.facts import UnitFacts
 from rollguard.model.names import UnitName, WorkloadName
 from rollguard.model.policy import Limits, Mode, Timing, Watch
@@ -48,11 +49,30 @@ class Situation:
     on_timeout_roll_back: bool = False
 
     def good(self) -> tuple[GoodRevision, ...]:
-        """What may be gone back to, best first: judged healthy (the newest first), then adopted."""
+        """What may be gone back to, the newest first: each revision judged healthy, and the adopted one.
+
+        An adopted revision goes before those that were good before it stood, after those judged healthy since.
+        """
         judged = tuple(reversed(self.unit.healthy))
-        return judged if self.unit.adopted is None else (*judged, self.unit.adopted)
+        adopted = self.unit.adopted
+        if adopted is None or any(good.digest == adopted.digest for good in judged):
+            return judged
+        place = next((n for n, good in enumerate(judged) if good.since < adopted.since), len(judged))
+        return (*judged[:place], adopted, *judged[place:])
 
     def way_back(self) -> GoodRevision | None:
-        """The best of them that is neither what runs now nor what this rollout brought."""
+        """What ran before this rollout, where that is good; else the newest good one.
+
+        Never what runs now or what this rollout brought.
+        """
         refused = {self.rollout.target_digest, *(member.template.digest for member in self.facts.members)}
-        return next((good for good in self.good() if good.digest not in refused), None)
+        left = tuple(good for good in self.good() if good.digest not in refused)
+        before = next((good for good in left if good.hash == self.rollout.baseline), None)
+        return before or next(iter(left), None)
+
+    def target(self) -> Target | None:
+        """The way back as a plan's target; None where there is none."""
+        good = self.way_back()
+        if good is None:
+            return None
+        return Target(hash=good.hash, number=good.number, images=good.images, judged=good in self.unit.healthy)

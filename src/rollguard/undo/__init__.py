@@ -1,6 +1,6 @@
 """Decision and facts -> plan, and the step to try now given what a fresh read shows. Pure: sends nothing itself."""
 
-from rollguard.undo.planning import Refused, choose_target, plan
+from rollguard.undo.planning import Refused, plan
 from rollguard.undo.progress import Progress, Restored, Stalled, StillRolling, progress
 from rollguard.undo.request import manual
 from rollguard.undo.stepping import Finished, MarkDone, Next, Send, Supersede, Wait, dry_run_writes, next
@@ -17,7 +17,6 @@ __all__ = [
     "StillRolling",
     "Supersede",
     "Wait",
-    "choose_target",
     "dry_run_writes",
     "manual",
     "next",

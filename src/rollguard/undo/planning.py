@@ -1,4 +1,4 @@
-"""What to go back to, and the plan that does it."""
+"""The plan that puts a revision back."""
 
 from __future__ import annotations
 
@@ -16,14 +16,6 @@ class Refused:
     """No plan is possible; the reason says what a person can do."""
 
     reason: str
-
-
-def choose_target(situation: Situation) -> Target | None:
-    """The last revision judged healthy, else the adopted one; None where neither differs from what runs."""
-    good = situation.way_back()
-    if good is None:
-        return None
-    return Target(hash=good.hash, number=good.number, images=good.images, judged=good in situation.unit.healthy)
 
 
 def plan(

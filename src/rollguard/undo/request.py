@@ -7,7 +7,7 @@ from rollguard.model.facts import Revision
 from rollguard.model.records import HumanRequest
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
-from rollguard.undo.planning import Refused, choose_target
+from rollguard.undo.planning import Refused
 
 
 def manual(
@@ -28,7 +28,7 @@ def manual(
             return Refused(reason=f"{'; '.join(doubts)} (--force overrides this)")
     if request.to_revision is not None:
         return _numbered(situation, request.to_revision, force=request.force)
-    target = choose_target(situation)
+    target = situation.target()
     if target is None:
         return Refused(reason="no other revision was judged healthy or adopted: name one by --to-revision with --force")
     return target

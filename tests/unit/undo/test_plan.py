@@ -9,6 +9,7 @@ import pytest
 from rollguard import undo
 from rollguard.model.action import Plan, Target
 from rollguard.model.facts import Template
+from rollguard.model.names import TemplateHash
 from rollguard.model.situation import Situation
 from tests.unit.decide.situations import BAD_TEMPLATE, GOOD, NOW, OLDER, facts, situation, workload
 from tests.unit.records import OLD_IMAGES
@@ -32,7 +33,7 @@ def with_member(**changes: object) -> Situation:
 
 
 def test_the_last_revision_judged_healthy_is_the_target() -> None:
-    target = undo.choose_target(situation())
+    target = situation().target()
     assert target is not None
     assert (target.hash, target.judged) == (GOOD.hash, True)
 
@@ -40,24 +41,42 @@ def test_the_last_revision_judged_healthy_is_the_target() -> None:
 def test_from_bad_to_bad_the_target_is_still_the_last_healthy_one() -> None:
     s = situation()
     bad_again = replace(s, rollout=replace(s.rollout, target_digest="bad-2"), facts=facts())
-    target = undo.choose_target(bad_again)
+    target = bad_again.target()
     assert target is not None
     assert target.hash == GOOD.hash
 
 
 def test_the_target_is_never_what_runs_now() -> None:
     reverted = with_member(template=replace(BAD_TEMPLATE, digest="good-digest"))
-    target = undo.choose_target(reverted)
+    target = reverted.target()
     assert target is not None
     assert target.hash == OLDER.hash
 
 
 def test_an_adopted_revision_is_taken_where_none_was_judged() -> None:
     s = situation()
-    target = undo.choose_target(replace(s, unit=replace(s.unit, healthy=(), adopted=GOOD)))
+    target = replace(s, unit=replace(s.unit, healthy=(), adopted=GOOD)).target()
     assert target is not None
     assert (target.hash, target.judged) == (GOOD.hash, False)
-    assert undo.choose_target(replace(s, unit=replace(s.unit, healthy=()))) is None
+    assert replace(s, unit=replace(s.unit, healthy=())).target() is None
+
+
+def test_what_was_adopted_after_the_last_judged_one_goes_before_it() -> None:
+    s = replace(situation(), rollout=replace(situation().rollout, baseline=None))
+    adopted = replace(GOOD, hash=TemplateHash("adopted"), digest="adopted-digest", since=GOOD.since.plus(86400))
+    later = replace(s, unit=replace(s.unit, adopted=adopted)).target()
+    earlier = replace(s, unit=replace(s.unit, adopted=replace(adopted, since=OLDER.since.plus(-1)))).target()
+    assert later is not None
+    assert (later.hash, later.judged) == (adopted.hash, False)
+    assert earlier is not None
+    assert earlier.hash == GOOD.hash
+
+
+def test_what_ran_before_the_rollout_goes_first_where_it_is_good() -> None:
+    s = situation()
+    before = replace(s, rollout=replace(s.rollout, baseline=OLDER.hash)).target()
+    assert before is not None
+    assert before.hash == OLDER.hash
 
 
 def test_a_plan_replaces_the_bad_template_by_the_good_one_within_its_time() -> None:
