@@ -14,7 +14,7 @@ from rollguard.loop.outbox import Outbox
 from rollguard.loop.settings import Log, Settings
 from rollguard.loop.store import Store
 from rollguard.loop.workers import Priority
-from rollguard.model.action import Decision
+from rollguard.model.action import Decision, Evidence
 from rollguard.model.judgement import Verdict
 from rollguard.model.names import RolloutId, UnitName, WorkloadName
 from rollguard.model.policy import Policy, Watch
@@ -44,6 +44,8 @@ class Memory:
     decision: Decision | None = None
     deciding: Instant | None = None
     """A rollback is decided and not yet counted in the records: it counts for the fleet's budget."""
+    evidence: Evidence | None = None
+    """What was saved for a plan that is not stored yet."""
     restored: Instant | None = None
     dropped: str = ""
     """Why the unit is not guarded any more, while its rollout is still to be ended."""

@@ -33,10 +33,14 @@ class Gate:
         """True while the leadership has not run out on the monotonic clock."""
         return self._held is not None and self._clock.mono() < self._held.until
 
+    def left(self) -> float:
+        """Seconds of the leadership that are left; 0 while we do not lead."""
+        return max(0.0, self._held.until.since(self._clock.mono())) if self._held is not None else 0.0
+
     def check(self, timeout: float) -> None:
         """Returns where a request of that timeout may leave now; raises LeadershipLost otherwise."""
         if self._held is None:
             raise LeadershipLost("somebody else leads")
-        left = self._held.until.since(self._clock.mono())
+        left = self.left()
         if left < timeout:
             raise LeadershipLost(f"{left:.1f} s of the leadership are left, the request may take {timeout:.1f} s")

@@ -38,6 +38,7 @@ class Running:
 
     def __init__(self, stage: Stage, name: str, *, channels: bool = True) -> None:
         self.process = Process(name, mono_offset=stage.random.uniform(0, 1000))
+        self.clock = VirtualClock(self.process)
         self.faults = FaultPlan(1)
         self.logged: list[tuple[str, Mapping[str, str | int | float]]] = []
         self.leadership = SimLeadership(stage.world.lease, self.process, self.faults, stage.random)
@@ -53,7 +54,7 @@ class Running:
             metrics=self.metrics,
             notifiers=notifiers,
             journal=stage.journal,
-            clock=VirtualClock(self.process),
+            clock=self.clock,
             settings=stage.settings,
             log=lambda event, fields: self.logged.append((event, fields)),
         )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 
 import pytest
 
 from rollguard.loop import look, verify
-from rollguard.model.action import StepState
+from rollguard.model.action import Evidence, StepState
 from rollguard.model.metrics import GapCause
-from rollguard.model.names import UnitName
+from rollguard.model.names import RolloutId, UnitName
 from rollguard.model.policy import Limits, Mode
 from rollguard.model.records import (
     Freeze,
@@ -21,11 +22,12 @@ from rollguard.model.records import (
     RolloutRecord,
 )
 from rollguard.model.time import Instant
+from rollguard.ports import Held, NotHeld
 from rollguard.sim.faults import Fault
 from rollguard.sim.objects import at
 from rollguard.sim.world import Blind
 from tests.simulation import policies
-from tests.unit.loop.stage import CRASHING, FAILING, GOOD, Stage, play
+from tests.unit.loop.stage import CRASHING, FAILING, GOOD, Running, Stage, play
 
 
 def request(stage: Stage, kind: RequestKind, id_: str, *, force: bool = False) -> None:
@@ -115,16 +117,75 @@ def test_a_person_rolls_back_what_nobody_judged_bad() -> None:
     play(story)
 
 
+def hold_for(running: Running, seconds: float) -> None:
+    """Every renewal leaves the guard that many seconds, as if the API server were slow to renew."""
+    honest = running.leadership.renew
+
+    async def short(*, open_epochs: tuple[int, ...]) -> Held | NotHeld:
+        held = await honest(open_epochs=open_epochs)
+        return replace(held, until=running.clock.mono().plus(seconds)) if isinstance(held, Held) else held
+
+    running.leadership.renew = short  # type: ignore[method-assign]
+
+
+def test_a_leadership_that_is_too_short_for_all_evidence_is_long_enough_for_the_rollback() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.prepare("guard-0")
+        hold_for(running, 4.9)
+        running.begin()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: stage.image() == GOOD, within=30)
+        assert [e.kind for e in stage.rollout().timeline].count("evidence") == 1
+
+    play(story)
+
+
+def test_a_leadership_without_time_for_evidence_still_rolls_back_and_says_so() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.prepare("guard-0")
+        hold_for(running, 3.4)
+        running.begin()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: stage.image() == GOOD, within=60)
+        told = next(e.text for e in stage.rollout().timeline if e.kind == "evidence")
+        assert told == "No evidence could be saved (incomplete: no time: the leadership was about to end)"
+
+    play(story)
+
+
+def test_evidence_is_not_read_again_where_only_the_plans_write_was_lost() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        honest = running.cluster.save_evidence
+
+        async def lost(rollout: RolloutId, unit: UnitName, *, timeout: float) -> Evidence:
+            point = "records.replace_rollout"
+            running.faults.focus = (point, Fault.LOST, running.faults.visits[point])
+            return await honest(rollout, unit, timeout=timeout)
+
+        running.cluster.save_evidence = lost  # type: ignore[method-assign]
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: stage.image() == GOOD, within=30)
+        assert running.faults.visits["cluster.save_evidence"] == 1
+        assert stage.rollout().evidence
+
+    play(story)
+
+
 def test_a_rollback_that_is_ordered_after_the_rollout_has_its_own_record() -> None:
     async def story(stage: Stage) -> None:
         stage.start()
         await stage.until(stage.adopted)
         stage.world.set_image(stage.api, "registry.lab/api:v2")
         await stage.until(lambda: bool(stage.rollouts()) and stage.rollout().closed is not None, within=300)
-        request(stage, RequestKind.ROLLBACK, "late")
+        request(stage, RequestKind.ROLLBACK, "My_late order!")
         await stage.until(lambda: stage.image() == GOOD, within=10)
-        assert len(stage.rollouts()) == 2
-        assert "late" in stage.rollout().id
+        first, ordered = stage.rollouts()
+        assert ordered.id.startswith(f"{first.id}-")
+        assert re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", ordered.id), "the API server takes no other name"
 
     play(story)
 
