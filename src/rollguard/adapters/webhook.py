@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from rollguard.adapters.numbers import whole_number
 from rollguard.model.policy import WebhookChannel
 from rollguard.model.records import Notice, RolloutRecord
 from rollguard.notify import payload
 from rollguard.ports import Accepted, Refused, Retry
 
 RETRY_SECONDS = 5.0
+RETRY_SECONDS_MAX = 300.0
 TOO_MANY_REQUESTS = 429
 SERVER_ERRORS = 500
 BODY_SHOWN = 200
@@ -69,8 +71,8 @@ def _outcome(response: httpx2.Response) -> Accepted | Refused | Retry:
 
 
 def _retry_after(response: httpx2.Response) -> float:
-    text = response.headers.get("Retry-After", "")
-    return float(text) if text.isdigit() else RETRY_SECONDS
+    seconds = whole_number(response.headers.get("Retry-After", ""))
+    return min(float(seconds), RETRY_SECONDS_MAX) if seconds is not None else RETRY_SECONDS
 
 
 def _host(url: str) -> str:

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from rollguard.adapters.numbers import whole_number
 from rollguard.cli import exits
 
 SERVICE_UNAVAILABLE = 503
@@ -38,13 +39,14 @@ def address(text: str, *, loopback_only: bool) -> tuple[str, int]:
         ip = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         raise exits.CommandError(f"{text!r}: expected IP:PORT, such as 127.0.0.1:9095", exits.USAGE) from None
-    if not colon or not port.isdigit() or int(port) > PORT_MAX:
+    number = whole_number(port)
+    if not colon or number is None or number > PORT_MAX:
         raise exits.CommandError(f"{text!r}: expected IP:PORT, such as 127.0.0.1:9095", exits.USAGE)
     if loopback_only and not ip.is_loopback:
         raise exits.CommandError(
             f"{text!r}: metrics are served on loopback only; for the kubelet's probes use --probes {text}", exits.USAGE
         )
-    return str(ip), int(port)
+    return str(ip), number
 
 
 def app(health: Health, *, metrics: bool) -> Starlette:

@@ -6,6 +6,7 @@ A decrease, a reset, a missing end or anything that cannot be is a gap for that 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -33,6 +34,8 @@ from rollguard.signals import parts
 
 YOUNG_FOR_LEAST = 15.0
 """Seconds after its readiness in which a pod need not be scraped yet (service discovery and the first scrape)."""
+MOST_IN_A_SLOT = 1e9
+"""A counter that grows by more requests of one pod in a slot lies, and exact tests of such numbers take seconds."""
 _NO_TIME = Instant(float("-inf"))
 
 Values = dict[tuple[str, str], float]
@@ -185,6 +188,8 @@ def _difference(ends: _Ends) -> Sample | GapCause | None:
     later, earlier = ends.later, ends.earlier
     if later is None:
         return GapCause.EMPTY
+    if not all(math.isfinite(value) for end in (earlier, later) if end is not None for *_, value in end.values):
+        return GapCause.UNEXPECTED
     if later.newest <= ends.slot.start:
         return GapCause.STALE
     if ends.signal.kind is SignalKind.GAUGE:
@@ -216,6 +221,8 @@ def _gauge(ends: _Ends, values: Values) -> Sample | GapCause | None:
         if limit is None or limit <= 0:
             return None
         value /= limit
+        if not math.isfinite(value):
+            return GapCause.UNEXPECTED
     return Gauge(key=ends.key, slot=ends.slot, value=value)
 
 
@@ -226,19 +233,24 @@ def _ratio(ends: _Ends, first: Values, second: Values) -> Sample | GapCause:
     total = round(second[total_name] - first[total_name])
     # A series of bad requests appears with the first of them: until then there were none.
     bad = round(second.get(bad_name, 0.0) - first.get(bad_name, 0.0))
-    if bad > total:
+    if bad > total or total > MOST_IN_A_SLOT:
         return GapCause.UNEXPECTED
     return Counts(key=ends.key, slot=ends.slot, bad=bad, total=total)
 
 
 def _histogram(ends: _Ends, first: Values, second: Values) -> Sample | GapCause:
-    edges = sorted((float(class_), class_) for part, class_ in second if part == parts.BUCKET)
+    try:
+        edges = sorted((float(class_), class_) for part, class_ in second if part == parts.BUCKET)
+    except ValueError:
+        return GapCause.UNEXPECTED
+    if any(math.isnan(edge) for edge, _class in edges):
+        return GapCause.UNEXPECTED
     if not edges or edges[-1][0] != float("inf") or (parts.BUCKET, edges[-1][1]) not in first:
         return GapCause.EMPTY
     counts = tuple(
         round(second[parts.BUCKET, class_] - first.get((parts.BUCKET, class_), 0.0)) for _edge, class_ in edges
     )
-    if any(high < low for low, high in itertools.pairwise(counts)):
+    if any(high < low for low, high in itertools.pairwise(counts)) or counts[-1] > MOST_IN_A_SLOT:
         return GapCause.UNEXPECTED
     return Buckets(key=ends.key, slot=ends.slot, edges=tuple(edge for edge, _class in edges), counts=counts)
 
@@ -247,7 +259,10 @@ def _rate(ends: _Ends, first: Values, second: Values) -> Sample | GapCause:
     name = (parts.COUNT, "")
     if name not in first or name not in second:
         return GapCause.EMPTY
-    return Increase(key=ends.key, slot=ends.slot, amount=second[name] - first[name])
+    amount = second[name] - first[name]
+    if amount > MOST_IN_A_SLOT:
+        return GapCause.UNEXPECTED
+    return Increase(key=ends.key, slot=ends.slot, amount=amount)
 
 
 _DIFFERENCES: dict[SignalKind, Callable[[_Ends, Values, Values], Sample | GapCause]] = {

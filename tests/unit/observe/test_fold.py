@@ -208,6 +208,27 @@ def test_buckets_that_do_not_grow_with_their_edge_are_a_gap() -> None:
     assert causes(answer) == {"a": GapCause.UNEXPECTED}
 
 
+@pytest.mark.parametrize("le", ["abc", "", "nan", "1.2.3"])
+def test_a_bucket_whose_edge_is_no_number_is_a_gap_of_that_pod(le: str) -> None:
+    sound = {("bucket", "+Inf"): 10.0}
+    odd = {**sound, ("bucket", le): 4.0}
+    pods, latency = index(pod("a"), pod("b")), signal(SignalKind.HISTOGRAM)
+    answer = folded({"a": odd, "b": sound}, {"a": odd, "b": sound}, pods, latency)
+    assert causes(answer) == {"a": GapCause.UNEXPECTED}
+    assert [sample.key.pod for sample in answer.samples] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [(SignalKind.RATIO, T), (SignalKind.HISTOGRAM, ("bucket", "+Inf")), (SignalKind.RATE, ("count", ""))],
+)
+@pytest.mark.parametrize("grown", [1e12, float("inf"), float("nan")])
+def test_a_counter_that_cannot_be_true_is_a_gap(kind: SignalKind, part: tuple[str, str], grown: float) -> None:
+    answer = folded({"a": {part: 10.0}}, {"a": {part: grown}}, sig=signal(kind))
+    assert answer.samples == ()
+    assert causes(answer) == {"a": GapCause.UNEXPECTED}
+
+
 def test_a_counters_growth_is_an_increase() -> None:
     answer = folded({"a": {("count", ""): 4}}, {"a": {("count", ""): 7}}, sig=signal(SignalKind.RATE))
     assert [s.amount for s in answer.samples if isinstance(s, Increase)] == [3]

@@ -54,6 +54,20 @@ async def test_each_answer_is_what_it_is(
         assert outcome.after == 7
 
 
+@pytest.mark.parametrize(
+    ("retry_after", "after"), [("²", 5), ("9" * 30, 5), ("-1", 5), ("Wed, 21 Oct 2026 07:28:00 GMT", 5), ("86400", 300)]
+)
+async def test_no_retry_after_breaks_or_delays_a_notice_for_long(
+    httpserver: HTTPServer, retry_after: str, after: float
+) -> None:
+    httpserver.expect_request("/hook").respond_with_data("no", status=429, headers={"Retry-After": retry_after})
+    hook = Webhook(WebhookChannel(name="ops", url=httpserver.url_for("/hook")))
+    outcome = await hook.send(NOTICE, None, timeout=5)
+    await hook.close()
+    assert isinstance(outcome, Retry)
+    assert outcome.after == after
+
+
 async def test_no_answer_is_tried_again_and_the_secret_path_is_not_told() -> None:
     hook = Webhook(WebhookChannel(name="ops", url="http://127.0.0.1:9/services/SECRET"))
     outcome = await hook.send(NOTICE, None, timeout=2)

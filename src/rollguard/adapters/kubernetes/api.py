@@ -17,6 +17,7 @@ import msgspec
 from rollguard.adapters.kubernetes.credentials import credentials
 from rollguard.adapters.kubernetes.kubeconfig import Connection
 from rollguard.adapters.kubernetes.rights import Right
+from rollguard.adapters.numbers import whole_number
 from rollguard.ports import Clock
 
 JSON = "application/json"
@@ -117,11 +118,11 @@ class Api:
         except (httpx2.TransportError, httpx2.InvalidURL) as error:
             raise NoAnswer(f"{self.server}: {type(error).__name__}: {error}") from error
         self._note_date(response, began.plus(self._clock.mono().since(began_mono) / 2).seconds)
-        retry = response.headers.get("Retry-After", "")
+        retry = whole_number(response.headers.get("Retry-After", ""))
         return Reply(
             status=response.status_code,
             body=response.content,
-            retry_after=float(retry) if retry.isdigit() else None,
+            retry_after=float(retry) if retry is not None else None,
         )
 
     @asynccontextmanager

@@ -9,6 +9,7 @@ import msgspec
 
 from rollguard.adapters.kubernetes import wire
 from rollguard.adapters.kubernetes.template import HASH_LABEL, Templates
+from rollguard.adapters.numbers import whole_number
 from rollguard.model.facts import ClusterEvent, Condition, Container, Pod, Revision, Template, Workload
 from rollguard.model.names import TemplateHash, WorkloadKind, WorkloadName
 from rollguard.model.time import Instant
@@ -91,8 +92,7 @@ def owned_revision(raw: msgspec.Raw, templates: Templates) -> OwnedRevision | No
 
 def number_of(annotations: dict[str, str]) -> int:
     """The revision number of a ReplicaSet or of its Deployment, by its annotations; 0 while it has none."""
-    number = annotations.get(REVISION_ANNOTATION, "")
-    return int(number) if number.isdigit() else 0
+    return whole_number(annotations.get(REVISION_ANNOTATION, "")) or 0
 
 
 def owned_pod(raw: msgspec.Raw) -> OwnedPod | None:

@@ -10,6 +10,7 @@ import msgspec
 from rollguard.adapters.kubernetes import rights
 from rollguard.adapters.kubernetes.api import Api, Lane, NoAnswer, Reply
 from rollguard.adapters.kubernetes.wire import Meta
+from rollguard.adapters.numbers import whole_number
 from rollguard.model.action import Unknown
 from rollguard.model.time import Mono
 from rollguard.ports import Clock, Held, NotHeld
@@ -38,8 +39,7 @@ class _Lease(msgspec.Struct):
 
     @property
     def epoch(self) -> int:
-        text = (self.metadata.annotations or {}).get(ANNOTATION_EPOCH, "")
-        return int(text) if text.isdigit() else 0
+        return whole_number((self.metadata.annotations or {}).get(ANNOTATION_EPOCH, "")) or 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

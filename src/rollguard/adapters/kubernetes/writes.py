@@ -10,6 +10,7 @@ import msgspec
 from rollguard.adapters.kubernetes import rights
 from rollguard.adapters.kubernetes.api import JSON_PATCH, MANAGER, Api, Lane, NoAnswer, Reply
 from rollguard.adapters.kubernetes.wire import OnlyMeta
+from rollguard.adapters.numbers import whole_number
 from rollguard.model.action import Absent, Applied, Conflict, Rejected, Throttled, Unknown, Write, WriteOutcome
 from rollguard.model.names import Ref
 from rollguard.ports import Clock
@@ -106,8 +107,8 @@ def _at(document: Any, pointer: str) -> Any:
         key = part.replace("~1", "/").replace("~0", "~")
         if isinstance(here, dict) and key in here:
             here = here[key]
-        elif isinstance(here, list) and key.isdigit() and int(key) < len(here):
-            here = here[int(key)]
+        elif isinstance(here, list) and (index := whole_number(key)) is not None and index < len(here):
+            here = here[index]
         else:
             return MISSING
     return here
