@@ -23,6 +23,15 @@ SECRETS = {
     "GitHub token": ("cloning with ghp_" + "a" * 36, "aaaa"),
     "Slack token": ("xoxb-" + "123456789012-abcdef", "123456789012"),
     "assignment": ("PGPASSWORD=" + "s3cret psql -h db", "s3cret"),
+    "name and value": ('{"name":"DB_' + 'PASSWORD","value":"hunter2"}', "hunter2"),
+    "JSON within JSON": ('{"log":"{\\"password' + '\\": \\"s3cret\\"}"}', "s3cret"),
+    "quote within": ('"password": "a' + '\\"b-s3cret c", "n": 1', "s3cret"),
+    "flag": ("exec migrate --db-password " + "s3cret --verbose", "s3cret"),
+    "cookie": ("Cookie: session=" + "abcdef; theme=dark", "abcdef"),
+    "pwd": ('{"pwd": "' + 's3cret"}', "s3cret"),
+    "Slack hook": ("POST https://hooks.slack.com/services/" + "T0/B0/XXXX", "XXXX"),
+    "signed URL": ("GET https://b.s3.amazonaws.com/k?X-Amz-Signature=" + "deadbeef&x=1", "deadbeef"),
+    "URL password with a slash": ("amqp://svc:hun" + "ter/2@mq:5672/", "ter/2"),
     "JSON assignment": ('{"db_password": "' + 's3 cret", "n": 1}', "s3 cret"),
 }
 

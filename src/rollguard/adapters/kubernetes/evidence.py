@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -13,7 +13,7 @@ from rollguard.adapters.kubernetes import rights
 from rollguard.adapters.kubernetes.api import Api, Lane, NoAnswer
 from rollguard.adapters.kubernetes.masking import mask
 from rollguard.model.action import Evidence
-from rollguard.model.facts import Pod, UnitFacts
+from rollguard.model.facts import Pod, UnitFacts, Workload
 from rollguard.model.names import RolloutId
 from rollguard.ports import Clock
 from rollguard.record.codec import to_json
@@ -62,7 +62,8 @@ async def save(api: Api, clock: Clock, rollout: RolloutId, facts: UnitFacts, *, 
 
 async def _read(api: Api, facts: UnitFacts, *, timeout: float) -> tuple[dict[str, bytes], list[str]]:
     """Masked and compressed files by name, the facts first, and what could not be read."""
-    known = {"pods.json": facts.pods, "events.json": facts.events, "workload.json": facts.members}
+    members = tuple(_without_templates(member) for member in facts.members)
+    known = {"pods.json": facts.pods, "events.json": facts.events, "workload.json": members}
     files = {f"{name}.gz": await asyncio.to_thread(_pack, _json(value)) for name, value in known.items()}
     wanted = _requests(facts)
     results = await asyncio.gather(*(_log(api, facts.unit.namespace, each, timeout) for each in wanted))
@@ -73,6 +74,12 @@ async def _read(api: Api, facts: UnitFacts, *, timeout: float) -> tuple[dict[str
         if problem:
             problems.append(f"{request.file}: {problem}")
     return files, problems
+
+
+def _without_templates(member: Workload) -> Workload:
+    """Templates hold whatever people write into `env`; the cluster keeps them anyway, as ReplicaSets."""
+    revisions = tuple(replace(each, template=replace(each.template, body="")) for each in member.revisions)
+    return replace(member, template=replace(member.template, body=""), revisions=revisions)
 
 
 def _requests(facts: UnitFacts) -> list[_LogRequest]:
