@@ -53,6 +53,14 @@ lab: testbed ## bring up a real control plane with a model service, and say how 
 lab-scenario: testbed ## play one story of the lab: make lab-scenario NAME=errors (without NAME: list them)
 	@$(RUN) python -m lab $(if $(NAME),scenario $(NAME),scenarios)
 
+.PHONY: bench
+bench: setup ## how fast the simulator plays, by room
+	@$(RUN) python -m bench.simulation $(ARGS)
+
+.PHONY: seeds
+seeds: setup ## play many more seeds than the tests do: make seeds ARGS="0 100000"
+	@$(RUN) python -m tests.simulation.many $(ARGS)
+
 .PHONY: format
 format: setup ## format the code
 	@$(RUN) ruff format --quiet . && $(RUN) ruff check --fix --quiet .
