@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import datetime
 import json
+import os
 import ssl
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from cryptography.x509.oid import NameOID
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes import kubeconfig, rights
 from rollguard.adapters.kubernetes.api import Api, NoAnswer
+from rollguard.adapters.kubernetes.credentials import plugin_output
 from rollguard.adapters.kubernetes.kubeconfig import ConfigError, Connection
 from rollguard.model.time import Instant, Mono
 from tests.unit.kubernetes.server import Conversation, serving
@@ -136,6 +139,12 @@ def test_a_pod_uses_its_service_account(tmp_path: Path, monkeypatch: pytest.Monk
         ({"clusters": [{"name": "c", "cluster": {"server": "c:6443"}}]}, "must be an http or https address"),
         ({"users": [{"name": "u", "user": {"exec": {}}}]}, "user.exec has no command"),
         ({"users": [{"name": "u", "user": {"auth-provider": {"name": "gcp"}}}]}, "use an exec plugin"),
+        ({"users": [{"name": "u", "user": {"as": "admin"}}]}, "user.as is not supported: take it out"),
+        ({"users": [{"name": "u", "user": {"as-groups": ["ops"]}}]}, "user.as-groups is not supported"),
+        (
+            {"clusters": [{"name": "c", "cluster": {"server": "https://c:6443", "tls-server-name": "kubernetes"}}]},
+            "cluster.tls-server-name is not supported: take it out",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_the_file_and_what_to_do(tmp_path: Path, change: Any, words: str) -> None:
@@ -239,6 +248,46 @@ async def test_a_failing_plugin_is_no_answer_and_a_missing_one_says_what_to_inst
     with pytest.raises(ConfigError, match="apt install it"):
         await api.send(rights.GET_LEASE, "n", "x")
     await api.close()
+
+
+async def test_a_plugin_slower_than_a_request_serves_the_next_one(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    plugin = tmp_path / "plugin"
+    plugin.write_text(f'#!/bin/sh\necho run >> "{tmp_path}/runs"\ncat "{gate}"\n')
+    plugin.chmod(0o755)
+    section = {"apiVersion": "client.authentication.k8s.io/v1", "command": "./plugin"}
+
+    async def script(on: Conversation) -> None:
+        await on.answer({"token": on.asked.headers["authorization"]})
+
+    async with serving(script) as server:
+        file = write(tmp_path / "config", user={"exec": section}, cluster={"server": server.url})
+        api = Api(kubeconfig.load(file), CLOCK)
+        with pytest.raises(NoAnswer):
+            await api.send(rights.GET_LEASE, "n", "x", timeout=0.2)
+        credential = json.dumps({"kind": "ExecCredential", "status": {"token": "late"}})
+        await asyncio.to_thread(gate.write_text, credential)
+        assert json.loads((await api.send(rights.GET_LEASE, "n", "x")).body) == {"token": "Bearer late"}
+        await api.close()
+    assert (tmp_path / "runs").read_text() == "run\n"
+
+
+async def test_a_plugin_does_not_outlive_who_asked_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pid")
+    plugin = tmp_path / "plugin"
+    plugin.write_text(f'#!/bin/sh\necho $$ > "{tmp_path}/pid"\nexec sleep 60\n')
+    plugin.chmod(0o755)
+    file = write(tmp_path / "config", user={"exec": {"command": "./plugin"}})
+    connection = kubeconfig.load(file)
+    assert connection.exec_plugin is not None
+    asking = asyncio.create_task(plugin_output(connection.exec_plugin, connection.server))
+    pid = int(await asyncio.to_thread((tmp_path / "pid").read_text))
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 async def test_requests_go_through_the_kubeconfigs_proxy_and_never_the_environments(

@@ -97,7 +97,7 @@ class ExecCredential(httpx2.Auth):
         self._tls = tls
         self._server = server
         self._clock = clock
-        self._lock = asyncio.Lock()
+        self._running: asyncio.Task[_Status] | None = None
         self._status: _Status | None = None
         self._expires: Instant | None = None
 
@@ -111,15 +111,23 @@ class ExecCredential(httpx2.Auth):
             yield request
 
     async def _current(self, *, stale: _Status | None) -> _Status:
-        async with self._lock:
-            status = self._status
-            expired = self._expires is not None and self._clock.now().plus(EXPIRY_MARGIN_S) >= self._expires
-            if status is None or expired or status is stale:
-                status = await self._run()
+        status = self._status
+        expired = self._expires is not None and self._clock.now().plus(EXPIRY_MARGIN_S) >= self._expires
+        if status is not None and not expired and status is not stale:
             return status
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+            self._running.add_done_callback(self._ended)
+        # A plugin may take longer than one request waits: it goes on, and serves the next.
+        return await asyncio.shield(self._running)
+
+    def _ended(self, run: asyncio.Task[_Status]) -> None:
+        self._running = None
+        if not run.cancelled():
+            run.exception()  # whoever still waits raises it; asyncio need not complain where nobody does
 
     async def _run(self) -> _Status:
-        output = await _output(self._plugin, self._server)
+        output = await plugin_output(self._plugin, self._server)
         try:
             status = msgspec.json.decode(output, type=_ExecCredential).status
             self._expires = Instant.parse(status.expiration_timestamp) if status.expiration_timestamp else None
@@ -138,7 +146,8 @@ def _sign(request: httpx2.Request, status: _Status) -> None:
         request.headers["Authorization"] = f"Bearer {status.token}"
 
 
-async def _output(plugin: ExecPlugin, server: str) -> bytes:
+async def plugin_output(plugin: ExecPlugin, server: str) -> bytes:
+    """What the plugin prints. It is ended with whoever waits for it. Raises TransportError and ConfigError."""
     info = {
         "apiVersion": plugin.api_version,
         "kind": "ExecCredential",
@@ -165,9 +174,11 @@ async def _output(plugin: ExecPlugin, server: str) -> bytes:
         async with asyncio.timeout(EXEC_TIMEOUT_S):
             output, _ = await process.communicate()
     except TimeoutError:
-        process.kill()
-        await process.wait()
         raise httpx2.TransportError(f"{plugin.command} took longer than {EXEC_TIMEOUT_S:.0f} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     if process.returncode != 0:
         raise httpx2.TransportError(f"{plugin.command} ended with status {process.returncode}")
     return output

@@ -15,6 +15,8 @@ import yaml
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
+AS_ANOTHER = ("as", "as-uid", "as-groups", "as-user-extra")
+
 
 class ConfigError(Exception):
     """The connection cannot be set up; the text says which file, what was expected and what to do."""
@@ -96,7 +98,16 @@ def from_kubeconfig(paths: list[Path], context: str | None = None) -> Connection
         user_file, user = _entry(documents, "users", "user", str(chosen["user"]), where)
     if user.get("auth-provider"):
         raise ConfigError(f"{user_file}: auth-provider is gone from Kubernetes: use an exec plugin")
+    _refuse(user_file, "user", user, AS_ANOTHER, "use the credentials of that account itself")
+    _refuse(cluster_file, "cluster", cluster, ("tls-server-name",), "use an address that the certificate names")
     return _connection(cluster_file, cluster, user_file, user, str(chosen.get("namespace") or "default"))
+
+
+def _refuse(file: Path, section: str, found: Mapping[str, Any], keys: tuple[str, ...], instead: str) -> None:
+    """Passing over these in silence would make us somebody else, or the server."""
+    for key in keys:
+        if found.get(key):
+            raise ConfigError(f"{file}: {section}.{key} is not supported: take it out and {instead}")
 
 
 def _connection(
