@@ -16,7 +16,7 @@ from rollguard.notify import payload
 from rollguard.ports import Accepted, Refused, Retry
 
 RETRY_SECONDS = 5.0
-RETRY_SECONDS_MAX = 300.0
+RETRY_SECONDS_MAX = 300
 TOO_MANY_REQUESTS = 429
 SERVER_ERRORS = 500
 BODY_SHOWN = 200
@@ -72,7 +72,7 @@ def _outcome(response: httpx2.Response) -> Accepted | Refused | Retry:
 
 def _retry_after(response: httpx2.Response) -> float:
     seconds = whole_number(response.headers.get("Retry-After", ""))
-    return min(float(seconds), RETRY_SECONDS_MAX) if seconds is not None else RETRY_SECONDS
+    return float(min(seconds, RETRY_SECONDS_MAX)) if seconds is not None else RETRY_SECONDS
 
 
 def _host(url: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 
 from rollguard import observe
 from rollguard.loop import changes, executor, surroundings
@@ -96,11 +96,11 @@ class Guard:
         duties: tuple[Coroutine[None, None, None], ...] = (
             self._term.lead(),
             self._term.take_over(),
-            self._tick_on(),
+            self._lasting("ticks", self._tick_on),
             self._watch_cluster(),
-            self._watch_requests(),
-            self._house.keep(self._term.active),
-            self._send(),
+            self._lasting("requests", self._watch_requests),
+            self._lasting("house-keeping", lambda: self._house.keep(self._term.active)),
+            self._lasting("notices", self._send),
             self._workers.run(),
         )
         try:
@@ -116,6 +116,21 @@ class Guard:
                 timer.cancel()
         await self._term.end()
         self._log("stopped", {})
+
+    async def _lasting(self, duty: str, begin: Callable[[], Coroutine[None, None, None]]) -> None:
+        """A duty that is begun again after an unexpected error, which is logged and counted: as `_work` for a unit.
+
+        What one object or one answer makes go wrong must not end the guard of everything else.
+        """
+        while True:
+            try:
+                return await begin()
+            except Exception:
+                if self._settings.fail_fast:
+                    raise
+                self._errors += 1
+                self._log("duty-error", {"duty": duty, "traceback": traceback.format_exc()})
+            await self._clock.sleep_until(self._clock.mono().plus(RETRY))
 
     def stop(self) -> None:
         """Asks `run` to end."""
@@ -146,7 +161,7 @@ class Guard:
             ticks=self._ticks,
             late_ticks=self._late,
             last_tick_seconds=self._last_tick,
-            errors=self._errors,
+            errors=self._errors + context.outbox.errors,
             units=tuple(units),
             open_rollouts=sum(1 for unit in units if unit.rollout is not None),
             blind_signals=self._blind,
@@ -265,7 +280,7 @@ class Guard:
     # --- working ---
 
     async def _work(self, priority: Priority, name: UnitName) -> None:
-        """One job of one unit. The only place where an unexpected error is caught.
+        """One job of one unit, where its unexpected errors are caught.
 
         A bug that shows in one unit must not stop the guard of the others: the unit is in error, the traceback is
         logged and counted, and the next tick tries again from what the cluster says.

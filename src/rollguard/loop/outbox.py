@@ -8,6 +8,7 @@ best effort, never in the way of a rollback.
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections import deque
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,7 @@ from rollguard.loop.settings import Log, Settings
 from rollguard.loop.store import Store, Unavailable, Vanished
 from rollguard.model.names import UnitName, WorkloadName
 from rollguard.model.records import Notice, NoticeClass, NoticeState, RolloutRecord, UnitRecord
-from rollguard.ports import Accepted, Clock, Cluster, Notifier, Refused
+from rollguard.ports import Accepted, Clock, Cluster, Notifier, Refused, Retry
 
 ACCEPTED_BY = "accepted by "
 NOTICE_FAILED = "NoticeFailed"
@@ -59,6 +60,8 @@ class Outbox:
         self._settings = settings
         self._log = log
         self._events: deque[WorkloadEvent] = deque(maxlen=1000)
+        self.errors = 0
+        """Unexpected errors of channels."""
 
     def emit(self, event: WorkloadEvent) -> None:
         """Queues a Kubernetes Event."""
@@ -102,9 +105,7 @@ class Outbox:
     async def _send(self, notice: Notice, unit: UnitName, rollout: RolloutRecord | None) -> None:
         accepted = _accepted(notice)
         waiting = [n for n in self._notifiers if n.name not in accepted]
-        outcomes = await asyncio.gather(
-            *(n.send(notice, rollout, timeout=self._settings.notice_timeout) for n in waiting)
-        )
+        outcomes = await asyncio.gather(*(self._send_by(n, notice, rollout) for n in waiting))
         accepted += [n.name for n, o in zip(waiting, outcomes, strict=True) if isinstance(o, Accepted)]
         refused = [
             f"{n.name} refused: {o.detail}" for n, o in zip(waiting, outcomes, strict=True) if isinstance(o, Refused)
@@ -119,7 +120,8 @@ class Outbox:
         detail = "; ".join([ACCEPTED_BY + ", ".join(accepted), *problems] if accepted else problems)[:500]
         changed = replace(notice, attempts=attempts, detail=detail, next_attempt=None)
         if retries and attempts < self._settings.notice_attempts:
-            pause = max(*(after for after, _ in retries), BACK_OFF[min(attempts, len(BACK_OFF)) - 1])
+            asked = min(max(after for after, _ in retries), BACK_OFF[-1])
+            pause = max(asked, BACK_OFF[min(attempts, len(BACK_OFF)) - 1])
             changed = replace(changed, next_attempt=changes.to_milliseconds(self._clock.now().plus(pause)))
         elif problems:
             changed = replace(changed, state=NoticeState.FAILED)
@@ -127,6 +129,20 @@ class Outbox:
         else:
             changed = replace(changed, state=NoticeState.ACCEPTED)
         await self._mark(changed, unit, rollout)
+
+    async def _send_by(
+        self, notifier: Notifier, notice: Notice, rollout: RolloutRecord | None
+    ) -> Accepted | Refused | Retry:
+        """One channel's answer. A bug in one channel is a refusal: it must not keep the notice from the others."""
+        try:
+            return await notifier.send(notice, rollout, timeout=self._settings.notice_timeout)
+        except Exception as error:
+            if self._settings.fail_fast:
+                raise
+            self.errors += 1
+            fields = {"channel": notifier.name, "notice": notice.id, "traceback": traceback.format_exc()}
+            self._log("channel-error", fields)
+            return Refused(detail=f"unexpected {type(error).__name__}, see the log")
 
     async def _mark(self, notice: Notice, unit: UnitName, rollout: RolloutRecord | None) -> None:
         def on_unit(record: UnitRecord) -> UnitRecord:

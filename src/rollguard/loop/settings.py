@@ -20,7 +20,7 @@ class Settings:
     namespace: str
     """The guard's own namespace: the GuardedUnit `rollguard-all` lives there."""
     fail_fast: bool = False
-    """In simulation: an unexpected exception in one unit's processing ends the run instead of being counted."""
+    """In simulation: an unexpected exception ends the run instead of being logged and counted."""
     renew_every: float = 2.0
     request_timeout: float = 3.0
     """Of one call to the API server; it must fit into what is left of the leadership."""

@@ -9,6 +9,8 @@ from dataclasses import replace
 import pytest
 
 from rollguard.loop import look, verify
+from rollguard.loop.context import Memory
+from rollguard.loop.workers import Priority
 from rollguard.model.action import Evidence, StepState
 from rollguard.model.metrics import GapCause
 from rollguard.model.names import RolloutId, UnitName
@@ -399,6 +401,44 @@ def test_a_record_is_written_only_when_something_changed() -> None:
     async def story(stage: Stage) -> None:
         running = stage.start()
         await stage.until(stage.adopted)
+@pytest.mark.parametrize("broken", ["select", "surroundings.watch_siblings"])
+def test_a_bug_in_one_tick_does_not_end_the_guard(monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    def bug(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        with monkeypatch.context() as patch:
+            patch.setattr(f"rollguard.loop.guard.{broken}", bug)
+            await stage.until(lambda: len(running.events("duty-error")) == 2, within=30)
+        assert "in bug" in str(running.events("duty-error")[0]["traceback"])
+        assert running.guard.status().errors == 2
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: any(r.outcome is Outcome.RECOVERED for r in stage.rollouts()))
+        assert stage.image() == GOOD
+
+    play(story, fail_fast=False)
+
+
+def test_a_bug_in_house_keeping_does_not_end_the_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def bug(*_: object) -> bool:
+        raise ZeroDivisionError("a bug")
+
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        with monkeypatch.context() as patch:
+            patch.setattr("rollguard.loop.store.Store.refresh_units", bug)
+            await stage.until(lambda: bool(running.events("duty-error")), within=60)
+        ticks = running.guard.status().ticks
+        await asyncio.sleep(60)
+        assert running.guard.status().ticks > ticks
+        assert len(running.events("duty-error")) == 1
+
+    play(story, fail_fast=False)
+
+
         stage.world.set_image(stage.api, "registry.lab/api:v2")
         await stage.until(lambda: bool(stage.rollouts()))
         await asyncio.sleep(12)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from rollguard.loop.outbox import WorkloadEvent
-from rollguard.model.records import Notice, NoticeState
-from rollguard.ports import Held
+from rollguard.model.records import Notice, NoticeState, RolloutRecord
+from rollguard.ports import Accepted, Held, Refused, Retry
 from rollguard.sim.faults import Fault
 from tests.unit.loop.stage import FAILING, Stage, play
 
@@ -128,5 +128,53 @@ def test_no_event_leaves_when_the_leadership_is_too_short_for_it() -> None:
         await context.outbox.send_due()
         assert running.faults.visits["cluster.emit_event"] == visits
         assert running.events("events-dropped")
+
+    play(story)
+
+
+class Odd:
+    """A channel that does what no channel should."""
+
+    name = "odd"
+
+    def __init__(self, answer: Retry | Exception) -> None:
+        self._answer = answer
+
+    async def send(
+        self, notice: Notice, rollout: RolloutRecord | None, *, timeout: float
+    ) -> Accepted | Refused | Retry:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+def test_a_bug_in_one_channel_keeps_no_notice_from_the_others_and_does_not_end_the_guard() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        outbox = running.guard._context.outbox
+        outbox._notifiers = (Odd(ZeroDivisionError("a bug")), *outbox._notifiers)
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: bool(stage.told("rolled-back")))
+        await stage.until(stage.all_sent)
+        assert {n.state for n in notices(stage)} == {NoticeState.FAILED}
+        assert all("odd refused: unexpected ZeroDivisionError" in n.detail for n in notices(stage))
+        assert "a bug" in str(running.events("channel-error")[0]["traceback"])
+        assert running.guard.status().errors >= len(notices(stage))
+        assert not running.task.done()
+
+    play(story, fail_fast=False)
+
+
+def test_a_channel_that_asks_for_an_age_is_tried_again_within_minutes() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        running.guard._context.outbox._notifiers = (Odd(Retry(after=1e12, detail="HTTP 429")),)
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: any(n.attempts for n in notices(stage)))
+        (first,) = [n for n in notices(stage) if n.attempts]
+        assert first.next_attempt is not None
+        assert first.next_attempt.since(first.at) < 310
 
     play(story)
