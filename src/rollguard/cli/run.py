@@ -38,6 +38,8 @@ from rollguard.model.policy import Policy
 from rollguard.ports import Notifier
 
 LISTEN = "127.0.0.1:9095"
+SHORTEST_LEASE = 3.0
+"""Seconds: a shorter one leaves a request no time to be answered in."""
 
 
 def run(
@@ -72,6 +74,8 @@ def run(
     """
     if log not in ("json", "text"):
         raise exits.CommandError(f"--log {log!r}: expected json or text", exits.USAGE)
+    if not lease_seconds >= SHORTEST_LEASE:  # also what is no number
+        raise exits.CommandError(f"--lease-seconds {lease_seconds:g}: expected {SHORTEST_LEASE:g} or more", exits.USAGE)
     loaded = read(policy)
     namespace = guard_namespace or os.environ.get("POD_NAMESPACE", "") or GUARD_NAMESPACE
     settings = _settings(namespace, lease_seconds)
@@ -137,7 +141,13 @@ class _Controller:
                 KubernetesCluster(api, self._clock, rng, namespaces=namespaces, instance=identity)
             )
             records = await stack.enter_async_context(
-                KubernetesRecords(api, self._clock, rng, namespaces=tuple(sorted({*namespaces, settings.namespace})))
+                KubernetesRecords(
+                    api,
+                    self._clock,
+                    rng,
+                    namespaces=tuple(sorted({*namespaces, settings.namespace})),
+                    timeout=settings.request_timeout,
+                )
             )
             metrics = PrometheusMetrics(self._policy.metrics, self._clock)
             stack.push_async_callback(metrics.close)

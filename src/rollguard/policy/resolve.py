@@ -38,6 +38,9 @@ from rollguard.policy.mistakes import Mistakes, nearest
 from rollguard.policy.shape import fit, salvage
 from rollguard.policy.yaml_text import Marked, read
 
+SHORTEST_TICK = 0.1
+"""Seconds: a shorter one would do nothing but look."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
@@ -161,6 +164,7 @@ def _timing(parts: _Parts, marked: Marked) -> Timing:
         repeat_notice=_or(part.repeat_notice, base.repeat_notice),
         clock_offset_max=_or(part.clock_offset, base.clock_offset_max),
     )
+    _at_least(marked, ("timing", "tick"), timing.tick, SHORTEST_TICK, "the shortest tick")
     _at_least(marked, ("timing", "slot"), timing.slot, 2 * scrape, "two scrape intervals")
     _at_least(marked, ("window", "close"), timing.close, timing.automatic, "the automatic part")
     _at_least(marked, ("window", "stabilization"), timing.stabilization, timing.startup, "startup")

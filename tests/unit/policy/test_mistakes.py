@@ -90,6 +90,7 @@ def test_a_mistake_is_reported_at_its_place(old: str, new: str, place: str, word
     ("line", "words"),
     [
         ("timing: {slot: 20s}", "`slot` of at least two scrape intervals (30s)"),
+        ("timing: {tick: 50ms}", "`tick` of at least the shortest tick (100ms)"),
         ("window: {automatic: 3h, close: 2h}", "`close` of at least the automatic part (3h)"),
         ("window: {startup: 20m}", "`stabilization` of at least startup (20m)"),
         ("timing: {recovery: {within: 1m, for: 2m}}", "`within` of at least `for` (2m)"),

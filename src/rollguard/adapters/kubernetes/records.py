@@ -19,6 +19,7 @@ from rollguard.adapters.kubernetes.wire import OnlyMeta, Page
 from rollguard.model.action import Absent, Unknown
 from rollguard.model.names import RolloutId, UnitName
 from rollguard.model.records import Exists, RolloutRecord, Stale, StoredRollout, StoredUnit, UnitRecord
+from rollguard.model.time import Mono
 from rollguard.ports import Clock
 from rollguard.record import rollout_from_json, rollout_to_json, unit_from_json, unit_to_json
 
@@ -42,6 +43,7 @@ class KubernetesRecords:
         stall: float = STALL_S,
     ) -> None:
         self._api = api
+        self._clock = clock
         self._namespaces = namespaces or ("",)
         self._timeout = timeout
         self._wakeups = Wakeups()
@@ -76,37 +78,38 @@ class KubernetesRecords:
 
     async def read_unit(self, name: UnitName) -> StoredUnit | Absent | Unknown:
         """A quorum read."""
-        reply = await self._read(rights.GET_UNIT, name.namespace, name.object_name)
+        reply = await self._read(rights.GET_UNIT, name.namespace, name.object_name, self._deadline())
         return unit_from_json(reply.body) if isinstance(reply, Reply) else reply
 
     async def read_rollout(self, unit: UnitName, id_: RolloutId) -> StoredRollout | Absent | Unknown:
         """A quorum read; Absent also for one whose creation was cut short, which creating it again completes."""
-        reply = await self._read(rights.GET_ROLLOUT, unit.namespace, id_)
+        reply = await self._read(rights.GET_ROLLOUT, unit.namespace, id_, self._deadline())
         if isinstance(reply, Reply):
             return rollout_from_json(reply.body) or Absent()
         return reply
 
     async def create_unit(self, record: UnitRecord) -> StoredUnit | Exists | Unknown:
-        """Creates the object, then writes its status (a creation cannot carry one)."""
-        reply = await self._send(rights.CREATE_UNIT, record.name.namespace, "", unit_to_json(record))
+        """Creates the object, then writes its status (a creation cannot carry one), all within the timeout."""
+        until = self._deadline()
+        reply = await self._send(rights.CREATE_UNIT, record.name.namespace, "", unit_to_json(record), until)
         if isinstance(reply, Unknown):
             return reply
         if reply.status == 409:
             return Exists()
         if not reply.ok:
             return Unknown(detail=reply.message())
-        written = await self.replace_unit(unit_from_json(reply.body), record)
+        written = await self._write_unit(unit_from_json(reply.body), record, until)
         # A human's request, or another replica, came between: the unit is known, and read as it is.
         return Exists() if isinstance(written, Stale | Absent) else written
 
     async def create_rollout(self, record: RolloutRecord) -> StoredRollout | Exists | Unknown:
-        """Creates the object and writes its status; one that was left without status is completed."""
-        namespace = record.unit.namespace
-        reply = await self._send(rights.CREATE_ROLLOUT, namespace, "", rollout_to_json(record))
+        """Creates the object and writes its status, all within the timeout; one without status is completed."""
+        namespace, until = record.unit.namespace, self._deadline()
+        reply = await self._send(rights.CREATE_ROLLOUT, namespace, "", rollout_to_json(record), until)
         if isinstance(reply, Unknown):
             return reply
         if reply.status == 409:
-            found = await self._read(rights.GET_ROLLOUT, namespace, record.id)
+            found = await self._read(rights.GET_ROLLOUT, namespace, record.id, until)
             if not isinstance(found, Reply):
                 return Unknown(detail="gone again after it existed") if isinstance(found, Absent) else found
             if rollout_from_json(found.body) is not None:
@@ -115,39 +118,52 @@ class KubernetesRecords:
         if not reply.ok:
             return Unknown(detail=reply.message())
         version = msgspec.json.decode(reply.body, type=OnlyMeta).metadata.resource_version
-        written = await self.replace_rollout(StoredRollout(record=record, version=version), record)
+        written = await self._write_rollout(StoredRollout(record=record, version=version), record, until)
         return Exists() if isinstance(written, Stale | Absent) else written
 
     async def replace_unit(self, stored: StoredUnit, record: UnitRecord) -> StoredUnit | Stale | Absent | Unknown:
         """Writes the status, if the object is still at the stored version."""
+        return await self._write_unit(stored, record, self._deadline())
+
+    async def _write_unit(
+        self, stored: StoredUnit, record: UnitRecord, until: Mono
+    ) -> StoredUnit | Stale | Absent | Unknown:
         name, body = record.name, unit_to_json(record, version=stored.version)
-        reply = await self._replace(rights.UPDATE_UNIT, name.namespace, name.object_name, body)
+        reply = await self._replace(rights.UPDATE_UNIT, name.namespace, name.object_name, body, until)
         return unit_from_json(reply.body) if isinstance(reply, Reply) else reply
 
     async def replace_rollout(
         self, stored: StoredRollout, record: RolloutRecord
     ) -> StoredRollout | Stale | Absent | Unknown:
         """Writes the status, if the object is still at the stored version."""
+        return await self._write_rollout(stored, record, self._deadline())
+
+    async def _write_rollout(
+        self, stored: StoredRollout, record: RolloutRecord, until: Mono
+    ) -> StoredRollout | Stale | Absent | Unknown:
         body = rollout_to_json(record, version=stored.version)
-        reply = await self._replace(rights.UPDATE_ROLLOUT, record.unit.namespace, record.id, body)
+        reply = await self._replace(rights.UPDATE_ROLLOUT, record.unit.namespace, record.id, body, until)
         if not isinstance(reply, Reply):
             return reply
         return rollout_from_json(reply.body) or Unknown(detail="the server kept no status: is the CRD ours?")
 
     async def delete_rollout(self, stored: StoredRollout) -> Unknown | None:
-        """Deletes its evidence, then exactly the version that was read; what is gone or changed since is no error."""
-        record = stored.record
+        """Deletes its evidence, then exactly the version that was read, all within the timeout.
+
+        What is gone or changed since is no error.
+        """
+        record, until = stored.record, self._deadline()
         namespace = record.unit.namespace
         for name in record.evidence:
-            problem = await self._delete(rights.DELETE_CONFIGMAP, namespace, name, "")
+            problem = await self._delete(rights.DELETE_CONFIGMAP, namespace, name, "", until)
             if problem is not None:
                 return problem
-        return await self._delete(rights.DELETE_ROLLOUT, namespace, record.id, stored.version)
+        return await self._delete(rights.DELETE_ROLLOUT, namespace, record.id, stored.version, until)
 
-    async def _delete(self, right: Right, namespace: str, name: str, version: str) -> Unknown | None:
+    async def _delete(self, right: Right, namespace: str, name: str, version: str, until: Mono) -> Unknown | None:
         preconditions = {"preconditions": {"resourceVersion": version}} if version else {}
         body = msgspec.json.encode({"kind": "DeleteOptions", "apiVersion": "v1", **preconditions}).decode()
-        reply = await self._send(right, namespace, name, body)
+        reply = await self._send(right, namespace, name, body, until)
         if isinstance(reply, Unknown):
             return reply
         return None if reply.ok or reply.status in (404, 409) else Unknown(detail=reply.message())
@@ -185,17 +201,18 @@ class KubernetesRecords:
             return Unknown(detail=f"the cluster does not know {right.resource}: {MISSING}")
         return msgspec.json.decode(reply.body, type=Page) if reply.ok else Unknown(detail=reply.message())
 
-    async def _read(self, right: Right, namespace: str, name: str) -> Reply | Absent | Unknown:
-        try:
-            reply = await self._api.send(right, namespace, name, timeout=self._timeout, lane=Lane.ACTING)
-        except NoAnswer as error:
-            return Unknown(detail=str(error))
+    async def _read(self, right: Right, namespace: str, name: str, until: Mono) -> Reply | Absent | Unknown:
+        reply = await self._send(right, namespace, name, None, until)
+        if isinstance(reply, Unknown):
+            return reply
         if reply.status == 404:
             return Absent()
         return reply if reply.ok else Unknown(detail=reply.message())
 
-    async def _replace(self, right: Right, namespace: str, name: str, body: str) -> Reply | Stale | Absent | Unknown:
-        reply = await self._send(right, namespace, name, body)
+    async def _replace(
+        self, right: Right, namespace: str, name: str, body: str, until: Mono
+    ) -> Reply | Stale | Absent | Unknown:
+        reply = await self._send(right, namespace, name, body, until)
         if isinstance(reply, Unknown):
             return reply
         if reply.status == 404:
@@ -204,9 +221,16 @@ class KubernetesRecords:
             return Stale()
         return reply if reply.ok else Unknown(detail=reply.message())
 
-    async def _send(self, right: Right, namespace: str, name: str, body: str) -> Reply | Unknown:
+    def _deadline(self) -> Mono:
+        """When what begins now must have ended, however many requests it takes."""
+        return self._clock.mono().plus(self._timeout)
+
+    async def _send(self, right: Right, namespace: str, name: str, body: str | None, until: Mono) -> Reply | Unknown:
+        left = until.since(self._clock.mono())
+        if left <= 0:
+            return Unknown(detail=f"no time is left of {self._timeout:g} s")
         try:
-            return await self._api.send(right, namespace, name, body=body, timeout=self._timeout)
+            return await self._api.send(right, namespace, name, body=body, timeout=left, lane=Lane.ACTING)
         except NoAnswer as error:
             return Unknown(detail=str(error))
 
