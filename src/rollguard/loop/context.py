@@ -55,8 +55,8 @@ class Memory:
     """Digest of the template that the spec asked for at the last look."""
     replaced: dict[str, Instant] = field(default_factory=dict)
     """Digests of the templates before it, and when, in the API server's time, each gave way."""
-    again: bool = False
-    """Something happened while it was worked upon: look again afterwards."""
+    again: set[Priority] = field(default_factory=set)
+    """Jobs that came while the unit was worked upon: done afterwards."""
     error: str = ""
 
 

@@ -289,10 +289,10 @@ class Guard:
         if memory is None or not self._term.active.is_set():
             return
         if memory.lock.locked():
-            memory.again = True
+            memory.again.add(min(priority, Priority.WAKE))
             return
         async with memory.lock:
-            memory.again = False
+            memory.again.clear()
             try:
                 await self._do(priority, name, memory)
                 memory.error = ""
@@ -312,8 +312,8 @@ class Guard:
                 memory.error = f"{type(error).__name__}: {error}"
                 self._log("unit-error", {"unit": str(name), "traceback": traceback.format_exc()})
                 await self._show_error(name, memory.error)
-        if memory.again:
-            self._workers.put(Priority.WAKE, name)
+        for missed in sorted(memory.again):
+            self._workers.put(missed, name)
 
     async def _show_error(self, name: UnitName, error: str) -> None:
         """The unit's record says so, for `rollguard status`; the next look that comes to its end takes it away."""

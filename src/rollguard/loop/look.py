@@ -168,7 +168,7 @@ async def _go_on(context: Context, memory: Memory, record: RolloutRecord, facts:
 def _judged(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> Verdict:
     """The judge's verdict on what it has not seen yet; its state is kept in memory."""
     if memory.judged != record.id:
-        memory.judged, memory.judge = record.id, judge.JudgeState.empty()
+        memory.judged, memory.judge = record.id, judge.JudgeState(event_reached=_was_bad(record))
         memory.fed, memory.restored = None, None
         memory.verdict, memory.decision, memory.deciding = None, None, None
     answers = context.answers.since(memory.fed)
@@ -190,6 +190,14 @@ def _judged(context: Context, memory: Memory, record: RolloutRecord, facts: Unit
     memory.fed = context.answers.last
     memory.verdict = verdict
     return verdict
+
+
+def _was_bad(record: RolloutRecord) -> bool:
+    """Whether the record tells of a level or an event rule that was reached: its like is not called healthy any more,
+    also by a leader who has not seen it."""
+    told = tuple(f"{kind.value.capitalize()}: " for kind in (VerdictKind.BAD, VerdictKind.DEGRADED))
+    verdicts = (entry.text for entry in record.timeline if entry.kind == "verdict")
+    return bool(record.incident or record.findings) or any(text.startswith(told) for text in verdicts)
 
 
 async def _decided(

@@ -123,11 +123,22 @@ class Store:
         self._strays.pop(unit, None)
 
     async def refresh_units(self) -> bool:
-        """Reads all units again: people may have written into them. False where the server does not answer."""
+        """Reads all units again: people may have written into them. False where the server does not answer.
+
+        What was read or written since the list was asked for is newer than the list, and stays.
+        """
+        before = dict(self._units)
         units = await self._records.list_units()
         if isinstance(units, Unknown):
             return False
-        self._units = {s.record.name: s for s in units}
+        listed = {s.record.name: s for s in units}
+        for name in before.keys() | listed.keys() | self._units.keys():
+            if self._units.get(name) is not before.get(name):
+                continue
+            if name in listed:
+                self._units[name] = listed[name]
+            else:
+                del self._units[name]
         return True
 
     async def refresh_unit(self, name: UnitName) -> UnitRecord | None:

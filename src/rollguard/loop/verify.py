@@ -73,6 +73,10 @@ def _recovery(
     if memory.restored is None or now.since(memory.restored) < timing.recovery_for:
         return None
     breached = {finding.signal for finding in record.findings}
+    gone = sorted(breached - {signal.name for signal in context.policy.signals})
+    if gone:
+        detail = f"{', '.join(gone)}: the signal is no longer in the policy"
+        return judge.RecoveryLook(recovery=judge.Recovery.NO_TRAFFIC, detail=detail)
     return judge.recovered(
         context.answers.since(memory.restored),
         tuple(signal for signal in context.policy.signals if signal.name in breached),

@@ -177,6 +177,69 @@ def test_evidence_is_not_read_again_where_only_the_plans_write_was_lost() -> Non
     play(story)
 
 
+def test_a_rollback_that_meets_a_look_at_its_unit_goes_before_other_units_afterwards() -> None:
+    async def story(stage: Stage) -> None:
+        guard = stage.prepare("guard-0").guard
+        while not guard.status().units:
+            await guard.renew()
+            await guard.tick()
+            await asyncio.sleep(0.5)
+        name = UnitName.of_workload(stage.api.name)
+        done: list[Priority] = []
+
+        async def do(priority: Priority, unit: UnitName, _memory: Memory) -> None:
+            done.append(priority)
+            if len(done) == 1:
+                for other in (Priority.TICK, Priority.ACT):
+                    await guard._work(other, unit)
+
+        guard._do = do  # type: ignore[assignment,method-assign]
+        await guard._work(Priority.WAKE, name)
+        await guard._workers.drain()
+        assert done == [Priority.WAKE, Priority.ACT, Priority.WAKE]
+
+    play(story)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_release_whose_image_was_held_up_is_not_called_healthy_by_any_leader(killed: bool) -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        stage.world.kubelet.broken_registry = "too-many-requests"
+        stage.world.set_image(stage.api, "registry.lab/api:v2-noerrors")
+        await stage.until(lambda: bool(stage.rollouts()) and stage.rollout().state is LifecycleState.HELD)
+        stage.world.kubelet.broken_registry = ""
+        await stage.until(lambda: stage.rollout().state is not LifecycleState.HELD)
+        if killed:
+            await running.kill()
+            stage.start("guard-1")
+        await stage.until(lambda: stage.rollout().closed is not None, within=300)
+        unit = stage.unit()
+        assert stage.rollout().outcome is Outcome.UNDECIDED
+        assert unit is not None
+        assert unit.healthy == ()
+
+    play(story)
+
+
+def test_a_signal_that_the_policy_no_longer_has_confirms_no_recovery() -> None:
+    async def story(stage: Stage) -> None:
+        first = stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: stage.image() == GOOD)
+        await first.kill()
+        kept = tuple(signal for signal in stage.policy.signals if signal.name != "error-rate")
+        stage.policy = replace(stage.policy, signals=kept, digest="sha256:fewer")
+        stage.start("guard-1")
+        await stage.until(lambda: stage.rollout().closed is not None, within=900)
+        assert stage.rollout().outcome is Outcome.UNCONFIRMED
+        assert stage.rollout().why == "error-rate: the signal is no longer in the policy"
+
+    play(story)
+
+
 def test_a_rollback_that_is_ordered_after_the_rollout_has_its_own_record() -> None:
     async def story(stage: Stage) -> None:
         stage.start()
@@ -338,6 +401,44 @@ def test_a_bug_in_one_unit_is_counted_and_stops_no_other(monkeypatch: pytest.Mon
     play(story, fail_fast=False)
 
 
+@pytest.mark.parametrize("broken", ["select", "surroundings.watch_siblings"])
+def test_a_bug_in_one_tick_does_not_end_the_guard(monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    def bug(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        with monkeypatch.context() as patch:
+            patch.setattr(f"rollguard.loop.guard.{broken}", bug)
+            await stage.until(lambda: len(running.events("duty-error")) == 2, within=30)
+        assert "in bug" in str(running.events("duty-error")[0]["traceback"])
+        assert running.guard.status().errors == 2
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: any(r.outcome is Outcome.RECOVERED for r in stage.rollouts()))
+        assert stage.image() == GOOD
+
+    play(story, fail_fast=False)
+
+
+def test_a_bug_in_house_keeping_does_not_end_the_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def bug(*_: object) -> bool:
+        raise ZeroDivisionError("a bug")
+
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        with monkeypatch.context() as patch:
+            patch.setattr("rollguard.loop.store.Store.refresh_units", bug)
+            await stage.until(lambda: bool(running.events("duty-error")), within=60)
+        ticks = running.guard.status().ticks
+        await asyncio.sleep(60)
+        assert running.guard.status().ticks > ticks
+        assert len(running.events("duty-error")) == 1
+
+    play(story, fail_fast=False)
+
+
 def test_a_late_tick_is_skipped_and_counted() -> None:
     async def story(stage: Stage) -> None:
         running = stage.start()
@@ -401,44 +502,6 @@ def test_a_record_is_written_only_when_something_changed() -> None:
     async def story(stage: Stage) -> None:
         running = stage.start()
         await stage.until(stage.adopted)
-@pytest.mark.parametrize("broken", ["select", "surroundings.watch_siblings"])
-def test_a_bug_in_one_tick_does_not_end_the_guard(monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
-    def bug(*_: object) -> None:
-        raise ZeroDivisionError("a bug")
-
-    async def story(stage: Stage) -> None:
-        running = stage.start()
-        await stage.until(stage.adopted)
-        with monkeypatch.context() as patch:
-            patch.setattr(f"rollguard.loop.guard.{broken}", bug)
-            await stage.until(lambda: len(running.events("duty-error")) == 2, within=30)
-        assert "in bug" in str(running.events("duty-error")[0]["traceback"])
-        assert running.guard.status().errors == 2
-        stage.world.set_image(stage.api, CRASHING)
-        await stage.until(lambda: any(r.outcome is Outcome.RECOVERED for r in stage.rollouts()))
-        assert stage.image() == GOOD
-
-    play(story, fail_fast=False)
-
-
-def test_a_bug_in_house_keeping_does_not_end_the_guard(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def bug(*_: object) -> bool:
-        raise ZeroDivisionError("a bug")
-
-    async def story(stage: Stage) -> None:
-        running = stage.start()
-        await stage.until(stage.adopted)
-        with monkeypatch.context() as patch:
-            patch.setattr("rollguard.loop.store.Store.refresh_units", bug)
-            await stage.until(lambda: bool(running.events("duty-error")), within=60)
-        ticks = running.guard.status().ticks
-        await asyncio.sleep(60)
-        assert running.guard.status().ticks > ticks
-        assert len(running.events("duty-error")) == 1
-
-    play(story, fail_fast=False)
-
-
         stage.world.set_image(stage.api, "registry.lab/api:v2")
         await stage.until(lambda: bool(stage.rollouts()))
         await asyncio.sleep(12)

@@ -12,7 +12,7 @@ from rollguard.loop.leader import Gate, LeadershipLost
 from rollguard.loop.settings import Settings
 from rollguard.loop.store import Store, Unavailable
 from rollguard.loop.workers import Priority, Workers
-from rollguard.model.action import StepState
+from rollguard.model.action import StepState, Unknown
 from rollguard.model.lifecycle import Tell
 from rollguard.model.names import RolloutId, TemplateHash, UnitName
 from rollguard.model.policy import Mode
@@ -24,6 +24,7 @@ from rollguard.model.records import (
     NoticeState,
     RequestKind,
     RolloutRecord,
+    StoredUnit,
     TimelineEntry,
     UnitRecord,
 )
@@ -70,8 +71,8 @@ class Stored:
         clock = VirtualClock(process)
         gate = Gate(clock)
         gate.hold(Held(until=clock.mono().plus(1000), epoch=7))
-        records = SimRecords(self.server, process, self.faults)
-        self.store = Store(records, gate, Settings(namespace="rollguard"), lambda _event, _fields: None)
+        self.records = SimRecords(self.server, process, self.faults)
+        self.store = Store(self.records, gate, Settings(namespace="rollguard"), lambda _event, _fields: None)
 
     async def filled(self) -> Stored:
         self.server.create_unit(replace(unit_record(), current_rollout=rollout_record().id))
@@ -134,6 +135,32 @@ def test_records_that_do_not_answer_are_unavailable_and_not_absent() -> None:
         with pytest.raises(Unavailable):
             await stored.store.refresh_unit(UNIT)
         assert stored.store.unit(UNIT) is not None
+
+    run(story())
+
+
+def test_a_list_that_was_under_way_does_not_take_back_what_was_written_since() -> None:
+    async def story() -> None:
+        stored = await Stored().filled()
+        store, honest = stored.store, stored.records.list_units
+        gone, new = UnitName("production", "deployment-gone"), UnitName("production", "deployment-new")
+        await store.create_unit(replace(unit_record(), name=gone))
+
+        async def slow() -> tuple[StoredUnit, ...] | Unknown:
+            listed = await honest()
+            await store.change_unit(UNIT, lambda u: replace(u, last_target=TemplateHash("abc")))
+            await store.create_unit(replace(unit_record(), name=new))
+            del stored.server.units[gone]
+            await store.refresh_unit(gone)
+            return listed
+
+        stored.records.list_units = slow  # type: ignore[method-assign]
+        assert await store.refresh_units()
+        known = store.unit(UNIT)
+        assert known is not None
+        assert known.last_target == "abc"
+        assert store.unit(new) is not None
+        assert store.unit(gone) is None
 
     run(story())
 
