@@ -18,7 +18,7 @@ from rollguard.adapters.kubernetes.kubeconfig import Connection
 from rollguard.model.action import Evidence
 from rollguard.model.facts import Container, Pod, UnitFacts
 from rollguard.model.names import RolloutId, TemplateHash, UnitName, WorkloadKind, WorkloadName
-from rollguard.model.time import Instant
+from rollguard.model.time import Instant, Mono
 from tests.unit.kubernetes.server import Conversation, serving
 
 CLOCK = SystemClock()
@@ -107,6 +107,30 @@ async def test_a_pod_that_does_not_answer_costs_its_own_log_and_not_the_others_n
     assert "a_app.log" in outcome.detail
     assert outcome.names == ("r-1-evidence-1",)
     assert files(maps)["b_app.log"] == "hello"
+
+
+class Late(SystemClock):
+    """A clock by which each look at it is ten seconds after the one before: packing took all the time."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def mono(self) -> Mono:
+        self.seconds += 10.0
+        return Mono(self.seconds)
+
+
+async def test_nothing_is_written_once_the_time_is_up() -> None:
+    async def script(on: Conversation) -> None:
+        assert on.asked.method == "GET"
+        await on.answer(b"hello")
+
+    async with serving(script) as server:
+        api = Api(Connection(server=server.url, tls=ssl.create_default_context(), namespace="n"), CLOCK)
+        outcome = await evidence.save(api, Late(), RolloutId("r-1"), facts(pod("a")), timeout=2.0)
+        await api.close()
+    assert outcome.names == ()
+    assert outcome.detail == "r-1-evidence-1: no time was left to write it"
 
 
 async def test_large_logs_are_split_over_config_maps_within_their_size() -> None:

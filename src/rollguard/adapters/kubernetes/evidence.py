@@ -49,7 +49,7 @@ async def save(api: Api, clock: Clock, rollout: RolloutId, facts: UnitFacts, *, 
     files, problems = await _read(api, facts, timeout=timeout * READING_SHARE)
     parts, left_out = _parts(files)
     problems += [f"{name}: left out for its size" for name in left_out]
-    left = max(0.1, timeout - clock.mono().since(began))
+    left = timeout - clock.mono().since(began)
     stem = rollout[:STEM_MAX].rstrip("-.")
     places = [(namespace, f"{stem}-evidence-{n}") for n in range(1, len(parts) + 1)]
     outcomes = await asyncio.gather(
@@ -144,6 +144,8 @@ def _pack(text: str) -> bytes:
 
 async def _write(api: Api, place: tuple[str, str], rollout: RolloutId, part: dict[str, bytes], timeout: float) -> str:
     """Empty where the ConfigMap is there (one of that name is this one, from an earlier try), else the reason."""
+    if timeout <= 0:
+        return "no time was left to write it"
     namespace, name = place
     body = msgspec.json.encode(
         {
