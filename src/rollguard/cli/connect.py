@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes import Api, ConfigError, KubernetesRecords, load, read_holder
 from rollguard.adapters.kubernetes.orders import KubernetesOrders
-from rollguard.cli import exits
+from rollguard.cli import exits, output
 from rollguard.model.action import Absent, Applied, Conflict, Rejected, Throttled, Unknown, WriteOutcome
 from rollguard.model.names import UnitName
 from rollguard.ports import Clock, Orders, Records
@@ -82,7 +82,13 @@ async def session(connection: Connection) -> AsyncIterator[Session]:
     try:
         yield Session(
             api=api,
-            records=KubernetesRecords(api, clock, random.Random(), namespaces=namespaces),  # noqa: S311 (jitter)
+            records=KubernetesRecords(
+                api,
+                clock,
+                random.Random(),  # noqa: S311 (jitter)
+                namespaces=namespaces,
+                on_unreadable=lambda detail: output.note(f"! passed over: {detail}"),
+            ),
             orders=KubernetesOrders(api, clock),
             clock=clock,
             namespace=connection.namespace,

@@ -147,6 +147,7 @@ class _Controller:
                     rng,
                     namespaces=tuple(sorted({*namespaces, settings.namespace})),
                     timeout=settings.request_timeout,
+                    on_unreadable=lambda detail: self._log("unreadable-object", {"detail": detail}),
                 )
             )
             metrics = PrometheusMetrics(self._policy.metrics, self._clock)

@@ -15,12 +15,14 @@ from rollguard.model.records import (
     StoredUnit,
     UnitRecord,
 )
+from rollguard.model.time import Instant
 from rollguard.record.budget import clip, fit_rollout, fit_unit
 from rollguard.record.codec import Json, Unreadable, from_json, to_json
 from rollguard.record.names import API_VERSION, LABEL_UNIT, ROLLOUT_KIND, UNIT_KIND, label_value
 
 SPEC_FIELDS = ("requests", "freeze")
 """Of a GuardedUnit: people's. The guard writes the rest, in `status`."""
+UNTIL_CORRECTED = Instant.parse("2999-12-31T00:00:00Z")
 
 Object = dict[str, Json]
 
@@ -38,6 +40,7 @@ def unit_to_json(record: UnitRecord, *, version: str = "") -> str:
 def unit_from_json(text: str | bytes) -> StoredUnit:
     """The unit as read. One without status (a human's order came before the guard) has none of the guard's fields.
 
+    A freeze that cannot be read holds until it is corrected: somebody wanted the unit left alone.
     Raises Unreadable, which says where, for JSON that is not a GuardedUnit.
     """
     whole = _decode(text)
@@ -46,6 +49,8 @@ def unit_from_json(text: str | bytes) -> StoredUnit:
     spec, status = _object(whole.get("spec")), _object(whole.get("status"))
     fields: Object = {key: value for key, value in status.items() if key not in SPEC_FIELDS}
     fields |= {field: spec[field] for field in SPEC_FIELDS if field in spec}
+    if fields.get("freeze") is not None:
+        fields["freeze"] = _freeze(fields["freeze"])
     fields["name"] = to_json(name)
     fields["workload"] = to_json(_workload(name, _object(spec.get("workload"))))
     record = typing.cast(UnitRecord, from_json(UnitRecord, fields))
@@ -85,8 +90,19 @@ def freeze_to_json(freeze: Freeze) -> str:
     return _dump(clip(to_json(freeze)))
 
 
+def _freeze(value: Json) -> Json:
+    try:
+        from_json(Freeze, value, "freeze")
+    except Unreadable as error:
+        return to_json(Freeze(until=UNTIL_CORRECTED, actor="unknown", reason=f"not readable: {error}"))
+    return value
+
+
 def _workload(name: UnitName, spec: Object) -> WorkloadName:
-    kind = WorkloadKind(str(spec["kind"])) if spec.get("kind") else WorkloadKind.DEPLOYMENT
+    try:
+        kind = WorkloadKind(str(spec["kind"])) if spec.get("kind") else WorkloadKind.DEPLOYMENT
+    except ValueError:
+        raise Unreadable(f"spec.workload.kind: {spec['kind']!r} is not a kind that can be guarded") from None
     plain = str(spec.get("name") or name.object_name.removeprefix(f"{kind.value.lower()}-"))
     return WorkloadName(name.namespace, kind, plain)
 

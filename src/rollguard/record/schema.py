@@ -12,8 +12,9 @@ from rollguard.record.codec import PAIR, Json, fields_of, item_of, optional_of, 
 TEXT_MAX = 4096
 ITEMS_MAX = 256
 
-# The format alone lets times without a zone pass, which name no instant.
-INSTANT_PATTERN = r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$"
+_CLOCK_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+# The format alone lets times without a zone pass, and zones of a day or more, which name no instant.
+INSTANT_PATTERN = rf"^[12][0-9]{{3}}-[0-9]{{2}}-[0-9]{{2}}T{_CLOCK_TIME}:[0-5][0-9](\.[0-9]+)?(Z|[+-]{_CLOCK_TIME})$"
 
 Schema = dict[str, Json]
 

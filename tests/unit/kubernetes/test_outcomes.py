@@ -17,7 +17,7 @@ from rollguard.adapters.kubernetes.kubeconfig import Connection
 from rollguard.adapters.kubernetes.rights import collected
 from rollguard.adapters.kubernetes.writes import failed_test
 from rollguard.model.action import Applied, Conflict, Rejected, Throttled, Unknown, Write, WriteOutcome
-from rollguard.model.names import Ref
+from rollguard.model.names import Ref, RolloutId, UnitName
 from tests.unit.kubernetes.server import Conversation, serving
 
 CLOCK = SystemClock()
@@ -112,6 +112,45 @@ async def test_a_list_of_records_is_unknown_unless_every_page_came() -> None:
         api = connect(server.url)
         assert isinstance(await KubernetesRecords(api, CLOCK, random.Random(1)).list_units(), Unknown)
         await api.close()
+
+
+def unit_as_written(name: str, asked_at: str) -> dict[str, Any]:
+    asked = {"id": "r", "kind": "rollback", "actor": "ana", "at": asked_at, "reason": "now"}
+    return {"metadata": {"namespace": "n", "name": name, "resourceVersion": "1"}, "spec": {"requests": [asked]}}
+
+
+async def test_one_object_that_cannot_be_read_hides_no_other_and_is_said() -> None:
+    sound = unit_as_written("deployment-a", "2026-12-01T00:00:00Z")
+    odd = unit_as_written("deployment-b", "2026-12-01T00:00:00+24:00")
+    rollout = {"metadata": {"namespace": "n", "name": "b-r2"}, "status": {"epoch": "three"}}
+
+    async def script(on: Conversation) -> None:
+        if on.asked.path.endswith("/deployment-b"):
+            await on.answer(odd)
+        elif on.asked.path.endswith("/b-r2"):
+            await on.answer(rollout)
+        elif "guardedunits" in on.asked.path:
+            await on.answer({"metadata": {}, "items": [odd, sound]})
+        else:
+            await on.answer({"metadata": {}, "items": [rollout]})
+
+    said: list[str] = []
+    async with serving(script) as server:
+        api = connect(server.url)
+        records = KubernetesRecords(api, CLOCK, random.Random(1), on_unreadable=said.append)
+        units = await records.list_units()
+        rollouts = await records.list_rollouts(open_only=True)
+        unit = await records.read_unit(UnitName("n", "deployment-b"))
+        one = await records.read_rollout(UnitName("n", "deployment-b"), RolloutId("b-r2"))
+        await api.close()
+    assert not isinstance(units, Unknown)
+    assert [stored.record.name.object_name for stored in units] == ["deployment-a"]
+    assert rollouts == ()
+    assert [text.split(":")[0] for text in said] == ["GuardedUnit n/deployment-b", "GuardedRollout n/b-r2"]
+    assert "requests[0].at: expected a time" in said[0]
+    assert isinstance(unit, Unknown)
+    assert "requests[0].at: expected a time" in unit.detail
+    assert isinstance(one, Unknown)
 
 
 def test_a_name_never_leads_to_another_path() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
+import re
 import typing
 from enum import Enum
 
@@ -31,6 +33,7 @@ from rollguard.record import (
     unit_to_json,
 )
 from rollguard.record.codec import fields_of, item_of, optional_of, pair_of, plain
+from rollguard.record.schema import INSTANT_PATTERN
 from tests.unit.records import rollout_record
 
 NOW = Instant.parse("2026-11-03T02:15:04.250Z")
@@ -122,6 +125,46 @@ def test_a_status_cannot_forge_a_humans_request() -> None:
     record = unit_from_json(json.dumps(forged)).record
     assert record.requests == ()
     assert record.freeze is None
+
+
+@pytest.mark.parametrize(
+    "freeze",
+    [
+        {"until": "2026-12-01T00:00:00+24:00", "actor": "ana", "reason": "sale"},
+        {"until": "2026-12-01T00:00:00Z", "actor": "ana"},
+        "until further notice",
+    ],
+)
+def test_a_freeze_that_cannot_be_read_holds_until_it_is_corrected(freeze: object) -> None:
+    whole = {"metadata": {"namespace": "n", "name": "rollguard-all"}, "spec": {"freeze": freeze}}
+    found = unit_from_json(json.dumps(whole)).record.freeze
+    assert found is not None
+    assert found.until > Instant.parse("2900-01-01T00:00:00Z")
+    assert found.reason.startswith("not readable: freeze")
+
+
+def test_no_freeze_is_none_also_where_it_is_null() -> None:
+    whole = {"metadata": {"namespace": "n", "name": "rollguard-all"}, "spec": {"freeze": None}}
+    assert unit_from_json(json.dumps(whole)).record.freeze is None
+
+
+def test_a_workload_of_an_unknown_kind_is_unreadable() -> None:
+    whole = {"metadata": {"namespace": "n", "name": "x"}, "spec": {"workload": {"kind": "CronJob", "name": "x"}}}
+    with pytest.raises(Unreadable, match="CronJob"):
+        unit_from_json(json.dumps(whole))
+
+
+@pytest.mark.parametrize("zone", ["+24:00", "-99:99", "+12:60", ""])
+def test_the_api_server_takes_no_time_whose_zone_is_none(zone: str) -> None:
+    assert re.fullmatch(INSTANT_PATTERN, f"2026-12-01T00:00:00{zone}") is None
+
+
+@given(st.datetimes(), st.integers(-1439, 1439))
+def test_the_api_server_takes_every_time_that_is_one(moment: datetime.datetime, minutes: int) -> None:
+    zone = datetime.timezone(datetime.timedelta(minutes=minutes))
+    text = moment.replace(year=max(1000, min(moment.year, 2998)), day=min(moment.day, 28), tzinfo=zone).isoformat()
+    assert re.fullmatch(INSTANT_PATTERN, text)
+    Instant.parse(text)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -21,16 +21,21 @@ from rollguard.model.names import RolloutId, UnitName
 from rollguard.model.records import Exists, RolloutRecord, Stale, StoredRollout, StoredUnit, UnitRecord
 from rollguard.model.time import Mono
 from rollguard.ports import Clock
-from rollguard.record import rollout_from_json, rollout_to_json, unit_from_json, unit_to_json
+from rollguard.record import Unreadable, rollout_from_json, rollout_to_json, unit_from_json, unit_to_json
 
 PAGE = "500"
 TIMEOUT_S = 5.0
 LIST_TIMEOUT_S = 30.0
+S = TypeVar("S")
 MISSING = "install the definitions by `rollguard manifests | kubectl apply --server-side -f -`"
 
 
 class KubernetesRecords:
-    """State in the cluster. `requests()` needs the context manager; the rest does not."""
+    """State in the cluster. `requests()` needs the context manager; the rest does not.
+
+    An object that cannot be read (people may write GuardedUnits) is passed over in lists and said to `on_unreadable`,
+    and Unknown by itself: it must not keep all others from being guarded.
+    """
 
     def __init__(
         self,
@@ -41,11 +46,13 @@ class KubernetesRecords:
         namespaces: tuple[str, ...] = (),
         timeout: float = TIMEOUT_S,
         stall: float = STALL_S,
+        on_unreadable: Callable[[str], None] = lambda _detail: None,
     ) -> None:
         self._api = api
         self._clock = clock
         self._namespaces = namespaces or ("",)
         self._timeout = timeout
+        self._on_unreadable = on_unreadable
         self._wakeups = Wakeups()
         self._tasks: list[asyncio.Task[None]] = []
         self._reflectors = [
@@ -66,26 +73,34 @@ class KubernetesRecords:
     async def list_units(self) -> tuple[StoredUnit, ...] | Unknown:
         """All units; Unknown unless every page of every namespace was read."""
         raw = await self._list(rights.LIST_UNITS)
-        return raw if isinstance(raw, Unknown) else tuple(unit_from_json(each) for each in raw)
+        return raw if isinstance(raw, Unknown) else tuple(self._readable(unit_from_json, "GuardedUnit", raw))
 
     async def list_rollouts(self, *, open_only: bool) -> tuple[StoredRollout, ...] | Unknown:
         """All rollouts (or the open ones) whose creation was completed."""
         raw = await self._list(rights.LIST_ROLLOUTS)
         if isinstance(raw, Unknown):
             return raw
-        found = [stored for each in raw if (stored := rollout_from_json(each)) is not None]
+        found = (stored for stored in self._readable(rollout_from_json, "GuardedRollout", raw) if stored is not None)
         return tuple(stored for stored in found if not open_only or stored.record.closed is None)
+
+    def _readable(self, read: Callable[[bytes], S], kind: str, raw: list[msgspec.Raw]) -> Iterator[S]:
+        for each in raw:
+            try:
+                yield read(bytes(each))
+            except Unreadable as error:
+                meta = msgspec.json.decode(each, type=OnlyMeta).metadata
+                self._on_unreadable(f"{kind} {meta.namespace}/{meta.name}: {error}")
 
     async def read_unit(self, name: UnitName) -> StoredUnit | Absent | Unknown:
         """A quorum read."""
         reply = await self._read(rights.GET_UNIT, name.namespace, name.object_name, self._deadline())
-        return unit_from_json(reply.body) if isinstance(reply, Reply) else reply
+        return _read_as(unit_from_json, reply) if isinstance(reply, Reply) else reply
 
     async def read_rollout(self, unit: UnitName, id_: RolloutId) -> StoredRollout | Absent | Unknown:
         """A quorum read; Absent also for one whose creation was cut short, which creating it again completes."""
         reply = await self._read(rights.GET_ROLLOUT, unit.namespace, id_, self._deadline())
         if isinstance(reply, Reply):
-            return rollout_from_json(reply.body) or Absent()
+            return _read_as(rollout_from_json, reply) or Absent()
         return reply
 
     async def create_unit(self, record: UnitRecord) -> StoredUnit | Exists | Unknown:
@@ -98,7 +113,8 @@ class KubernetesRecords:
             return Exists()
         if not reply.ok:
             return Unknown(detail=reply.message())
-        written = await self._write_unit(unit_from_json(reply.body), record, until)
+        created = _read_as(unit_from_json, reply)
+        written = created if isinstance(created, Unknown) else await self._write_unit(created, record, until)
         # A human's request, or another replica, came between: the unit is known, and read as it is.
         return Exists() if isinstance(written, Stale | Absent) else written
 
@@ -112,8 +128,9 @@ class KubernetesRecords:
             found = await self._read(rights.GET_ROLLOUT, namespace, record.id, until)
             if not isinstance(found, Reply):
                 return Unknown(detail="gone again after it existed") if isinstance(found, Absent) else found
-            if rollout_from_json(found.body) is not None:
-                return Exists()
+            known = _read_as(rollout_from_json, found)
+            if known is not None:
+                return known if isinstance(known, Unknown) else Exists()
             reply = found
         if not reply.ok:
             return Unknown(detail=reply.message())
@@ -130,7 +147,7 @@ class KubernetesRecords:
     ) -> StoredUnit | Stale | Absent | Unknown:
         name, body = record.name, unit_to_json(record, version=stored.version)
         reply = await self._replace(rights.UPDATE_UNIT, name.namespace, name.object_name, body, until)
-        return unit_from_json(reply.body) if isinstance(reply, Reply) else reply
+        return _read_as(unit_from_json, reply) if isinstance(reply, Reply) else reply
 
     async def replace_rollout(
         self, stored: StoredRollout, record: RolloutRecord
@@ -145,7 +162,7 @@ class KubernetesRecords:
         reply = await self._replace(rights.UPDATE_ROLLOUT, record.unit.namespace, record.id, body, until)
         if not isinstance(reply, Reply):
             return reply
-        return rollout_from_json(reply.body) or Unknown(detail="the server kept no status: is the CRD ours?")
+        return _read_as(rollout_from_json, reply) or Unknown(detail="the server kept no status: is the CRD ours?")
 
     async def delete_rollout(self, stored: StoredRollout) -> Unknown | None:
         """Deletes its evidence, then exactly the version that was read, all within the timeout.
@@ -233,6 +250,13 @@ class KubernetesRecords:
             return await self._api.send(right, namespace, name, body=body, timeout=left, lane=Lane.ACTING)
         except NoAnswer as error:
             return Unknown(detail=str(error))
+
+
+def _read_as(read: Callable[[bytes], S], reply: Reply) -> S | Unknown:
+    try:
+        return read(reply.body)
+    except Unreadable as error:
+        return Unknown(detail=f"the object cannot be read: {error}")
 
 
 def _units(namespace: str) -> Collection[int]:
