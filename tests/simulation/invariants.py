@@ -46,6 +46,7 @@ class Watchdog:
         """From now on every write is looked at."""
         self.world.on_send.append(self._sent)
         self.world.on_change.append(self._changed)
+        self.world.records.on_write.append(self._check_leadership)
         self.world.records.on_rollout.append(self._recorded)
 
     # --- safety ---
@@ -60,20 +61,21 @@ class Watchdog:
         unit = self.world.records.units[record.unit].record
         if unit.freeze is not None and self._frozen_for(record.unit) > GRACE:
             raise InvariantBroken(f"a write to {sent.workload} leaves although it is frozen")
-        self._check_leadership(sent)
+        self._check_leadership(sent.process, sent.timeout)
         self._check_status(sent)
         self._check_mode(record)
 
-    def _check_leadership(self, sent: Sent) -> None:
-        leader = self.leaders[sent.process]
+    def _check_leadership(self, process: str, timeout: float) -> None:
+        """Of every write, of a workload or of a record."""
+        leader = self.leaders[process]
         if leader.until is None:
-            raise InvariantBroken(f"{sent.process} writes without the Lease")
+            raise InvariantBroken(f"{process} writes without the Lease")
         left = leader.left()
-        if left < sent.timeout - 1e-6:
-            raise InvariantBroken(f"{sent.process} writes with {left:.2f} s of leadership left, {sent.timeout} needed")
+        if left < timeout - 1e-6:
+            raise InvariantBroken(f"{process} writes with {left:.2f} s of leadership left, {timeout} needed")
         for name, other in self.leaders.items():
-            if name != sent.process and other.until is not None and other.left() > 0 and other.epoch > leader.epoch:
-                raise InvariantBroken(f"{sent.process} writes while {name} leads with a higher epoch")
+            if name != process and other.until is not None and other.left() > 0 and other.epoch > leader.epoch:
+                raise InvariantBroken(f"{process} writes while {name} leads with a higher epoch")
 
     def _check_status(self, sent: Sent) -> None:
         deployment = self.world.deployments.get(sent.workload)

@@ -40,6 +40,10 @@ class SimRecords:
             return Unknown(detail="429 Too Many Requests")
         return outcome
 
+    async def _write(self, point: str, effect: Callable[[], R]) -> R | Unknown:
+        self._store.send(self._process.name, _TIMEOUT)
+        return await self._call(point, effect)
+
     async def list_units(self) -> tuple[StoredUnit, ...] | Unknown:
         return await self._call("list_units", lambda: tuple(self._store.units.values()))
 
@@ -57,21 +61,21 @@ class SimRecords:
         return await self._call("read_rollout", lambda: self._store.rollouts.get((unit, id_), Absent()))
 
     async def create_unit(self, record: UnitRecord) -> StoredUnit | Exists | Unknown:
-        return await self._call("create_unit", lambda: self._store.create_unit(record))
+        return await self._write("create_unit", lambda: self._store.create_unit(record))
 
     async def create_rollout(self, record: RolloutRecord) -> StoredRollout | Exists | Unknown:
-        return await self._call("create_rollout", lambda: self._store.create_rollout(record))
+        return await self._write("create_rollout", lambda: self._store.create_rollout(record))
 
     async def replace_unit(self, stored: StoredUnit, record: UnitRecord) -> StoredUnit | Stale | Absent | Unknown:
-        return await self._call("replace_unit", lambda: self._store.replace_unit(stored, record))
+        return await self._write("replace_unit", lambda: self._store.replace_unit(stored, record))
 
     async def replace_rollout(
         self, stored: StoredRollout, record: RolloutRecord
     ) -> StoredRollout | Stale | Absent | Unknown:
-        return await self._call("replace_rollout", lambda: self._store.replace_rollout(stored, record))
+        return await self._write("replace_rollout", lambda: self._store.replace_rollout(stored, record))
 
     async def delete_rollout(self, stored: StoredRollout) -> Unknown | None:
-        return await self._call("delete_rollout", lambda: self._store.delete_rollout(stored))
+        return await self._write("delete_rollout", lambda: self._store.delete_rollout(stored))
 
     def requests(self) -> AsyncIterator[UnitName]:
         """Units whose `spec` changed."""

@@ -36,6 +36,8 @@ class RecordStore:
         """What must never happen and did, also where the code under test passed over the exception."""
         self.frozen_since: dict[UnitName, float] = {}
         self.on_requests: list[Callable[[UnitName], None]] = []
+        self.on_write: list[Callable[[str, float], None]] = []
+        """Told of each write that a process (by name) hands to its port, and of the seconds that it may take."""
         self.on_rollout: list[Callable[[RolloutRecord | None, RolloutRecord], None]] = []
 
     def _next(self) -> str:
@@ -66,6 +68,15 @@ class RecordStore:
         return True
 
     # --- what the guard writes ---
+
+    def send(self, process: str, timeout: float) -> None:
+        """A write is about to leave."""
+        try:
+            for listener in self.on_write:
+                listener(process, timeout)
+        except InvariantBroken as error:
+            self.broken.append(error)
+            raise
 
     def create_unit(self, record: UnitRecord) -> StoredUnit | Exists:
         if record.name in self.units:
