@@ -14,12 +14,13 @@ from rollguard import decide, undo
 from rollguard.decide.interlocks.every import EVERY
 from rollguard.loop import surroundings
 from rollguard.loop.leader import Gate
+from rollguard.loop.settings import Log, Settings
 from rollguard.loop.store import Store
 from rollguard.model.action import Absent, FetchOutcome, Target, Unknown, Write, WriteOutcome
 from rollguard.model.names import Ref, RolloutId, UnitName
 from rollguard.model.records import NoticeState, RolloutRecord, Stale, StoredRollout, StoredUnit, UnitRecord
 from rollguard.model.situation import Situation
-from rollguard.ports import Held, NotHeld
+from rollguard.ports import Held, NotHeld, Records
 from rollguard.sim.cluster import SimCluster
 from rollguard.sim.faults import Fault, FaultPlan
 from rollguard.sim.lease import SimLeadership
@@ -168,6 +169,29 @@ def _act_past_the_lease(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Gate, "leading", lambda self: self._held is not None)
 
 
+class _Unchecked(Gate):
+    """Lets every write pass."""
+
+    def __init__(self, real: Gate) -> None:
+        self._real = real
+
+    @property
+    def epoch(self) -> int:
+        return self._real.epoch
+
+    def check(self, timeout: float) -> None:
+        """Never refuses."""
+
+
+def _record_past_the_lease(patch: pytest.MonkeyPatch) -> None:
+    honest = Store.__init__
+
+    def unchecked(self: Store, records: Records, gate: Gate, settings: Settings, log: Log) -> None:
+        honest(self, records, _Unchecked(gate), settings, log)
+
+    patch.setattr(Store, "__init__", unchecked)
+
+
 def _act_past_expiry(patch: pytest.MonkeyPatch) -> None:
     real = undo.next
 
@@ -312,6 +336,13 @@ VARIANTS = (
         story="bad",
         focus=(("cluster.fetch", Fault.PAUSED_AFTER, 2), ("cluster.fetch", Fault.PAUSED_BEFORE, 2)),
         patch=_act_past_the_lease,
+    ),
+    Variant(
+        name="rule 8: a record is written past the Lease",
+        breaks=("of leadership left", "without the Lease", "leads with a higher epoch"),
+        story="bad",
+        focus=(("records.replace_rollout", Fault.PAUSED_AFTER, 2), ("records.read_unit", Fault.PAUSED_AFTER, 2)),
+        patch=_record_past_the_lease,
     ),
     Variant(
         name="rule 9: an epoch below those of open rollouts",
