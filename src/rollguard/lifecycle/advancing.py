@@ -13,6 +13,7 @@ from rollguard.model.lifecycle import (
     Decided,
     LifecycleInput,
     NewTarget,
+    OrderOver,
     PlanDone,
     PlanRefused,
     PlanStored,
@@ -55,6 +56,8 @@ def advance(state: LifecycleState, input: LifecycleInput) -> Transition:
             return _window_over(state, input)
         case WorkloadGone():
             return _close(Outcome.GONE, "the workload was deleted")
+        case OrderOver():
+            return _order_over(state, input)
         case _:
             assert_never(input)
 
@@ -88,6 +91,16 @@ def _window_over(state: LifecycleState, input: WindowOver) -> Transition:
             reason = "the guard window is over and nobody decided: the new version is left as it is"
             told = Tell(class_=NoticeClass.PAGE, topic="held-to-the-end", reason=reason)
             return _close(Outcome.HELD, reason, told)
+        case LifecycleState.PLANNED | LifecycleState.ACTING | LifecycleState.VERIFYING | LifecycleState.CLOSED:
+            return Transition(state=state, effects=())
+        case _:
+            assert_never(state)
+
+
+def _order_over(state: LifecycleState, input: OrderOver) -> Transition:
+    match state:
+        case LifecycleState.WATCHING | LifecycleState.AWAITING_APPROVAL | LifecycleState.HELD:
+            return _close(Outcome.UNDECIDED, input.reason)
         case LifecycleState.PLANNED | LifecycleState.ACTING | LifecycleState.VERIFYING | LifecycleState.CLOSED:
             return Transition(state=state, effects=())
         case _:

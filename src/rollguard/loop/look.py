@@ -20,6 +20,7 @@ from rollguard.model.lifecycle import (
     ApprovalTimedOut,
     Decided,
     NewTarget,
+    OrderOver,
     PlanDone,
     PlanSuperseded,
     WindowOver,
@@ -135,6 +136,8 @@ async def _retarget(context: Context, record: RolloutRecord, facts: UnitFacts) -
         line = TimelineEntry(at=context.now(), kind="step", text=f"Revision {plan.target.number} is back after all")
         return await transit(context, record, PlanDone(), entries=(line,))
     reason = f"revision {target.number} is the target now"
+    if record.state is not LifecycleState.ACTING:
+        await requests.outdated(context, record, target.template.digest)
     after = await transit(context, record, NewTarget(reason=reason))
     return after if after.closed is None else None
 
@@ -153,7 +156,9 @@ async def _opened(context: Context, memory: Memory, facts: UnitFacts) -> Rollout
 async def _go_on(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> str:
     """Judges and decides while nothing is under way; else pushes on what is. What is not seen, empty where all is."""
     verdict = _judged(context, memory, record, facts)
-    if record.state in OPEN_TO_DECISIONS:
+    if record.order and record.state in OPEN_TO_DECISIONS:
+        record = await _order_over(context, record)
+    elif record.state in OPEN_TO_DECISIONS:
         record = await _decided(context, memory, record, facts, verdict)
     elif record.state is LifecycleState.VERIFYING:
         await verify.verify(context, memory, record, facts)
@@ -163,6 +168,15 @@ async def _go_on(context: Context, memory: Memory, record: RolloutRecord, facts:
         return ""
     gaps = [gap for gap in verdict.gaps if gap.required and gap.in_a_row >= judge.BLIND_AFTER]
     return "; ".join(f"{gap.signal} has no complete answer ({gap.cause})" for gap in gaps)
+
+
+async def _order_over(context: Context, record: RolloutRecord) -> RolloutRecord:
+    """A rollout that was opened for an order ends where that came to nothing; it decides nothing by itself."""
+    if record.plan is None:
+        return await transit(context, record, OrderOver(reason=f"the order was not carried out: {record.why}"))
+    if context.now() >= record.started.plus(context.policy.timing.close):
+        return await transit(context, record, WindowOver())
+    return record  # a plan that was given up: its write may still arrive
 
 
 def _judged(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> Verdict:

@@ -16,6 +16,7 @@ from rollguard.model.facts import UnitFacts
 from rollguard.model.judgement import Phase, VerdictKind
 from rollguard.model.lifecycle import NewTarget, Tell
 from rollguard.model.names import RolloutId, UnitName
+from rollguard.model.policy import Mode
 from rollguard.model.records import (
     HumanRequest,
     LifecycleState,
@@ -81,8 +82,13 @@ def _naming(id_: RolloutId) -> Callable[[UnitRecord], UnitRecord]:
     return lambda unit: replace(unit, current_rollout=id_)
 
 
-async def open_rollout(context: Context, memory: Memory, begun: Begun, facts: UnitFacts) -> RolloutRecord | None:
-    """The rollout, open and current; None where that very rollout was closed before."""
+async def open_rollout(
+    context: Context, memory: Memory, begun: Begun, facts: UnitFacts, *, order: str = ""
+) -> RolloutRecord | None:
+    """The rollout, open and current; None where that very rollout was closed before.
+
+    `order` is the id of the order that it is opened for, where nothing rolls out: then no rollout is told of.
+    """
     now = context.now()
 
     def claim(unit: UnitRecord) -> UnitRecord:
@@ -91,14 +97,13 @@ async def open_rollout(context: Context, memory: Memory, begun: Begun, facts: Un
         return replace(unit, current_rollout=begun.id, uid=begun.uid)
 
     unit = await context.store.change_unit(begun.unit, claim)
-    record = _record(context, memory, begun, facts)
-    before = "" if begun.baseline_number is None else f" from revision {begun.baseline_number}"
-    how = " was already under way" if begun.under_way else " began"
-    text = f"Rollout{how}{before} to revision {begun.target_number}"
+    record = new_record(context, memory, begun, facts, order=order)
+    text = _beginning(begun, order)
     line = TimelineEntry(at=record.started, kind="rollout", text=text)
     record = changes.with_entries(record, (line,))
-    tell = Tell(class_=NoticeClass.INFO, topic="rollout-began", reason=text)
-    record = changes.told(record, tell, unit=unit, policy=context.policy, now=now)
+    if not order:
+        tell = Tell(class_=NoticeClass.INFO, topic="rollout-began", reason=text)
+        record = changes.told(record, tell, unit=unit, policy=context.policy, now=now)
     stored = await context.store.create_rollout(record)
     if stored.closed is not None:
         await settle(context, stored)
@@ -113,7 +118,16 @@ async def open_rollout(context: Context, memory: Memory, begun: Begun, facts: Un
     return stored
 
 
-def _record(context: Context, memory: Memory, begun: Begun, facts: UnitFacts) -> RolloutRecord:
+def _beginning(begun: Begun, order: str) -> str:
+    if order:
+        return f"Nothing rolls out, revision {begun.target_number} runs: opened for the order {order}"
+    before = "" if begun.baseline_number is None else f" from revision {begun.baseline_number}"
+    how = " was already under way" if begun.under_way else " began"
+    return f"Rollout{how}{before} to revision {begun.target_number}"
+
+
+def new_record(context: Context, memory: Memory, begun: Begun, facts: UnitFacts, *, order: str = "") -> RolloutRecord:
+    """The record as it is opened; one that is opened for an order does nothing by itself."""
     record = RolloutRecord(
         id=begun.id,
         unit=begun.unit,
@@ -128,12 +142,13 @@ def _record(context: Context, memory: Memory, begun: Begun, facts: UnitFacts) ->
         baseline_number=begun.baseline_number,
         baseline_images=begun.baseline_images,
         policy_digest=context.policy.digest,
-        mode=memory.watch.mode,
+        mode=Mode.OBSERVE if order else memory.watch.mode,
         state=LifecycleState.WATCHING,
         phase=Phase.STARTUP,
         epoch=context.gate.epoch,
         verdict=VerdictKind.UNDECIDED,
-        why="the rollout has just begun",
+        why="opened for an order" if order else "the rollout has just begun",
+        order=order,
     )
     return changes.with_pods(record, facts)
 

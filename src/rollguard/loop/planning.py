@@ -26,6 +26,8 @@ from rollguard.model.records import HumanRequest, RolloutRecord, TimelineEntry
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
 
+GUARD = "rollguard"
+"""The actor of what the guard decides by itself."""
 RETRY = 1.0
 """Seconds until a plan is tried again after the server gave no answer."""
 LONGEST_RETRY = 10.0
@@ -44,7 +46,7 @@ async def make(context: Context, memory: Memory, record: RolloutRecord) -> float
     unit = unit_of(context, record.unit)
     facts = context.cluster.facts(record.unit)
     situation = surroundings.situation(context, memory, unit, record, facts)
-    order = requests.order_of(unit, record)
+    order = await _order(context, memory, situation)
     age = context.now().since(_ordered_at(record))
     if age >= context.policy.timing.plan_expiry:
         await _refuse(context, record, order, f"no plan could be made for {age:.0f} s")
@@ -72,6 +74,18 @@ def _ordered_at(record: RolloutRecord) -> Instant:
 def _fit(facts: UnitFacts) -> bool:
     """Whether the facts are such as a plan can be made from, as far as time alone mends them."""
     return facts.complete and all(w.observed_generation >= w.generation for w in facts.members)
+
+
+async def _order(context: Context, memory: Memory, situation: Situation) -> HumanRequest | None:
+    """The order behind the plan; one that is refused does not take the guard's own decision away."""
+    order = requests.order_of(situation.unit, situation.rollout)
+    if order is None or ordered_by(situation.rollout, None)[0] != GUARD:
+        return order
+    target = _target(context, memory, situation, order)
+    if isinstance(target, Target):
+        return order
+    await requests.refuse(context, situation.unit, order, target.reason, situation.rollout)
+    return None
 
 
 def _target(
@@ -134,7 +148,7 @@ def ordered_by(record: RolloutRecord, order: HumanRequest | None) -> tuple[str, 
         return order.actor, order.reason
     line = next((e for e in reversed(record.timeline) if e.kind == "plan"), None)
     if line is None:
-        return "rollguard", record.why
+        return GUARD, record.why
     return line.actor, line.text.removeprefix("Rollback ordered: ")
 
 

@@ -11,6 +11,8 @@ from rollguard import undo
 from rollguard.loop import changes, opening, surroundings
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.transitions import note, transit
+from rollguard.loop.workers import Priority
+from rollguard.model.action import Target
 from rollguard.model.facts import UnitFacts
 from rollguard.model.lifecycle import ApprovalGiven, ApprovalRefused, Tell
 from rollguard.model.names import UnitName
@@ -25,6 +27,9 @@ from rollguard.model.records import (
 )
 
 OPEN_TO_ORDERS = (LifecycleState.WATCHING, LifecycleState.AWAITING_APPROVAL, LifecycleState.HELD)
+AGAIN = 0.5
+SETTLING = 10.0
+"""Seconds that an order waits for the rollout that it is for to be taken under guard."""
 
 
 def pending(unit: UnitRecord) -> tuple[HumanRequest, ...]:
@@ -98,40 +103,104 @@ async def _resolve(context: Context, unit: UnitName, request: HumanRequest, reco
 async def _rollback(
     context: Context, memory: Memory, request: HumanRequest, record: RolloutRecord | None, facts: UnitFacts
 ) -> None:
-    """An order leads to a plan, by the executor, which marks it as handled; or it is refused with the reason."""
+    """An order leads to a plan, by the executor, which marks it as handled; or it is refused with the reason.
+
+    Nothing is opened for an order that is refused.
+    """
     name = UnitName.of_workload(memory.workload)
     unit = context.store.unit(name)
     if unit is None:
         return
     if request.rollout is not None and (record is None or record.id != request.rollout):
-        await _refuse(context, unit, request, f"the rollout {request.rollout} is over")
-        return
-    if record is None:
-        begun = opening.ordered_without_rollout(unit, request, facts, context)
-        record = None if begun is None else await opening.open_rollout(context, memory, begun, facts)
-    if record is None:
-        await _refuse(context, unit, request, "the workload is gone, or its status is behind its spec")
-        return
-    if record.state in OPEN_TO_ORDERS:
-        situation = surroundings.situation(context, memory, unit, record, facts)
-        standings = memory.decision.interlocks if memory.decision is not None else ()
-        target = undo.manual(situation, request, standings, context.now())
-        if isinstance(target, undo.Refused):
-            await _refuse(context, unit, request, target.reason, record)
+        await refuse(context, unit, request, f"the rollout {request.rollout} is over")
+    elif record is None:
+        await _without_rollout(context, memory, unit, request, facts)
+    elif record.state in OPEN_TO_ORDERS:
+        if _unsettled(context, request, record.target_digest, facts):
+            context.later(AGAIN, Priority.WAKE, name)
             return
-        line = human(request, f"Rollback ordered: {request.reason}" + (" (forced)" if request.force else ""))
-        given = ApprovalGiven(actor=request.actor, reason=request.reason)
-        await transit(context, record, given, entries=(line,))
+        target = _target(context, memory, unit, request, record=record, facts=facts)
+        if isinstance(target, undo.Refused):
+            await refuse(context, unit, request, target.reason, record)
+        else:
+            await _accept(context, record, request)
     elif record.state is not LifecycleState.PLANNED:
         line = human(request, f"Rollback ordered: {request.reason}; one is under way already")
         await note(context, record, lambda r: changes.with_entries(r, (line,)))
         await mark_handled(context, name, request)
 
 
-async def _refuse(
+async def _without_rollout(
+    context: Context, memory: Memory, unit: UnitRecord, request: HumanRequest, facts: UnitFacts
+) -> None:
+    """Opens a rollout of what runs now for the order, unless it is refused."""
+    begun = opening.ordered_without_rollout(unit, request, facts, context)
+    fresh = begun is None or unit.last_target not in (None, begun.target)
+    if _unsettled(context, request, "" if begun is None or fresh else begun.target_digest, facts):
+        context.later(AGAIN, Priority.WAKE, unit.name)
+        return
+    if begun is None:
+        await refuse(context, unit, request, "the workload is gone, or its status is behind its spec")
+        return
+    imagined = opening.new_record(context, memory, begun, facts, order=request.id)
+    target = _target(context, memory, unit, request, record=imagined, facts=facts)
+    if isinstance(target, undo.Refused):
+        await refuse(context, unit, request, target.reason)
+        return
+    record = await opening.open_rollout(context, memory, begun, facts, order=request.id)
+    if record is None:
+        await refuse(context, unit, request, "it was carried out or given up before")
+        return
+    await _accept(context, record, request)
+
+
+def _target(
+    context: Context,
+    memory: Memory,
+    unit: UnitRecord,
+    request: HumanRequest,
+    *,
+    record: RolloutRecord,
+    facts: UnitFacts,
+) -> Target | undo.Refused:
+    situation = surroundings.situation(context, memory, unit, record, facts)
+    doubts = memory.decision.interlocks if memory.decision is not None and memory.judged == record.id else ()
+    return undo.manual(situation, request, doubts, context.now())
+
+
+def _unsettled(context: Context, request: HumanRequest, rolled_out: str, facts: UnitFacts) -> bool:
+    """Whether another template is on its way than the rollout's: which one a new order is for shows in a moment."""
+    if not facts.members or context.now().since(request.at) > SETTLING:
+        return False
+    runs = facts.members[0].template.digest
+    return runs != rolled_out or request.against not in ("", runs)
+
+
+async def _accept(context: Context, record: RolloutRecord, request: HumanRequest) -> None:
+    line = human(request, f"Rollback ordered: {request.reason}" + (" (forced)" if request.force else ""))
+    given = ApprovalGiven(actor=request.actor, reason=request.reason)
+    await transit(context, record, given, entries=(line,))
+
+
+async def outdated(context: Context, record: RolloutRecord, runs: str) -> None:
+    """Refuses the orders that were for this rollout, which is about to end, so that they do not hit the next one.
+
+    `runs` is the digest of the template that runs instead: an order against that one stays.
+    """
+    unit = context.store.unit(record.unit)
+    for request in pending(unit) if unit is not None else ():
+        meant = request.rollout in (None, record.id) and request.against != runs
+        if unit is not None and request.kind is RequestKind.ROLLBACK and meant:
+            reason = f"it was ordered against revision {record.target_number}; another one runs now"
+            await refuse(context, unit, request, reason)
+
+
+async def refuse(
     context: Context, unit: UnitRecord, request: HumanRequest, reason: str, record: RolloutRecord | None = None
 ) -> None:
-    tell = Tell(class_=NoticeClass.INFO, topic="order-refused", reason=f"{request.actor}'s rollback: {reason}")
+    """The order is handled, and who gave it is told why nothing is done."""
+    text = f"{request.actor}'s rollback {request.id}: {reason}"
+    tell = Tell(class_=NoticeClass.INFO, topic="order-refused", reason=text)
     now = context.now()
     if record is not None:
         line = human(request, f"Rollback ordered and refused: {reason}")

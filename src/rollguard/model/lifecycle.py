@@ -93,6 +93,13 @@ class WorkloadGone:
     """The workload or its namespace was deleted."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderOver:
+    """A rollout that was opened for an order has no plan: there is nothing to wait for."""
+
+    reason: str
+
+
 LifecycleInput = (
     Decided
     | PlanStored
@@ -106,6 +113,7 @@ LifecycleInput = (
     | NewTarget
     | WindowOver
     | WorkloadGone
+    | OrderOver
 )
 
 # --- effects ---

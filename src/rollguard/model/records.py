@@ -37,6 +37,8 @@ class HumanRequest:
     rollout: RolloutId | None = None
     to_revision: int | None = None
     force: bool = False
+    against: str = ""
+    """Digest of the template that ran when it was ordered: where another runs by then, it is refused. Empty: any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +199,8 @@ class RolloutRecord:
     """The incident's id, empty while there is none."""
     incident_resolved: Instant | None = None
     closed: Instant | None = None
+    order: str = ""
+    """The order that opened it while nothing rolled out: it carries that plan and decides nothing by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollguard.model.action import Standing, Target
-from rollguard.model.facts import Revision
+from rollguard.model.facts import Revision, Workload
 from rollguard.model.records import HumanRequest
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
@@ -17,9 +17,10 @@ def manual(
 
     `standings` are the last decision's interlocks: those of judgement bind only without `force`; those that limit
     what the guard may do alone bind nobody. A freeze, a pause and incomplete facts bind always; a status
-    that is behind its spec is waited for by the step itself.
+    that is behind its spec is waited for by the step itself. An order is for what ran when it was given, and not for
+    ever: it is refused where another template runs now, and once it is older than a plan may become.
     """
-    binding = _freeze(situation, now) or _unfit(situation)
+    binding = _freeze(situation, now) or _unfit(situation) or _outdated(situation, request, now)
     if binding:
         return Refused(reason=binding)
     if not request.force:
@@ -51,6 +52,23 @@ def _unfit(situation: Situation) -> str:
     if workload.paused:
         return f"{workload.name} is paused: resume it with `kubectl rollout resume` first"
     return ""
+
+
+def _outdated(situation: Situation, request: HumanRequest, now: Instant) -> str:
+    again = "order it again if it is still due"
+    age, allowed = now.since(request.at), situation.timing.plan_expiry
+    if age > allowed:
+        return f"it was ordered {age / 60:.0f} min ago, more than {allowed / 60:.0f}: {again}"
+    workload, rolled_out = situation.facts.members[0], situation.rollout.target_digest
+    meant, runs = request.against or rolled_out, workload.template.digest
+    if meant == runs == rolled_out:
+        return ""
+    return f"it was ordered against {_named(workload, meant)}; {_named(workload, runs)} runs now: {again}"
+
+
+def _named(workload: Workload, digest: str) -> str:
+    numbers = [revision.number for revision in workload.revisions if revision.template.digest == digest]
+    return f"revision {max(numbers)}" if numbers else "another revision"
 
 
 def _numbered(situation: Situation, number: int, *, force: bool) -> Target | Refused:

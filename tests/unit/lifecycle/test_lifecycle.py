@@ -25,6 +25,7 @@ from rollguard.model.lifecycle import (
     MakePlan,
     MarkHealthy,
     NewTarget,
+    OrderOver,
     OpenIncident,
     PlanDone,
     PlanRefused,
@@ -90,6 +91,7 @@ INPUTS: dict[str, LifecycleInput] = {
     "window over": WindowOver(),
     "window over, healthy": WindowOver(healthy=True),
     "gone": WorkloadGone(),
+    "order over": OrderOver(reason="no plan was possible"),
 }
 
 W, A, P, X, Y, H, C = S.WATCHING, S.AWAITING_APPROVAL, S.PLANNED, S.ACTING, S.VERIFYING, S.HELD, S.CLOSED
@@ -124,6 +126,7 @@ TABLE: dict[str, tuple[LifecycleState, ...]] = {
     "window over": (C, C, P, X, Y, C, C),
     "window over, healthy": (C, C, P, X, Y, C, C),
     "gone": (C, C, C, C, C, C, C),
+    "order over": (C, C, P, X, Y, C, C),
 }
 PAIRS = list(product(FROM, INPUTS))
 
