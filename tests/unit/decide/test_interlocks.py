@@ -116,6 +116,7 @@ CASES = (
     Case("freeze", unit(freeze=FREEZE), unit(freeze=THAWED)),
     Case("freeze", around(freeze_all=FREEZE), around(freeze_all=THAWED)),
     Case("paused", member(paused=True), member(paused=False)),
+    Case("recreate", member(strategy="Recreate"), member(strategy="RollingUpdate"), ASK),
     Case("answered", unit(requests=(REJECTED,)), unit(requests=(replace(REJECTED, rollout=RolloutId("other")),))),
     Case(
         "answered",

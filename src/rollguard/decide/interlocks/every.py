@@ -21,6 +21,7 @@ from rollguard.decide.interlocks.outage import outage
 from rollguard.decide.interlocks.past_before import past_before
 from rollguard.decide.interlocks.paused import paused
 from rollguard.decide.interlocks.planned_before import planned_before
+from rollguard.decide.interlocks.recreate import recreate
 from rollguard.decide.interlocks.refused_lately import refused_lately
 from rollguard.decide.interlocks.registry import registry_trouble
 from rollguard.decide.interlocks.same_images import same_images
@@ -68,6 +69,7 @@ EVERY: tuple[Interlock, ...] = (
     Interlock(check=workload_limit),
     Interlock(check=fleet_limit),
     Interlock(check=shared_resource, leaves=DecisionKind.ASK),
+    Interlock(check=recreate, leaves=DecisionKind.ASK),
     Interlock(check=automatic_part, leaves=DecisionKind.ASK),
     Interlock(check=window_closed, leaves=DecisionKind.PAGE),
 )
