@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -14,16 +14,17 @@ from rollguard.model.judgement import VerdictKind
 from rollguard.model.records import LifecycleState
 
 
-def exposition(status: Status) -> str:
-    """The metrics in Prometheus' text format."""
+def exposition(status: Status, watch_errors: Mapping[str, int]) -> str:
+    """The metrics in Prometheus' text format; `watch_errors` by the collection that is watched."""
     registry = CollectorRegistry()
-    registry.register(_Snapshot(status))
+    registry.register(_Snapshot(status, watch_errors))
     return generate_latest(registry).decode()
 
 
 class _Snapshot(Collector):
-    def __init__(self, status: Status) -> None:
+    def __init__(self, status: Status, watch_errors: Mapping[str, int]) -> None:
         self._status = status
+        self._watch_errors = watch_errors
 
     def collect(self) -> Iterable[Metric]:
         """One family after the other."""
@@ -42,6 +43,10 @@ class _Snapshot(Collector):
         for signal in status.blind_signals:
             blind.add_metric([signal], 1)
         yield blind
+        watches = CounterMetricFamily("rollguard_watch_errors", "Watches that failed", labels=["collection"])
+        for collection, errors in self._watch_errors.items():
+            watches.add_metric([collection], errors)
+        yield watches
         yield from _units(status.units)
 
 

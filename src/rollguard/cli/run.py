@@ -118,8 +118,8 @@ class _Controller:
             raise exits.CommandError(str(problem), exits.USAGE) from None
         async with AsyncExitStack() as stack:
             stack.push_async_callback(api.close)
-            guard = await stack.enter_async_context(self._guard(api, lease_seconds))
-            health = self._health(guard)
+            guard, cluster = await stack.enter_async_context(self._guard(api, lease_seconds))
+            health = self._health(guard, cluster)
             for (host, port), metrics in addresses:
                 bound = await stack.enter_async_context(serve.serving(serve.app(health, metrics=metrics), host, port))
                 self._log("listening", {"address": f"{host}:{bound}", "metrics": "yes" if metrics else "no"})
@@ -131,7 +131,7 @@ class _Controller:
         return exits.OK
 
     @asynccontextmanager
-    async def _guard(self, api: Api, lease_seconds: float) -> AsyncIterator[Guard]:
+    async def _guard(self, api: Api, lease_seconds: float) -> AsyncIterator[tuple[Guard, KubernetesCluster]]:
         rng = random.Random()  # noqa: S311 (jitter of retries)
         namespaces = tuple(sorted({watch.namespace for watch in self._policy.watches}))
         identity = f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{secrets.token_hex(4)}"
@@ -159,7 +159,7 @@ class _Controller:
             leadership = KubernetesLeadership(
                 api, self._clock, namespace=settings.namespace, identity=identity, duration=lease_seconds
             )
-            yield Guard(
+            guard = Guard(
                 self._policy,
                 cluster=cluster,
                 records=records,
@@ -171,8 +171,9 @@ class _Controller:
                 settings=settings,
                 log=self._log,
             )
+            yield guard, cluster
 
-    def _health(self, guard: Guard) -> serve.Health:
+    def _health(self, guard: Guard, cluster: KubernetesCluster) -> serve.Health:
         def alive() -> str:
             return ""  # the event loop answered: a guard whose loop hangs does not
 
@@ -182,4 +183,6 @@ class _Controller:
                 return "" if status.active else "leading, but the records are not loaded yet"
             return "" if status.standby else f"not leading: {status.waiting}"
 
-        return serve.Health(alive=alive, ready=ready, exposition=lambda: exposition(guard.status()))
+        return serve.Health(
+            alive=alive, ready=ready, exposition=lambda: exposition(guard.status(), cluster.watch_errors())
+        )

@@ -139,9 +139,9 @@ class KubernetesCluster:
         """Seconds by which the API server's clock is ahead of ours, to about half a second."""
         return self._api.clock_offset()
 
-    def watch_errors(self) -> tuple[tuple[str, int, str], ...]:
-        """(collection, errors so far, the last one) of every watch, for the guard's own metrics."""
-        return tuple((each.collection.name, each.errors, each.last_error) for each in self._cache.all())
+    def watch_errors(self) -> dict[str, int]:
+        """Errors so far of every watch, by its collection, for the guard's own metrics."""
+        return {each.collection.name: each.errors for each in self._cache.all()}
 
     def _with_revisions(self, member: Workload) -> Workload:
         owned = self._cache.revisions_of.get(member.uid, {}).values()

@@ -1,0 +1,27 @@
+"""The guard's own metrics, as Prometheus reads them."""
+
+from __future__ import annotations
+
+from rollguard.cli.exposition import exposition
+from rollguard.loop import Status
+
+
+def test_failed_watches_are_counted_by_what_they_watch() -> None:
+    status = Status(
+        leading=True,
+        active=True,
+        waiting="",
+        standby=False,
+        epoch=4,
+        ticks=1,
+        late_ticks=0,
+        last_tick_seconds=0.1,
+        errors=0,
+        units=(),
+        open_rollouts=0,
+        blind_signals=(),
+        outbox_pending=0,
+    )
+    text = exposition(status, {"pods in production": 3, "events in production": 0})
+    assert 'rollguard_watch_errors_total{collection="pods in production"} 3.0' in text
+    assert 'rollguard_watch_errors_total{collection="events in production"} 0.0' in text
