@@ -163,6 +163,22 @@ def pending(record: RolloutRecord) -> list[str]:
     return [notice.id for notice in record.notices if notice.state.value == "pending"]
 
 
+def _narrow(spec: dict[str, Any], signals: tuple[str, ...], selectors: Mapping[str, Mapping[str, str]]) -> None:
+    """Lets every watch have these signals alone, with the series that the story wants."""
+    for watch in spec["watch"]:
+        watch["signals"] = list(signals)
+    for name, changed in selectors.items():
+        spec["signals"][name].update(changed)
+
+
+async def _running(lab: Lab, namespace: str, names: tuple[str, ...], rps: float) -> None:
+    """Makes these services, and returns when they run."""
+    for name in names:
+        await lab.deploy(namespace, name, tag="v1", rps=rps)
+    for name in names:
+        await lab.until_rolled_out(namespace, name)
+
+
 @asynccontextmanager
 async def guarded(
     lab: Lab,
@@ -205,10 +221,7 @@ async def guarded(
             notify={"webhooks": [{"name": "receiver", "url": receiver.url}]},
             **spec,
         )
-        for watch in document["spec"]["watch"]:
-            watch["signals"] = list(signals)
-        for name, changed in (selectors or {}).items():
-            document["spec"]["signals"][name].update(changed)
+        _narrow(document["spec"], signals, selectors or {})
         here = Guarded(
             lab=lab,
             namespace=namespace,
@@ -218,10 +231,7 @@ async def guarded(
             receiver=receiver,
             records=KubernetesRecords(api, SystemClock(), random.Random(1), namespaces=(namespace,)),
         )
-        for name in (NAME, *others):
-            await lab.deploy(namespace, name, tag="v1", rps=rps)
-        for name in (NAME, *others):
-            await lab.until_rolled_out(namespace, name)
+        await _running(lab, namespace, (NAME, *others), rps)
         try:
             yield here
         finally:

@@ -33,7 +33,7 @@ class _Snapshot(Collector):
         yield _gauge("rollguard_epoch", "The epoch under which this process leads, or led last", status.epoch)
         yield _counter("rollguard_ticks", "Looks at everything", status.ticks)
         yield _counter("rollguard_late_ticks", "Looks that were skipped because one took too long", status.late_ticks)
-        yield _counter("rollguard_errors", "Unexpected errors in the work on a unit", status.errors)
+        yield _counter("rollguard_errors", "Unexpected errors, each logged with its traceback", status.errors)
         yield _gauge("rollguard_last_tick_seconds", "How long the last look took", status.last_tick_seconds)
         yield _gauge("rollguard_open_rollouts", "Rollouts under guard", status.open_rollouts)
         yield _gauge("rollguard_outbox_pending", "Notices that no channel has accepted yet", status.outbox_pending)
