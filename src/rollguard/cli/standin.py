@@ -99,7 +99,7 @@ async def stand_in(opened: Session, workload: WorkloadName, request: HumanReques
     """Takes the Lease once it has expired and works on this one unit until the order is handled and acted upon."""
     unit = UnitName.of_workload(workload)
     rng = random.Random()  # noqa: S311 (jitter of retries)
-    settings = Settings(namespace=opened.guard_namespace)
+    settings = Settings(namespace=opened.guard_namespace, orders_only=True)
     log = StructuredLog(lines=False)
     async with (
         _cluster(opened, unit) as cluster,

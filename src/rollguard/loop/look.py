@@ -46,6 +46,9 @@ async def look(context: Context, memory: Memory) -> None:
     name = UnitName.of_workload(memory.workload)
     facts = context.cluster.facts(name)
     _remember_template(context, memory, facts)
+    if context.settings.orders_only:
+        await _orders(context, memory, facts)
+        return
     if memory.dropped:
         await _drop(context, memory, name)
         return
@@ -67,6 +70,23 @@ async def look(context: Context, memory: Memory) -> None:
     if record is not None:
         blind = await _go_on(context, memory, record, facts)
     await conditions(context, name, blind=blind)
+
+
+async def _orders(context: Context, memory: Memory, facts: UnitFacts) -> None:
+    """Handles the orders alone: policy, decisions, verification and conditions are the controller's.
+
+    A rollout whose revision is no longer the workload's target is ended: an order is for what runs.
+    """
+    unit = context.store.unit(facts.unit)
+    if unit is None or memory.dropped or not facts.complete:
+        return
+    await opening.recover_current(context, unit)
+    record = await _own(context, memory, unit.name)
+    if record is not None:
+        await _retarget(context, record, facts)
+    await requests.handle_all(context, memory, facts)
+    if changes.acting(context.store.rollout(unit.name)):
+        context.later(0.0, Priority.ACT, unit.name)
 
 
 async def conditions(context: Context, name: UnitName, *, blind: str) -> None:
@@ -103,7 +123,8 @@ async def _own(context: Context, memory: Memory, name: UnitName) -> RolloutRecor
 
     def ours(present: RolloutRecord) -> RolloutRecord:
         raised = replace(present, epoch=max(present.epoch, epoch))
-        return raised if memory.dropped else changes.under_policy(raised, context.policy, memory.watch, now)
+        foreign = memory.dropped or context.settings.orders_only
+        return raised if foreign else changes.under_policy(raised, context.policy, memory.watch, now)
 
     return await note(context, record, ours) if ours(record) != record else record
 

@@ -21,6 +21,8 @@ class Settings:
     """The guard's own namespace: the GuardedUnit `rollguard-all` lives there."""
     fail_fast: bool = False
     """In simulation: an unexpected exception ends the run instead of being logged and counted."""
+    orders_only: bool = False
+    """In a controller's place, by a person's command: orders are handled and plans acted upon, nothing is decided."""
     renew_every: float = 2.0
     request_timeout: float = 3.0
     """Of one call to the API server; it must fit into what is left of the leadership."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
-from rollguard.model.action import Rejected, Unknown, Write, WriteOutcome
+from rollguard.model.action import Found, Rejected, Unknown, Write, WriteOutcome
 from rollguard.model.metrics import GapCause
-from rollguard.model.names import UnitName
+from rollguard.model.names import Ref, UnitName
+from rollguard.model.policy import Mode
 from rollguard.model.records import HumanRequest, LifecycleState, Outcome, RequestKind
 from rollguard.sim.objects import at
 from rollguard.sim.world import Blind
@@ -168,3 +170,67 @@ def test_a_refused_order_does_not_take_the_guards_own_rollback_away() -> None:
         assert plan.actor == "rollguard"
 
     play(story)
+
+
+def _in_its_place(stage: Stage) -> Running:
+    """What a person's command runs where no controller lives: it knows no signals and only observes."""
+    theirs, settings = stage.policy, stage.settings
+    only = replace(theirs.watches[0], mode=Mode.OBSERVE)
+    stage.policy = replace(theirs, digest="ordered", signals=(), watches=(only,))
+    stage.settings = replace(settings, orders_only=True)
+    running = stage.start("cli", channels=False)
+    stage.policy, stage.settings = theirs, settings
+    return running
+
+
+def test_a_stand_in_leaves_the_guard_armed() -> None:
+    async def story(stage: Stage) -> None:
+        first = stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, "registry.lab/api:v2-errors-40pct-after-38s")
+        await stage.until(lambda: bool(stage.rollouts()))
+        await first.kill()
+        before, unit = stage.rollout(), stage.unit()
+        assert unit is not None
+        command = _in_its_place(stage)
+        order(stage, "typo", to_revision=99)
+        await stage.until(lambda: handled(stage), within=60)
+        command.guard.stop()
+        await command.task
+        after, left = stage.rollout(), stage.unit()
+        assert left is not None
+        assert (after.mode, after.policy_digest, after.state) == (before.mode, before.policy_digest, before.state)
+        assert left.mode is unit.mode
+        stage.start("guard-1")
+        await stage.until(lambda: stage.image() == GOOD)
+
+    play(story)
+
+
+def test_a_stand_in_carries_an_order_out_although_something_newer_was_released_meanwhile() -> None:
+    async def story(stage: Stage) -> None:
+        first = stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, NEW)
+        await stage.until(lambda: bool(stage.rollouts()))
+        await first.kill()
+        stage.world.set_image(stage.api, FIX)
+        await asyncio.sleep(5)
+        order(stage, "r1", against=await _runs(stage))
+        _in_its_place(stage)
+        await stage.until(lambda: stage.image() == GOOD, within=60)
+        plan = stage.rollout().plan
+        assert plan is not None
+        assert plan.actor == "alice"
+        assert stage.rollout().order == "r1"
+
+    play(story)
+
+
+async def _runs(stage: Stage) -> str:
+    """Digest of the template that the workload asks for, by a fresh read as the command does it."""
+    name = stage.api.name
+    ref = Ref(name.kind.value, name.namespace, name.name, "")
+    found = await stage.prepare("eyes").cluster.fetch(ref, timeout=3.0)
+    assert isinstance(found, Found)
+    return found.template_digest
