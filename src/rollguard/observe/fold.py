@@ -28,7 +28,7 @@ from rollguard.model.metrics import (
 )
 from rollguard.model.names import UnitName, WorkloadName
 from rollguard.model.policy import Signal, SignalKind
-from rollguard.model.time import Instant, Slot
+from rollguard.model.time import Slot
 from rollguard.observe.pods import PodIndex
 from rollguard.signals import parts
 
@@ -36,7 +36,6 @@ YOUNG_FOR_LEAST = 15.0
 """Seconds after its readiness in which a pod need not be scraped yet (service discovery and the first scrape)."""
 MOST_IN_A_SLOT = 1e9
 """A counter that grows by more requests of one pod in a slot lies, and exact tests of such numbers take seconds."""
-_NO_TIME = Instant(float("-inf"))
 
 Values = dict[tuple[str, str], float]
 
