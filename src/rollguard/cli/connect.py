@@ -98,6 +98,17 @@ async def session(connection: Connection) -> AsyncIterator[Session]:
         await api.close()
 
 
+SERVICE_ACCOUNT = "system:serviceaccount:"
+
+
+def recorded(reason: str, actor: str) -> str:
+    """The reason as it is recorded: behind a ServiceAccount (a Job, `kubectl exec`) the person is not known."""
+    if not actor.startswith(SERVICE_ACCOUNT):
+        return reason
+    account = actor.removeprefix(SERVICE_ACCOUNT).replace(":", "/", 1)
+    return f"{reason} (through ServiceAccount {account}; see the API audit log)".strip()
+
+
 def written(outcome: WriteOutcome, unit: UnitName) -> None:
     """Returns where the write took effect; ends the command with the reason where it did not."""
     match outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from rollguard.cli import exits, output
-from rollguard.cli.connect import Connection, Session, session, written
+from rollguard.cli.connect import Connection, Session, recorded, session, written
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.records import EVERYTHING, Freeze
 from rollguard.policy import durations
@@ -19,6 +19,7 @@ def freeze(
     for_: str = "2h",
     reason: str = "",
     connection: Connection | None = None,
+    format_: output.Output = output.Format.TABLE,
 ) -> int:
     """Leave a workload (NAMESPACE/NAME, or NAME with -n) or all of them alone until a time.
 
@@ -36,10 +37,17 @@ def freeze(
     seconds = durations.parse(for_)
     if seconds is None or seconds <= 0:
         raise exits.CommandError(f"--for {for_!r}: expected a duration such as 30m or 2h", exits.USAGE)
-    return asyncio.run(_order(unit, all_, seconds, reason, connection or Connection()))
+    return asyncio.run(_order(unit, all_, seconds, reason, connection=connection or Connection(), format_=format_))
 
 
-def release(unit: str | None = None, /, *, all_: bool = False, connection: Connection | None = None) -> int:
+def release(
+    unit: str | None = None,
+    /,
+    *,
+    all_: bool = False,
+    connection: Connection | None = None,
+    format_: output.Output = output.Format.TABLE,
+) -> int:
     """Lift a freeze.
 
     Parameters
@@ -49,22 +57,42 @@ def release(unit: str | None = None, /, *, all_: bool = False, connection: Conne
     all_
         The freeze of everything (freezes of single workloads stay).
     """
-    return asyncio.run(_order(unit, all_, None, "", connection or Connection()))
+    return asyncio.run(_order(unit, all_, None, "", connection=connection or Connection(), format_=format_))
 
 
-async def _order(unit: str | None, all_: bool, seconds: float | None, reason: str, connection: Connection) -> int:
+async def _order(
+    unit: str | None,
+    all_: bool,
+    seconds: float | None,
+    reason: str,
+    *,
+    connection: Connection,
+    format_: output.Format,
+) -> int:
     if (unit is None) != all_:
         raise exits.CommandError("name one workload as NAMESPACE/NAME, or --all for everything", exits.USAGE)
+    order = None
     async with session(connection) as opened:
         name = named(unit, opened)
-        if seconds is None:
-            written(await opened.orders.freeze(name, None), name)
-            output.say(f"{_what(name)} is released")
-            return exits.OK
-        order = Freeze(until=opened.clock.now().plus(seconds), actor=await opened.actor(), reason=reason)
+        if seconds is not None:
+            actor = await opened.actor()
+            until = opened.clock.now().plus(seconds)
+            order = Freeze(until=until, actor=actor, reason=recorded(reason, actor))
         written(await opened.orders.freeze(name, order), name)
-    output.say(f"{_what(name)} is frozen until {order.until.iso()} by {order.actor}")
+    output.say(told(name, order, format_))
     return exits.OK
+
+
+def told(name: UnitName, order: Freeze | None, format_: output.Format) -> str:
+    """What was done: the unit is frozen, or released where there is no order."""
+    if format_ is output.Format.TABLE:
+        frozen = "released" if order is None else f"frozen until {order.until.iso()} by {order.actor}"
+        return f"{_what(name)} is {frozen}"
+    if order is None:
+        return output.as_object(unit=_what(name), frozen=False)
+    return output.as_object(
+        unit=_what(name), frozen=True, until=order.until.iso(), actor=order.actor, reason=order.reason
+    )
 
 
 def named(unit: str | None, opened: Session) -> UnitName:

@@ -49,6 +49,11 @@ def as_json(documents: Sequence[str]) -> str:
     return json.dumps([json.loads(text) for text in documents], indent=2, ensure_ascii=False)
 
 
+def as_object(**fields: str | int | bool | None) -> str:
+    """One JSON object on one line: what a command did."""
+    return json.dumps(fields, ensure_ascii=False)
+
+
 def ago(seconds: float) -> str:
     """A duration as kubectl writes an age: 12s, 5m, 3h, 2d."""
     for size, suffix in ((86400, "d"), (3600, "h"), (60, "m")):

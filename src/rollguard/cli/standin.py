@@ -19,7 +19,7 @@ from rollguard.model.action import Applied, Found, Plan, Unknown
 from rollguard.model.facts import Template, UnitFacts
 from rollguard.model.judgement import Phase, VerdictKind
 from rollguard.model.metrics import GapCause, MetricsAnswer, NoSnapshot, Question
-from rollguard.model.names import RolloutId, UnitName, WorkloadName
+from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadName
 from rollguard.model.policy import Limits, Links, MetricsStore, Mode, Policy, StoreAccess, Timing, Watch
 from rollguard.model.records import HumanRequest, LifecycleState, RolloutRecord, StoredRollout, StoredUnit, UnitRecord
 from rollguard.model.situation import Situation, Surroundings
@@ -48,8 +48,8 @@ class NoMetrics:
         return None
 
 
-async def dry_run(opened: Session, workload: WorkloadName, request: HumanRequest) -> str:
-    """What the rollback would do, after the server accepted all its writes in a dry run; changes nothing."""
+async def dry_run(opened: Session, workload: WorkloadName, request: HumanRequest) -> Plan:
+    """The plan of the rollback, after the server accepted all its writes in a dry run; changes nothing."""
     unit = UnitName.of_workload(workload)
     stored = await opened.records.read_unit(unit)
     if not isinstance(stored, StoredUnit):
@@ -74,9 +74,16 @@ async def dry_run(opened: Session, workload: WorkloadName, request: HumanRequest
         if isinstance(plan, undo.Refused):
             raise exits.CommandError(plan.reason)
         await _tried(cluster, plan)
-    images = ", ".join(image for _, image in target.images)
-    known = "judged healthy" if target.judged else "not judged healthy"
-    return f"would put revision {target.number} of {workload} back ({known}): {images}; nothing was changed"
+    return plan
+
+
+async def what_runs(opened: Session, workload: WorkloadName) -> str:
+    """Digest of the template that the workload asks for now; empty where it cannot be read."""
+    ref = Ref(workload.kind.value, workload.namespace, workload.name, "")
+    rng = random.Random()  # noqa: S311 (jitter of retries)
+    cluster = KubernetesCluster(opened.api, opened.clock, rng, namespaces=(workload.namespace,))
+    found = await cluster.fetch(ref, timeout=TIMEOUT_S)
+    return found.template_digest if isinstance(found, Found) else ""
 
 
 class _RecordsOfOne(KubernetesRecords):

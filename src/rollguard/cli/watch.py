@@ -17,25 +17,30 @@ from rollguard.model.records import EVERYTHING
 COLOURS = {"healthy": "green", "bad": "red", "degraded": "yellow", "blind": "magenta"}
 
 
-def watch(*, connection: Connection | None = None, interval: float = 1.0) -> int:
-    """The status as a live table, until Ctrl-C.
+def watch(
+    *,
+    connection: Connection | None = None,
+    interval: float = 1.0,
+    format_: output.Output = output.Format.TABLE,
+) -> int:
+    """The status as a live table, until Ctrl-C (`-o json`: one JSON object per change).
 
     Parameters
     ----------
     interval
         Seconds between looks.
     """
-    asyncio.run(_watch(connection or Connection(), interval))
+    asyncio.run(_watch(connection or Connection(), interval, format_))
     return exits.OK
 
 
-async def _watch(connection: Connection, interval: float) -> None:
+async def _watch(connection: Connection, interval: float, format_: output.Format) -> None:
     console = Console()
     async with session(connection) as opened:
-        if console.is_terminal:
+        if console.is_terminal and format_ is output.Format.TABLE:
             await _live(opened, console, interval)
         else:
-            await _lines(opened, interval)
+            await _lines(opened, interval, format_)
 
 
 async def _live(opened: Session, console: Console, interval: float) -> None:
@@ -45,15 +50,23 @@ async def _live(opened: Session, console: Console, interval: float) -> None:
             await opened.clock.sleep_until(opened.clock.mono().plus(interval))
 
 
-async def _lines(opened: Session, interval: float) -> None:
+async def _lines(opened: Session, interval: float, format_: output.Format) -> None:
     """One line per change: age is left out, for it always changes."""
     known: set[tuple[str, ...]] = set()
     while True:
         rows = {cells[:7] + cells[8:] for cells in await _rows(opened)}
         for cells in sorted(rows - known):
-            output.say("  ".join(cells))
+            output.say(line(cells, format_))
         known = rows
         await opened.clock.sleep_until(opened.clock.mono().plus(interval))
+
+
+def line(cells: tuple[str, ...], format_: output.Format) -> str:
+    """One change: a unit's row without its age."""
+    if format_ is output.Format.TABLE:
+        return "  ".join(cells)
+    names = (title.lower() for title in HEADER[:7] + HEADER[8:])
+    return output.as_object(**dict(zip(names, cells, strict=True)))
 
 
 async def _rows(opened: Session) -> list[tuple[str, ...]]:
