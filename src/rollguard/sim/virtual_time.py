@@ -51,6 +51,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now = 0.0
         self._shuffle = None if seed is None else random.Random(seed)
         self.pace = pace
+        self._paced_from: tuple[float, float] | None = None
         self._selector = self
         self.errors: list[BaseException] = []
         self.set_task_factory(_task_factory)
@@ -67,9 +68,18 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if timeout > 0:
             due: float = self._scheduled[0]._when  # type: ignore[attr-defined]
             if self.pace is not None:
-                time.sleep(max(0.0, due - self._now) / self.pace)
+                self._keep_pace(due, self.pace)
+            else:
+                self._paced_from = None
             self._now = max(self._now, due)
         return []
+
+    def _keep_pace(self, due: float, pace: float) -> None:
+        """Sleeps until `due` by the schedule since the pace was set: what the work itself took is not added to it."""
+        if self._paced_from is None:
+            self._paced_from = (time.monotonic(), self._now)
+        really, virtually = self._paced_from
+        time.sleep(max(0.0, really + (due - virtually) / pace - time.monotonic()))
 
     def _process_events(self, event_list: list[object]) -> None:
         """There are no events of files or sockets."""
