@@ -70,7 +70,7 @@ class Ledger:
         for part in sorted(self.seconds):
             write(f"{part:<12} {self.count[part]:5d} tests {self.seconds[part]:8.1f} s")
         for story, (spent, budget) in sorted(self.stories.items()):
-            write(f"  story {spent:6.1f} s of {budget:5.0f} s  {story.rpartition('[')[2].rstrip(']')}")
+            write(f"  story {spent:6.1f} s of {budget:5.0f} s  {story.rpartition('[')[2].partition(']')[0]}")
         for test in sorted(self.tests, key=lambda name: -self.tests[name])[:SLOWEST]:
             write(f"  {self.tests[test]:8.1f} s  {test}")
         for line in self.over():
@@ -92,6 +92,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Ledger(), "ledger")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything in the lab runs in one worker: one control plane per run."""
     for item in items:

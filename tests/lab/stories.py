@@ -12,6 +12,8 @@ from lab.scenarios import Stage, play_on
 from lab.world import Lab
 
 AT_ONCE = 4
+REAL_TIME = "errors-real-time"
+"""Begins with the first test of the lab and is awaited by the last: it would be longer than all others together."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +49,10 @@ class Stories:
         finally:
             print("\n".join(self._told[name].lines))
         return self._told[name]
+
+    def ended(self, name: str) -> bool:
+        """Whether the story has come to its end, good or bad."""
+        return self._tasks[name].done()
 
     async def stop(self) -> None:
         """Ends what is still under way."""

@@ -7,24 +7,22 @@ import pytest_asyncio
 
 from lab import scenarios
 from lab.world import Lab
-from tests.lab.stories import Stories, under_way
+from tests.lab.stories import REAL_TIME, Stories, under_way
 
 pytestmark = pytest.mark.lab
 
-LONG = {"errors-real-time": 960.0}
-"""Stories with a budget of their own, in seconds. They begin first and are awaited last."""
 BUDGETS_S = dict.fromkeys(("bad-backend", "database-errors", "errors", "latency", "pruned-history"), 60.0)
 """Those that wait for a time before, a level's window and a recovery, each to the end."""
 ALONE = ["crash-loop", "image-pull"]
-SHORT = [name for name in scenarios.known() if name not in (*LONG, *ALONE)]
+SHORT = [name for name in scenarios.known() if name not in (REAL_TIME, *ALONE)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stories(request: pytest.FixtureRequest, lab: Lab) -> AsyncIterator[Stories]:
     mine = (item for item in request.session.items if isinstance(item, pytest.Function) and item.path == request.path)
     wanted = {item.callspec.params["name"] for item in mine}
-    names, alone, long = ([name for name in group if name in wanted] for group in (SHORT, ALONE, LONG))
-    async with under_way(lab, names=names, alone=alone, long=long) as playing:
+    names, alone = ([name for name in group if name in wanted] for group in (SHORT, ALONE))
+    async with under_way(lab, names=names, alone=alone, long=()) as playing:
         yield playing
 
 
@@ -36,12 +34,3 @@ async def test_the_story_goes_as_told(
     record_property("story_seconds", told.seconds)
     if name in BUDGETS_S:
         record_property("story_budget", BUDGETS_S[name])
-
-
-@pytest.mark.parametrize("name", LONG)
-async def test_the_story_goes_as_told_at_real_durations(
-    name: str, stories: Stories, record_property: Callable[[str, object], None]
-) -> None:
-    told = await stories.outcome(name)
-    record_property("story_seconds", told.seconds)
-    record_property("story_budget", LONG[name])
