@@ -96,6 +96,8 @@ class _Forwarder:
             return Response(status_code=502)
         undoing = _is_undo(request)
         if undoing:
+            # All of it must be here before its sender is stopped: headers and body travel apart.
+            await request.body()
             held, self._script.held = self._script.held, None
             await _wait_for(held)
         upstream = await self._send(request)

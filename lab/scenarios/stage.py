@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx2
+
 from lab import policies, programs
 from lab.controller import Controller
 from lab.mirror import Mirror
@@ -169,7 +171,10 @@ class Stage:
             for guard in self.guards:
                 if not guard.child.running():
                     raise ScenarioError(f"{guard.name} has ended:\n{guard.child.tail()}")
-            return await probe()
+            try:
+                return await probe()
+            except httpx2.TransportError:
+                return False  # another test restarts the API server: a story outlives that
 
         try:
             await self.lab.until(watched, what=what, timeout_s=timeout_s, seen=seen)
