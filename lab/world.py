@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +163,12 @@ class Lab:
         answer = await self.http.request(method, url, json=body, params=query)
         if not answer.is_success:
             raise LabError(f"{node} refused {body}: {answer.text}")
+
+    @asynccontextmanager
+    async def patient(self) -> AsyncIterator["Lab"]:
+        """This lab, asked so that a restart of the API server only costs time."""
+        async with Api.from_file(self.plane.kubeconfig, patient=True) as api:
+            yield replace(self, api=api)
 
     def policy(self, source: Path = EXAMPLE_POLICY, *, name: str = "policy") -> Path:
         """A copy of a policy that asks this lab's Prometheus, in the lab's directory; returns its path."""

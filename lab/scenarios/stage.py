@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx2
-
 from lab import policies, programs
 from lab.controller import Controller
 from lab.mirror import Mirror
@@ -171,10 +169,7 @@ class Stage:
             for guard in self.guards:
                 if not guard.child.running():
                     raise ScenarioError(f"{guard.name} has ended:\n{guard.child.tail()}")
-            try:
-                return await probe()
-            except httpx2.TransportError:
-                return False  # another test restarts the API server: a story outlives that
+            return await probe()
 
         try:
             await self.lab.until(watched, what=what, timeout_s=timeout_s, seen=seen)

@@ -26,6 +26,7 @@ class Told:
 
 class Stories:
     """Stories under way. `long` ones start at once, beside the four lanes of the others, which are played in order.
+    Other tests run meanwhile, and one restarts the API server: to them it is a lab that waits for that.
 
     Those that are to be `alone`, for they measure how fast the guard is, come last and take all four lanes.
     """
@@ -38,7 +39,7 @@ class Stories:
         self._lanes = asyncio.Semaphore(AT_ONCE)
         self._all_lanes = asyncio.Lock()
         self._told = {name: Told() for name in (*long, *names, *alone)}
-        self._tasks = {name: asyncio.create_task(self._play(name)) for name in long}
+        self._tasks = {name: asyncio.create_task(self._play_patiently(name)) for name in long}
         self._tasks |= {name: asyncio.create_task(self._in_a_lane(name)) for name in names}
         self._tasks |= {name: asyncio.create_task(self._in_all_lanes(name)) for name in alone}
 
@@ -62,23 +63,27 @@ class Stories:
 
     async def _in_a_lane(self, name: str) -> None:
         async with self._lanes:
-            await self._play(name)
+            await self._play(name, self._lab)
 
     async def _in_all_lanes(self, name: str) -> None:
         # One at a time takes them: two that hold half of them each would wait for each other.
         async with self._all_lanes, AsyncExitStack() as stack:
             for _ in range(AT_ONCE):
                 await stack.enter_async_context(self._lanes)
-            await self._play(name)
+            await self._play(name, self._lab)
 
-    async def _play(self, name: str) -> None:
+    async def _play_patiently(self, name: str) -> None:
+        async with self._lab.patient() as lab:
+            await self._play(name, lab)
+
+    async def _play(self, name: str, lab: Lab) -> None:
         told = self._told[name]
-        stage = Stage(lab=self._lab, account=self._account, namespace=name, say=told.lines.append)
+        stage = Stage(lab=lab, account=self._account, namespace=name, say=told.lines.append)
         try:
             await play_on(stage, name)
         finally:
             told.seconds = time.monotonic() - stage.started
-            await _leave(self._lab, name)
+            await _leave(lab, name)
 
 
 async def _leave(lab: Lab, namespace: str) -> None:
