@@ -165,3 +165,14 @@ def test_every_right_of_the_controller_is_declared_once_with_its_reason() -> Non
     assert all(why for *_, why in table)
     assert ("apps", "deployments", "patch") in {right[:3] for right in table}
     assert not {right for right in table if right[1] == "secrets"}
+
+
+def test_a_right_is_needed_only_where_its_scope_says() -> None:
+    def needed_in(right: rights.Right) -> list[str]:
+        names = ("shop", "monitoring", "other")
+        return [name for name in names if right.scope.covers(name, watched=("shop",), guard="monitoring")]
+
+    assert needed_in(rights.PATCH_DEPLOYMENT) == ["shop"]
+    assert needed_in(rights.UPDATE_LEASE) == ["monitoring"]
+    assert needed_in(rights.UPDATE_UNIT) == ["shop", "monitoring"]
+    assert rights.PATCH_DEPLOYMENT.permission.scope is rights.PATCH_DEPLOYMENT.scope

@@ -6,6 +6,7 @@ import msgspec
 
 from rollguard.adapters.kubernetes.api import APPLY_PATCH, MANAGER, Api
 from rollguard.adapters.kubernetes.rights import Right
+from rollguard.model.permissions import Scope
 from rollguard.ports import Clock
 from rollguard.record import Json, manifests
 from rollguard.record.names import API_VERSION, UNIT_KIND
@@ -101,7 +102,7 @@ async def _enforced(api: Api, clock: Clock, namespace: str) -> None:
 
 def _right(kind: str, verb: str) -> Right:
     group, resource = _KINDS[kind]
-    return Right(group=group, version="v1", resource=resource, verb=verb, why="installing", cluster_wide=True)
+    return Right(group=group, version="v1", resource=resource, verb=verb, why="installing", scope=Scope.CLUSTER)
 
 
 def _name(manifest: dict[str, Json]) -> str:

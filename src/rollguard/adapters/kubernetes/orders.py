@@ -10,6 +10,7 @@ from rollguard.adapters.kubernetes.api import JSON_PATCH, Api, NoAnswer, Reply
 from rollguard.adapters.kubernetes.rights import Right
 from rollguard.model.action import Absent, Applied, Conflict, Rejected, Unknown, WriteOutcome
 from rollguard.model.names import UnitName
+from rollguard.model.permissions import Scope
 from rollguard.model.records import EVERYTHING, Freeze, HumanRequest
 from rollguard.ports import Clock
 from rollguard.record import freeze_to_json, request_to_json
@@ -33,7 +34,7 @@ WHO = Right(
     resource="selfsubjectreviews",
     verb="create",
     why="to know under which name one asks",
-    cluster_wide=True,
+    scope=Scope.CLUSTER,
 )
 
 

@@ -5,8 +5,12 @@ A request is made from one of these, which also gives its path and method: none 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
+
+from rollguard.model.permissions import Permission, Scope
+from rollguard.model.policy import Policy
 
 METHODS = {
     "get": "GET",
@@ -28,8 +32,7 @@ class Right:
     resource: str
     verb: str
     why: str
-    cluster_wide: bool = False
-    """For resources without namespace, as CustomResourceDefinitions."""
+    scope: Scope = Scope.WATCHED
 
     @property
     def method(self) -> str:
@@ -41,12 +44,17 @@ class Right:
         """Whether a request of this kind changes the cluster."""
         return self.method != "GET"
 
+    @property
+    def permission(self) -> Permission:
+        """The same as a noun that the pure rooms know."""
+        return Permission(group=self.group, resource=self.resource, verb=self.verb, scope=self.scope, why=self.why)
+
     def path(self, namespace: str, name: str = "") -> str:
         """The request's path; an empty namespace means all of them."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         resource, _, sub = self.resource.partition("/")
         parts = [root]
-        if namespace and not self.cluster_wide:
+        if namespace and self.scope is not Scope.CLUSTER:
             parts.append(f"namespaces/{quote(namespace, safe='')}")
         parts.append(resource)
         # A name from the command line must not reach another path.
@@ -62,12 +70,12 @@ def _core(resource: str, verb: str, why: str) -> Right:
     return Right(group="", version="v1", resource=resource, verb=verb, why=why)
 
 
-def _own(resource: str, verb: str, why: str) -> Right:
-    return Right(group="rollguard.dev", version="v1alpha1", resource=resource, verb=verb, why=why)
+def _own(resource: str, verb: str, why: str, scope: Scope = Scope.WATCHED) -> Right:
+    return Right(group="rollguard.dev", version="v1alpha1", resource=resource, verb=verb, why=why, scope=scope)
 
 
 def _lease(verb: str, why: str) -> Right:
-    return Right(group="coordination.k8s.io", version="v1", resource="leases", verb=verb, why=why)
+    return Right(group="coordination.k8s.io", version="v1", resource="leases", verb=verb, why=why, scope=Scope.GUARD)
 
 
 LIST_DEPLOYMENTS = _apps("deployments", "list", "to know the workloads and their targets")
@@ -88,12 +96,12 @@ DELETE_CONFIGMAP = _core("configmaps", "delete", "clean-up of evidence with its 
 CREATE_EVENT = Right(
     group="events.k8s.io", version="v1", resource="events", verb="create", why="to say on the workload what was done"
 )
-LIST_UNITS = _own("guardedunits", "list", "the guard's own state")
-WATCH_UNITS = _own("guardedunits", "watch", "people's requests and freezes")
-GET_UNIT = _own("guardedunits", "get", "the guard's own state")
-CREATE_UNIT = _own("guardedunits", "create", "the guard's own state")
-UPDATE_UNIT = _own("guardedunits/status", "update", "the guard's own state")
-LIST_ROLLOUTS = _own("guardedrollouts", "list", "the guard's own state")
+LIST_UNITS = _own("guardedunits", "list", "the guard's own state", Scope.BOTH)
+WATCH_UNITS = _own("guardedunits", "watch", "people's requests and freezes", Scope.BOTH)
+GET_UNIT = _own("guardedunits", "get", "the guard's own state", Scope.BOTH)
+CREATE_UNIT = _own("guardedunits", "create", "the guard's own state", Scope.BOTH)
+UPDATE_UNIT = _own("guardedunits/status", "update", "the guard's own state", Scope.BOTH)
+LIST_ROLLOUTS = _own("guardedrollouts", "list", "the guard's own state", Scope.BOTH)
 GET_ROLLOUT = _own("guardedrollouts", "get", "the guard's own state")
 CREATE_ROLLOUT = _own("guardedrollouts", "create", "the guard's own state")
 UPDATE_ROLLOUT = _own("guardedrollouts/status", "update", "the guard's own state")
@@ -133,6 +141,23 @@ CONTROLLER = (
     CREATE_LEASE,
     UPDATE_LEASE,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extra:
+    """Rights that only some policies need."""
+
+    rights: tuple[Right, ...]
+    needed_by: Callable[[Policy], bool]
+
+
+EXTRA: tuple[Extra, ...] = ()
+
+
+def needed(policy: Policy) -> tuple[Right, ...]:
+    """The rights that the running guard needs under this policy, each once."""
+    extra = (right for each in EXTRA if each.needed_by(policy) for right in each.rights)
+    return tuple(dict.fromkeys((*CONTROLLER, *extra)))
 
 
 def collected() -> tuple[tuple[str, str, str, str], ...]:
