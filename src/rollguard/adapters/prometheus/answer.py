@@ -67,14 +67,14 @@ def values_of(body: bytes, names: LabelNames) -> Values | Trouble:
     try:
         decoded = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Trouble(GapCause.UNEXPECTED, f"the answer is not that of a query: {_short(str(error))}")
+        return Trouble(GapCause.UNEXPECTED, f"the answer is not that of a query: {short(str(error))}")
     if decoded.status != "success" or decoded.data is None:
-        return Trouble(GapCause.UNEXPECTED, f"status {_short(decoded.status)!r}: {_short(decoded.error)}")
+        return Trouble(GapCause.UNEXPECTED, f"status {short(decoded.status)!r}: {short(decoded.error)}")
     if decoded.warnings or decoded.is_partial:
         warning = decoded.warnings[0] if decoded.warnings else "the store calls it partial"
-        return Trouble(GapCause.PARTIAL, f"the store warns: {_short(warning)}")
+        return Trouble(GapCause.PARTIAL, f"the store warns: {short(warning)}")
     if decoded.data.result_type not in {"vector", "matrix"}:
-        return Trouble(GapCause.UNEXPECTED, f"a result of type {_short(decoded.data.result_type)}")
+        return Trouble(GapCause.UNEXPECTED, f"a result of type {short(decoded.data.result_type)}")
     return _by_instant(decoded.data, names)
 
 
@@ -96,7 +96,7 @@ def _by_instant(data: _Data, names: LabelNames) -> Values | Trouble:
                 number = float(text)
                 when = round(at * 1000)
             except (ValueError, OverflowError):
-                return Trouble(GapCause.UNEXPECTED, f"a value that is no number: {_short(text)!r}")
+                return Trouble(GapCause.UNEXPECTED, f"a value that is no number: {short(text)!r}")
             cell = found.setdefault(when, {})
             if labels in cell:
                 return Trouble(GapCause.UNEXPECTED, f"two series with the same labels {labels}")
@@ -112,7 +112,7 @@ def refusal(status: int, body: bytes) -> Trouble:
         kind = decoded.error_type
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         words, kind = "", ""
-    detail = f"HTTP {status}" + (f": {_short(words)}" if words else "")
+    detail = f"HTTP {status}" + (f": {short(words)}" if words else "")
     if kind == "timeout" or status in {408, 504}:
         return Trouble(GapCause.TIMEOUT, detail)
     if 400 <= status < 500:
@@ -127,6 +127,7 @@ def finite(number: float) -> bool:
     return math.isfinite(number)
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """The text as one line of at most `SHOWN` characters."""
     line = " ".join(text.split())
     return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
