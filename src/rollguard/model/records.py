@@ -204,6 +204,20 @@ class RolloutRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyStatus:
+    """The `status` of a GuardPolicy object: what the leader makes of it."""
+
+    valid: bool
+    """False while an earlier policy stays in force because of the mistakes."""
+    digest: str = ""
+    """Of the policy in force."""
+    mistakes: tuple[str, ...] = ()
+    """At most 32."""
+    observed_generation: int = 0
+    """The object's generation that this is about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredUnit:
     """A GuardedUnit as read, with the version that a compare-and-swap needs."""
 

@@ -34,5 +34,5 @@ __all__ = [
 
 
 def manifests() -> tuple[dict[str, Json], ...]:
-    """What a cluster needs before the guard runs, in the order to apply it: the two definitions, then the policy."""
+    """What a cluster needs before the guard runs, in the order to apply it: definitions, then the admission policy."""
     return (*crds(), *admission())

@@ -7,10 +7,21 @@ from __future__ import annotations
 
 from rollguard.model.action import Plan
 from rollguard.model.names import WorkloadKind
-from rollguard.model.records import Freeze, HumanRequest, RolloutRecord, UnitRecord
+from rollguard.model.records import Freeze, HumanRequest, PolicyStatus, RolloutRecord, UnitRecord
+from rollguard.policy import schema as policy_schema
 from rollguard.record.codec import Json
-from rollguard.record.names import GROUP, ROLLOUT_KIND, ROLLOUTS, UNIT_KIND, UNITS, VERSION
+from rollguard.record.names import (
+    GROUP,
+    GUARD_POLICIES,
+    GUARD_POLICY_KIND,
+    ROLLOUT_KIND,
+    ROLLOUTS,
+    UNIT_KIND,
+    UNITS,
+    VERSION,
+)
 from rollguard.record.schema import Schema, schema_of
+from rollguard.record.structural import structural
 
 STEPS_MAX = 32
 REQUESTS_MAX = 64
@@ -79,13 +90,19 @@ ROLLOUT_COLUMNS = (
     ("Age", "date", ".metadata.creationTimestamp"),
     ("Why", "string", ".status.why"),
 )
+POLICY_COLUMNS = (
+    ("Mode", "string", ".spec.mode"),
+    ("Valid", "boolean", ".status.valid"),
+    ("Age", "date", ".metadata.creationTimestamp"),
+)
 
 
-def crds() -> tuple[Schema, Schema]:
-    """The two CustomResourceDefinitions, as JSON-able objects."""
+def crds() -> tuple[Schema, Schema, Schema]:
+    """The three CustomResourceDefinitions, as JSON-able objects."""
     units = _crd(UNIT_KIND, UNITS, "gu", _unit_schema(), UNIT_COLUMNS)
     rollouts = _crd(ROLLOUT_KIND, ROLLOUTS, "gr", _rollout_schema(), ROLLOUT_COLUMNS)
-    return units, rollouts
+    policies = _crd(GUARD_POLICY_KIND, GUARD_POLICIES, "gp", _policy_schema(), POLICY_COLUMNS)
+    return units, rollouts, policies
 
 
 def _crd(kind: str, plural: str, short: str, schema: Schema, columns: tuple[tuple[str, str, str], ...]) -> Schema:
@@ -136,6 +153,16 @@ def _rollout_schema() -> Schema:
     properties = _child(status, "properties")
     properties["plan"] = _plan_schema()
     return _root(None, {**status, "x-kubernetes-validations": _rules(STATUS_RULES)})
+
+
+def _policy_schema() -> Schema:
+    """From the same table as the file's: the API server refuses wrong types, the guard's own check finds the rest."""
+    whole = structural(policy_schema())
+    return {
+        "type": "object",
+        "required": ["spec"],
+        "properties": {"spec": _child(_child(whole, "properties"), "spec"), "status": schema_of(PolicyStatus)},
+    }
 
 
 def _plan_schema() -> Schema:

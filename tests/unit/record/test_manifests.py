@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from rollguard import record
 from rollguard.model.records import RolloutRecord, UnitRecord
+from rollguard.policy.document import Spec
 from rollguard.record.codec import fields_of
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "crds.json"
@@ -34,11 +36,31 @@ def test_every_field_of_the_records_has_its_place_in_the_schema() -> None:
 
 
 def test_printer_columns_and_short_names() -> None:
-    for crd, short in zip(map(as_json, record.manifests()[:2]), ("gu", "gr"), strict=True):
+    for crd, short in zip(map(as_json, record.manifests()[:3]), ("gu", "gr", "gp"), strict=True):
         assert crd["spec"]["names"]["shortNames"] == [short]
         assert crd["spec"]["versions"][0]["subresources"] == {"status": {}}
     columns = [c["name"] for c in as_json(record.manifests()[1])["spec"]["versions"][0]["additionalPrinterColumns"]]
     assert columns == ["State", "Phase", "Verdict", "Target", "Outcome", "Age", "Why"]
+
+
+def test_a_guard_policys_schema_is_structural_and_holds_every_key_of_the_document() -> None:
+    schema = as_json(record.manifests()[2])["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    spec = schema["properties"]["spec"]
+    assert {field.alias or name for name, field in Spec.model_fields.items()} == set(spec["properties"])
+    assert "signals" not in spec["required"], "a preset may give them"
+    text = json.dumps(schema)
+    assert all(word not in text for word in ("$ref", "anyOf", "oneOf", '"default"', '"title"', '"const"'))
+    for part in parts(schema):
+        assert "type" in part or part == {"x-kubernetes-preserve-unknown-fields": True}
+        assert not ("properties" in part and "additionalProperties" in part)
+
+
+def parts(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield schema
+    inner = [*schema.get("properties", {}).values(), schema.get("items"), schema.get("additionalProperties")]
+    for each in inner:
+        if each is not None:
+            yield from parts(each)
 
 
 def as_json(manifest: object) -> dict[str, Any]:

@@ -66,8 +66,8 @@ def _apps(resource: str, verb: str, why: str) -> Right:
     return Right(group="apps", version="v1", resource=resource, verb=verb, why=why)
 
 
-def _core(resource: str, verb: str, why: str) -> Right:
-    return Right(group="", version="v1", resource=resource, verb=verb, why=why)
+def _core(resource: str, verb: str, why: str, scope: Scope = Scope.WATCHED) -> Right:
+    return Right(group="", version="v1", resource=resource, verb=verb, why=why, scope=scope)
 
 
 def _own(resource: str, verb: str, why: str, scope: Scope = Scope.WATCHED) -> Right:
@@ -91,8 +91,12 @@ WATCH_PODS = _core("pods", "watch", "to see crash loops and failed image pulls a
 READ_LOGS = _core("pods/log", "get", "evidence saved before a rollback")
 LIST_EVENTS = _core("events", "list", "the cause of a failed image pull")
 WATCH_EVENTS = _core("events", "watch", "the cause of a failed image pull")
-CREATE_CONFIGMAP = _core("configmaps", "create", "to keep evidence")
-DELETE_CONFIGMAP = _core("configmaps", "delete", "clean-up of evidence with its rollout")
+CREATE_CONFIGMAP = _core(
+    "configmaps", "create", "to keep evidence, and the policy that a rollout began with", Scope.BOTH
+)
+DELETE_CONFIGMAP = _core("configmaps", "delete", "clean-up of both with their rollouts", Scope.BOTH)
+LIST_CONFIGMAPS = _core("configmaps", "list", "clean-up of policies that no open rollout needs", Scope.GUARD)
+GET_CONFIGMAP = _core("configmaps", "get", "the policy that an open rollout began with", Scope.GUARD)
 CREATE_EVENT = Right(
     group="events.k8s.io", version="v1", resource="events", verb="create", why="to say on the workload what was done"
 )
@@ -106,6 +110,9 @@ GET_ROLLOUT = _own("guardedrollouts", "get", "the guard's own state")
 CREATE_ROLLOUT = _own("guardedrollouts", "create", "the guard's own state")
 UPDATE_ROLLOUT = _own("guardedrollouts/status", "update", "the guard's own state")
 DELETE_ROLLOUT = _own("guardedrollouts", "delete", "clean-up of old rollouts")
+LIST_POLICIES = _own("guardpolicies", "list", "the policy, where it is a cluster object", Scope.GUARD)
+WATCH_POLICIES = _own("guardpolicies", "watch", "changes of the policy", Scope.GUARD)
+PATCH_POLICY = _own("guardpolicies/status", "patch", "to say what is wrong with the policy", Scope.GUARD)
 GET_LEASE = _lease("get", "who acts")
 CREATE_LEASE = _lease("create", "who acts")
 UPDATE_LEASE = _lease("update", "who acts")
@@ -137,6 +144,11 @@ CONTROLLER = (
     CREATE_ROLLOUT,
     UPDATE_ROLLOUT,
     DELETE_ROLLOUT,
+    LIST_POLICIES,
+    WATCH_POLICIES,
+    PATCH_POLICY,
+    LIST_CONFIGMAPS,
+    GET_CONFIGMAP,
     GET_LEASE,
     CREATE_LEASE,
     UPDATE_LEASE,
