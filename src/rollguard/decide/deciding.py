@@ -14,6 +14,7 @@ from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
 
 _STRICTNESS = {DecisionKind.ROLL_BACK: 0, DecisionKind.ASK: 1, DecisionKind.HOLD: 2, DecisionKind.PAGE: 3}
+_WOULD = {DecisionKind.ROLL_BACK: "would have rolled back", DecisionKind.ASK: "would have asked for approval"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +65,11 @@ def _on_bad(situation: Situation, verdict: Verdict, now: Instant, interlocks: tu
     against = "; ".join(dict.fromkeys(standing.reason for standing in standings if standing.forbids))
     aside = names(tuple(case.finding for case in passed_over))
     kind, would = _response(leaves, situation.mode)
-    reason = f"{would}, because {evidence}" if would else evidence
+    reason = f"{_WOULD[would]}, because {evidence}" if would is not None else evidence
     reason += f"; but {against}" if against else ""
     reason += f" (left aside, for interlocks forbid to act on it: {aside})" if aside else ""
     decision = _decision(situation, verdict, now, kind=kind, reason=reason, standings=standings)
-    return replace(decision, would=bool(would), known=any(case.known for case in carrying))
+    return replace(decision, would=would, known=any(case.known for case in carrying))
 
 
 def _case(
@@ -85,18 +86,17 @@ def _case(
     return _Case(finding=finding, leaves=leaves, standings=tuple(standings), known=known)
 
 
-def _response(leaves: DecisionKind, mode: Mode) -> tuple[DecisionKind, str]:
-    """What the mode makes of what the interlocks leave; in mode observe also the words of what would have been done."""
+def _response(leaves: DecisionKind, mode: Mode) -> tuple[DecisionKind, DecisionKind | None]:
+    """What the mode makes of what the interlocks leave; in mode observe also what would have been done."""
     if leaves in {DecisionKind.HOLD, DecisionKind.PAGE}:
-        return leaves, ""
-    asks = leaves is DecisionKind.ASK
+        return leaves, None
     match mode:
         case Mode.AUTOMATIC:
-            return leaves, ""
+            return leaves, None
         case Mode.APPROVE:
-            return DecisionKind.ASK, ""
+            return DecisionKind.ASK, None
         case Mode.OBSERVE:
-            return DecisionKind.PAGE, "would have asked for approval" if asks else "would have rolled back"
+            return DecisionKind.PAGE, leaves
         case _:
             assert_never(mode)
 

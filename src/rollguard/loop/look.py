@@ -6,10 +6,11 @@ wrong if it ran twice.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from rollguard import decide, judge, observe
-from rollguard.loop import changes, executor, opening, requests, surroundings, verify
+from rollguard.loop import changes, executor, kept, opening, requests, surroundings, verify
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.transitions import note, transit, unit_of
 from rollguard.loop.workers import Priority
@@ -63,7 +64,7 @@ async def look(context: Context, memory: Memory) -> None:
         await requests.handle_all(context, memory, facts)
     record = await _own(context, memory, name)
     if record is not None:
-        record = await _retarget(context, record, facts)
+        record = await _retarget(context, memory, record, facts)
     if record is None and facts.complete and facts.members:
         record = await _opened(context, memory, facts)
     blind = ""
@@ -83,7 +84,7 @@ async def _orders(context: Context, memory: Memory, facts: UnitFacts) -> None:
     await opening.recover_current(context, unit)
     record = await _own(context, memory, unit.name)
     if record is not None:
-        await _retarget(context, record, facts)
+        await _retarget(context, memory, record, facts)
     await requests.handle_all(context, memory, facts)
     if changes.acting(context.store.rollout(unit.name)):
         context.later(0.0, Priority.ACT, unit.name)
@@ -137,15 +138,15 @@ async def _drop(context: Context, memory: Memory, name: UnitName) -> None:
         return
     if record.state is LifecycleState.ACTING:
         record = await executor.give_up(context, record, PlanSuperseded(reason=reason), reason)
-    await transit(context, record, NewTarget(reason=reason))
+    await transit(context, record, NewTarget(reason=reason), change=_ending(memory))
 
 
-async def _retarget(context: Context, record: RolloutRecord, facts: UnitFacts) -> RolloutRecord | None:
+async def _retarget(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> RolloutRecord | None:
     """The rollout if it is still that of the workload's target; None once it is closed."""
     if not facts.complete:
         return record
     if not facts.members or facts.members[0].uid != record.uid:
-        await transit(context, record, WorkloadGone())
+        await transit(context, record, WorkloadGone(), change=_ending(memory))
         return None
     target = observe.settled_target(facts)
     if target is None or target.number <= record.target_number:
@@ -159,7 +160,7 @@ async def _retarget(context: Context, record: RolloutRecord, facts: UnitFacts) -
     reason = f"revision {target.number} is the target now"
     if record.state is not LifecycleState.ACTING:
         await requests.outdated(context, record, target.template.digest)
-    after = await transit(context, record, NewTarget(reason=reason))
+    after = await transit(context, record, NewTarget(reason=reason), change=_ending(memory))
     return after if after.closed is None else None
 
 
@@ -243,7 +244,7 @@ async def _decided(
     unit = unit_of(context, record.unit)
     if now >= record.started.plus(context.policy.timing.close):
         healthy = any(good.digest == record.target_digest for good in unit.healthy)
-        return await transit(context, record, WindowOver(healthy=healthy))
+        return await transit(context, record, WindowOver(healthy=healthy), change=_ending(memory))
     situation = surroundings.situation(context, memory, unit, record, facts)
     decision = decide.decide(situation, verdict, now)
     earlier, memory.decision = memory.decision, decision
@@ -263,6 +264,17 @@ async def _decided(
         line = TimelineEntry(at=now, kind="human", text="Nobody answered in time")
         record = await transit(context, record, ApprovalTimedOut(roll_back=roll_back), entries=(line,))
     return record
+
+
+def _ending(memory: Memory) -> Callable[[RolloutRecord], RolloutRecord]:
+    """Keeps the last look of a rollout that ends while it was watched; that of an undo is the one that led to it."""
+    decision = memory.decision
+
+    def ended(present: RolloutRecord) -> RolloutRecord:
+        mine = memory.judged == present.id and present.state in OPEN_TO_DECISIONS
+        return kept.at_the_end(present, decision) if mine else present
+
+    return ended
 
 
 def phase(started: Instant, now: Instant, timing: Timing) -> Phase:
@@ -288,7 +300,7 @@ def _with_verdict(
         and present is record.phase
         and named == {(f.signal, f.level) for f in record.findings}
     )
-    updated = changes.with_pods(record, facts)
+    updated = kept.with_look(changes.with_pods(record, facts), decision, timing, now, news=not same)
     if same:
         return updated
     return replace(updated, phase=present, verdict=verdict.kind, why=decision.reason, findings=findings)

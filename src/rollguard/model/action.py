@@ -53,7 +53,7 @@ class Decision:
     verdict: Verdict
     target: Target | None
     wake_at: Instant | None = None
-    would: bool = False
+    would: DecisionKind | None = None
     """In mode observe: what would have been done (`kind` is then `page`, the reason says it)."""
     known: bool = False
     """A hold for a reason that people gave or were told already: no news while it is held."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rollguard.model.action import Plan
-from rollguard.model.judgement import Finding, Phase, VerdictKind
+from rollguard.model.action import DecisionKind, Plan, Standing
+from rollguard.model.judgement import Finding, LevelReading, Phase, SignalGap, VerdictKind
 from rollguard.model.names import RolloutId, TemplateHash, UnitName, WorkloadName
 from rollguard.model.policy import Mode
 from rollguard.model.time import Instant
@@ -135,6 +135,35 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """The first decision of its kind that was not just to go on: a record's budget never cuts it."""
+
+    at: Instant
+    kind: DecisionKind
+    would: bool
+    """In mode observe: `kind` is what would have been done, and was not."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastLook:
+    """What the guard saw when it last wrote it down: how each level and each interlock stood, and what followed."""
+
+    at: Instant
+    decision: DecisionKind
+    reason: str
+    verdict: str
+    """Why the verdict was what it was, or what was missing for another."""
+    readings: tuple[LevelReading, ...] = ()
+    gaps: tuple[SignalGap, ...] = ()
+    standings: tuple[Standing, ...] = ()
+    wake_at: Instant | None = None
+    """When time alone may change the decision."""
+    left_out: int = 0
+    """Readings and interlocks that had no room; what is reached or forbids goes last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnitRecord:
     """GuardedUnit: long-lived. `spec` fields are people's, `status` fields are the guard's."""
 
@@ -199,6 +228,10 @@ class RolloutRecord:
     """The incident's id, empty while there is none."""
     incident_resolved: Instant | None = None
     closed: Instant | None = None
+    last_look: LastLook | None = None
+    """As of its last change of verdict, decision or phase, or not long before now."""
+    responses: tuple[Response, ...] = ()
+    """What was done about it, or would have been, the earliest first; at most one of a kind."""
     order: str = ""
     """The order that opened it while nothing rolled out: it carries that plan and decides nothing by itself."""
 

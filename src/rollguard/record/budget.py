@@ -7,11 +7,12 @@ only where the templates that its plan puts back are.
 from __future__ import annotations
 
 import dataclasses
+import typing
 from collections.abc import Callable, Iterator
 
 import msgspec
 
-from rollguard.model.records import Notice, NoticeState, RolloutRecord, UnitRecord
+from rollguard.model.records import LastLook, Notice, NoticeState, RolloutRecord, UnitRecord
 from rollguard.record.codec import Json, to_json
 
 BUDGET_BYTES = 32 * 1024
@@ -19,17 +20,23 @@ FINDINGS_MAX = 8
 PODS_MAX = 200
 TIMELINE_MAX = 60
 NOTICES_MAX = 32
+LOOK_MAX = 64
+"""Readings, interlocks and gaps of the last look, each."""
+RESPONSES_MAX = 16
 TIMELINE_HEAD = 3
 TIMELINE_TAIL = 8
 TEXT_MAX = 4000
 """Longer texts of people and servers are cut; bodies of a plan's steps are not."""
 
+Item = typing.TypeVar("Item")
+
 
 def fit_rollout(record: RolloutRecord, budget: int = BUDGET_BYTES) -> RolloutRecord:
-    """The record within its budget: oldest middle entries of the timeline and oldest findings go first, then sent
-    notices, then the oldest pods; the plan, unsent notices, the first and the last entries stay."""
+    """The record within its budget: what the last look saw in order goes first, then the oldest middle entries of the
+    timeline, the oldest findings, sent notices, the oldest pods; the plan, the responses, unsent notices, the first and
+    the last entries stay."""
     record = _capped(record)
-    for cut in (_cut_timeline, _cut_findings, _cut_notices, _cut_pods):
+    for cut in (_cut_look, _cut_timeline, _cut_findings, _cut_notices, _cut_pods):
         record = _until(record, cut, budget)
     return record
 
@@ -72,7 +79,38 @@ def _capped(record: RolloutRecord) -> RolloutRecord:
         findings=tuple(finding for finding in record.findings if finding in newest)[-FINDINGS_MAX:],
         pods=record.pods[-PODS_MAX:],
         notices=_notices(record.notices, NOTICES_MAX),
+        last_look=_look(record.last_look, LOOK_MAX, LOOK_MAX) if record.last_look is not None else None,
+        responses=record.responses[:RESPONSES_MAX],
     )
+
+
+def _look(look: LastLook, readings: int, standings: int) -> LastLook:
+    """The look with at most so many readings and interlocks: those that are reached or forbid stay longest."""
+    reached = _dearest(look.readings, readings, lambda reading: reading.reached)
+    forbids = _dearest(look.standings, standings, lambda standing: standing.forbids)
+    dropped = len(look.readings) - len(reached) + len(look.standings) - len(forbids)
+    if not dropped and len(look.gaps) <= LOOK_MAX:
+        return look
+    gaps = look.gaps[:LOOK_MAX]
+    return dataclasses.replace(look, readings=reached, standings=forbids, gaps=gaps, left_out=look.left_out + dropped)
+
+
+def _dearest(items: tuple[Item, ...], most: int, dear: Callable[[Item], bool]) -> tuple[Item, ...]:
+    """At most so many, in their order: the last of those that are not dear go first."""
+    ranked = sorted(range(len(items)), key=lambda n: (not dear(items[n]), n))
+    kept = set(ranked[:most])
+    return tuple(item for n, item in enumerate(items) if n in kept)
+
+
+def _cut_look(record: RolloutRecord) -> Iterator[RolloutRecord]:
+    while (look := record.last_look) is not None:
+        reached = sum(reading.reached for reading in look.readings)
+        forbid = sum(standing.forbids for standing in look.standings)
+        in_order = len(look.readings) > reached or len(look.standings) > forbid
+        readings, standings = (reached, forbid) if in_order else (0, 0)
+        smaller = _look(look, max(readings, len(look.readings) - 4), max(standings, len(look.standings) - 4))
+        record = dataclasses.replace(record, last_look=smaller if look.readings or look.standings else None)
+        yield record
 
 
 def _until(

@@ -60,13 +60,13 @@ def test_nothing_but_a_bad_verdict_is_acted_upon(
 def test_observe_says_what_would_have_been_done_and_does_nothing() -> None:
     decision = decide.decide(in_mode(Mode.OBSERVE), verdict(), NOW)
     assert decision.kind is DecisionKind.PAGE
-    assert decision.would
+    assert decision.would is DecisionKind.ROLL_BACK
     assert decision.reason == f"would have rolled back, because {ERRORS.text}"
 
 
 def test_observe_says_that_it_would_have_asked_after_the_automatic_part() -> None:
     decision = decide.decide(in_mode(Mode.OBSERVE), verdict(), at(1900))
-    assert decision.would
+    assert decision.would is DecisionKind.ASK
     assert decision.reason.startswith(f"would have asked for approval, because {ERRORS.text}; but 32 min after")
 
 

@@ -56,7 +56,7 @@ def decided(
             interlocks=(),
             verdict=verdict(kind=found),
             target=None,
-            would=would,
+            would=K.ROLL_BACK if would else None,
             known=known,
         ),
     )

@@ -5,10 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from rollguard.model.action import Plan
-from rollguard.model.judgement import Finding
+from rollguard.model.action import DecisionKind, Plan, Standing
+from rollguard.model.judgement import Finding, LevelReading
 from rollguard.model.names import TemplateHash
-from rollguard.model.records import Notice, NoticeClass, NoticeState, RolloutRecord, TimelineEntry
+from rollguard.model.policy import LevelName
+from rollguard.model.records import (
+    LastLook,
+    Notice,
+    NoticeClass,
+    NoticeState,
+    Response,
+    RolloutRecord,
+    TimelineEntry,
+)
 from rollguard.record import BUDGET_BYTES, fit_rollout, rollout_to_json
 from tests.unit.records import ERRORS, PLAN, START, rollout_record
 
@@ -99,3 +108,57 @@ def test_a_long_text_is_cut_with_a_mark() -> None:
     written = json.loads(rollout_to_json(record(why="w" * 10_000)))["status"]["why"]
     assert len(written) == 4000
     assert written.endswith("…")
+
+
+def reading(n: int, *, reached: bool = False) -> LevelReading:
+    return LevelReading(
+        signal=f"signal-{n}",
+        level=LevelName.ROLLBACK,
+        text="r" * 400,
+        value=0.1,
+        bound=0.1,
+        unit="%",
+        traffic=100.0,
+        slots=20,
+        gaps=0,
+        reached=reached,
+        reference=ERRORS.reference,
+    )
+
+
+def standing(n: int, *, forbids: bool = False) -> Standing:
+    return Standing(name=f"interlock-{n}", forbids=forbids, reason="s" * 200)
+
+
+def look(readings: int, standings: int) -> LastLook:
+    return LastLook(
+        at=START,
+        decision=DecisionKind.HOLD,
+        reason="held",
+        verdict="bad",
+        readings=tuple(reading(n, reached=n == readings - 1) for n in range(readings)),
+        standings=tuple(standing(n, forbids=n == standings - 1) for n in range(standings)),
+    )
+
+
+def test_what_the_last_look_saw_in_order_goes_before_everything_else_and_is_counted() -> None:
+    responses = tuple(
+        Response(at=START.plus(n), kind=DecisionKind.HOLD, would=False, reason="w" * 600) for n in range(6)
+    )
+    fat = record(timeline=tuple(entry(n, 300) for n in range(50)), last_look=look(40, 30), responses=responses)
+    fitted = fit_rollout(fat)
+    assert size(fitted) <= BUDGET_BYTES
+    assert fitted.timeline == fat.timeline
+    assert fitted.responses == responses
+    kept = fitted.last_look
+    assert kept is not None
+    assert "signal-39" in {r.signal for r in kept.readings}
+    assert "interlock-29" in {s.name for s in kept.standings}
+    assert 0 < kept.left_out == 70 - len(kept.readings) - len(kept.standings)
+
+
+def test_a_last_look_beyond_its_counts_says_so() -> None:
+    fitted = fit_rollout(record(last_look=look(66, 1)), budget=10**6)
+    assert fitted.last_look is not None
+    assert (len(fitted.last_look.readings), fitted.last_look.left_out) == (64, 2)
+    assert fit_rollout(fitted, budget=10**6) == fitted
