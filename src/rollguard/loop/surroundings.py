@@ -31,6 +31,8 @@ def situation(
         timing=context.policy.timing,
         limits=context.policy.limits,
         on_timeout_roll_back=context.policy.on_timeout_roll_back,
+        maintenance=context.policy.maintenance,
+        owners=context.policy.owners,
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from rollguard.model.names import TemplateHash, UnitName, WorkloadName
 from rollguard.model.time import Instant
@@ -19,6 +21,8 @@ class Template:
     """The same without the template's annotations: equal for a `kubectl rollout restart`."""
     images: tuple[tuple[str, str], ...]
     """(container, image) in the template's order, init containers first."""
+    config: tuple[str, ...] = ()
+    """The ConfigMaps and Secrets that it refers to, as `ConfigMap/name`, sorted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +97,55 @@ class ClusterEvent:
     last_seen: Instant
 
 
+class Tool(StrEnum):
+    """What manages workloads beside people."""
+
+    ARGO_CD = "Argo CD"
+    FLUX_KUSTOMIZATION = "Flux Kustomization"
+    FLUX_HELM = "Flux HelmRelease"
+    HELM = "Helm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """A tool's object that the workload comes from; its names are empty where the workload does not tell them."""
+
+    tool: Tool
+    name: str
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelmRelease:
+    """The newest record of a Helm release; `status` is empty, and `version` 0, where none was seen."""
+
+    name: str
+    namespace: str
+    version: int = 0
+    status: str = ""
+    """As Helm writes it: `deployed`, `pending-upgrade`, ..."""
+
+
+ABSENT = "absent"
+"""The fingerprint of what does not exist."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Fingerprints of the ConfigMaps and Secrets of a namespace; never their values."""
+
+    kinds: frozenset[str] = frozenset()
+    """The kinds that were looked at; of the others nothing is known."""
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    """By `ConfigMap/name`."""
+
+    def fingerprint(self, reference: str) -> str | None:
+        """That of `ConfigMap/name`, ABSENT where there is none; None where its kind was not looked at."""
+        if reference.partition("/")[0] not in self.kinds:
+            return None
+        return self.fingerprints.get(reference, ABSENT)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """A Deployment and its recorded revisions."""
@@ -114,6 +167,7 @@ class Workload:
     conditions: tuple[Condition, ...]
     labels: tuple[tuple[str, str], ...]
     annotations: tuple[tuple[str, str], ...]
+    owners: tuple[Owner, ...] = ()
 
     def target(self) -> Revision | None:
         """The revision that the spec asks for; None until its ReplicaSet exists and is seen."""
@@ -142,6 +196,9 @@ class UnitFacts:
     """Empty where the workload does not exist (any more)."""
     pods: tuple[Pod, ...]
     events: tuple[ClusterEvent, ...]
+    config: Configuration = field(default_factory=Configuration)
+    helm: tuple[HelmRelease, ...] = ()
+    """Of the members' releases, one each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

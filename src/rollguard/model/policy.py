@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -155,6 +155,44 @@ class Limits:
     fleet_within: float = 600.0
 
 
+class OwnerRule(StrEnum):
+    """What the guard does about a workload that another tool would set back."""
+
+    HOLD = "hold"
+    IGNORE = "ignore"
+
+
+class SecretsAccess(StrEnum):
+    """How far the guard looks at Secrets: never at their values."""
+
+    NONE = "none"
+    METADATA = "metadata"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owners:
+    """How the guard treats what others own."""
+
+    gitops: OwnerRule = OwnerRule.HOLD
+    helm: OwnerRule = OwnerRule.HOLD
+    secrets: SecretsAccess = SecretsAccess.NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietWindow:
+    """A time of the day, on some days, in which the guard pages instead of acting."""
+
+    name: str
+    days: tuple[int, ...]
+    """Weekdays on which it begins, 0 is Monday; every day where empty."""
+    begin: int
+    """Minutes after midnight, local time."""
+    end: int
+    """Minutes after midnight, up to 1440; of the next day where it is not after `begin`."""
+    time_zone: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookChannel:
     """A generic webhook: every notice as JSON."""
@@ -189,3 +227,5 @@ class Policy:
     """What an unanswered request for approval does: roll back, or (default) hold."""
     webhooks: tuple[WebhookChannel, ...]
     links: Links
+    maintenance: tuple[QuietWindow, ...] = ()
+    owners: Owners = field(default_factory=Owners)

@@ -62,6 +62,10 @@ class GoodRevision:
     since: Instant
     saved: str = ""
     """Name of the ControllerRevision that keeps its template, empty while none does."""
+    config: tuple[tuple[str, str], ...] = ()
+    """Fingerprints of the configuration that its template refers to, as it was then; what was not seen is left out."""
+    image_ids: tuple[tuple[str, str], ...] = ()
+    """(container, digest) as its pods ran then; two for a container that ran under two digests."""
 
 
 class NoticeState(StrEnum):

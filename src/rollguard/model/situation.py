@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rollguard.model.action import Target
 from rollguard.model.facts import UnitFacts
 from rollguard.model.names import UnitName, WorkloadName
-from rollguard.model.policy import Limits, Mode, Timing, Watch
+from rollguard.model.policy import Limits, Mode, Owners, QuietWindow, Timing, Watch
 from rollguard.model.records import Freeze, GoodRevision, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant
 
@@ -47,6 +47,8 @@ class Situation:
     timing: Timing
     limits: Limits
     on_timeout_roll_back: bool = False
+    maintenance: tuple[QuietWindow, ...] = ()
+    owners: Owners = field(default_factory=Owners)
 
     def good(self) -> tuple[GoodRevision, ...]:
         """What may be gone back to, the newest first: each revision judged healthy, and the adopted one.

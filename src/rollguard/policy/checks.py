@@ -18,6 +18,7 @@ _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _SECRET_HEADER = re.compile(r"authorization|cookie|token|secret|password|api-?key", re.IGNORECASE | re.ASCII)
+_CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _NUL_OR_BREAK = re.compile(r"[\r\n\x00]")
 
 
@@ -95,6 +96,30 @@ def time_zone(value: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise expected("a time zone such as UTC or Europe/Berlin") from error
     return value
+
+
+def clock_time(value: object) -> int:
+    """Minutes after midnight of a time of the day."""
+    found = _CLOCK_TIME.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise expected('a time of the day in quotes, such as "22:00" or "06:30"')
+    return int(found[1]) * 60 + int(found[2])
+
+
+def end_time(value: object) -> int:
+    """The same; 24:00 is the end of the day."""
+    return 1440 if value == "24:00" else clock_time(value)
+
+
+def not_yet(word: str, instead: str) -> Callable[[object], object]:
+    """Refuses a value that is designed and not built."""
+
+    def check(value: object) -> object:
+        if value == word:
+            raise expected(f"{instead}: `{word}` comes later")
+        return value
+
+    return check
 
 
 def selector(value: str) -> str:

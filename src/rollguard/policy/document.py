@@ -23,6 +23,9 @@ Duration = Annotated[
     BeforeValidator(checks.duration),
     WithJsonSchema({"type": "string", "description": "a duration with a unit", "examples": ["15s", "5m", "1h30m"]}),
 ]
+_CLOCK = WithJsonSchema({"type": "string", "description": "a time of the day", "examples": ["22:00", "06:30"]})
+ClockTime = Annotated[int, BeforeValidator(checks.clock_time), _CLOCK]
+EndTime = Annotated[int, BeforeValidator(checks.end_time), _CLOCK]
 Name = Annotated[str, AfterValidator(checks.dns_name)]
 Namespace = Annotated[str, AfterValidator(checks.dns_label)]
 SignalName = Annotated[str, AfterValidator(checks.signal_name)]
@@ -211,6 +214,17 @@ class Notify(Part):
     webhooks: list[Webhook] = []
 
 
+class QuietPart(Part):
+    """A time in which the guard pages instead of acting."""
+
+    name: Name
+    days: Annotated[list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]], Field(min_length=1)] | None = None
+    from_: ClockTime = Field(alias="from")
+    to: EndTime
+    time_zone: Annotated[str, AfterValidator(checks.time_zone)] | None = None
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+
 class LinksPart(Part):
     """Base addresses for the words of a notice."""
 
@@ -232,6 +246,10 @@ class Spec(Part):
     timing: TimingPart = TimingPart()
     limits: LimitsPart = LimitsPart()
     on_timeout: Literal["hold", "rollBack"] = "hold"
+    maintenance: Annotated[list[QuietPart], Field(max_length=64)] = []
+    gitops: Annotated[Literal["hold", "ignore"], BeforeValidator(checks.not_yet("freeze", "hold or ignore"))] = "hold"
+    helm: Literal["hold", "ignore"] = "hold"
+    secrets: Literal["metadata", "none"] = "none"
     notify: Notify = Notify()
     links: LinksPart = LinksPart()
 

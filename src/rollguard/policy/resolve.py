@@ -12,7 +12,10 @@ from rollguard.model.policy import (
     Links,
     MetricsStore,
     Mode,
+    OwnerRule,
+    Owners,
     Policy,
+    SecretsAccess,
     Signal,
     StoreAccess,
     Timing,
@@ -27,6 +30,7 @@ from rollguard.policy.document import (
     LinksPart,
     Metrics,
     Notify,
+    QuietPart,
     SignalPart,
     Spec,
     TimingPart,
@@ -35,6 +39,7 @@ from rollguard.policy.document import (
 )
 from rollguard.policy.levels import signal_of
 from rollguard.policy.mistakes import Mistakes, nearest
+from rollguard.policy.quiet import windows
 from rollguard.policy.shape import fit, salvage
 from rollguard.policy.yaml_text import Marked, read
 
@@ -55,6 +60,7 @@ class _Parts:
     timing: TimingPart
     limits: LimitsPart
     notify: Notify
+    maintenance: tuple[tuple[int, QuietPart], ...]
 
 
 def load(text: str, file: str) -> Policy | Mistakes:
@@ -75,9 +81,11 @@ def load(text: str, file: str) -> Policy | Mistakes:
     watches = _watches(parts, marked)
     _check_auth(parts.metrics, marked)
     _check_limits(parts, marked)
+    quiet = windows(parts.maintenance, document.spec.time_zone if document else "UTC", marked)
     if marked.mistakes or document is None:
         return _sorted(marked)
-    return _policy(document, timing, signals, watches)
+    policy = replace(_policy(document, timing, signals, watches), maintenance=quiet)
+    return replace(policy, digest=digest(policy))
 
 
 def _sorted(marked: Marked) -> Mistakes:
@@ -104,6 +112,11 @@ def _mapping(data: object, key: str) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
+def _items(data: dict[str, object], key: str) -> list[object]:
+    found = data.get(key)
+    return found if isinstance(found, list) else []
+
+
 def _whole(spec: Spec) -> _Parts:
     return _Parts(
         mode=Mode(spec.mode),
@@ -115,14 +128,15 @@ def _whole(spec: Spec) -> _Parts:
         timing=spec.timing,
         limits=spec.limits,
         notify=spec.notify,
+        maintenance=tuple(enumerate(spec.maintenance)),
     )
 
 
 def _salvaged(data: object) -> _Parts:
     spec = _mapping(data, "spec")
     signals = _mapping(spec, "signals")
-    watch = spec.get("watch")
-    watches = [(index, salvage(WatchPart, item)) for index, item in enumerate(watch if isinstance(watch, list) else [])]
+    watches = [(index, salvage(WatchPart, item)) for index, item in enumerate(_items(spec, "watch"))]
+    quiet = [(index, salvage(QuietPart, item)) for index, item in enumerate(_items(spec, "maintenance"))]
     fitting = {name: salvage(SignalPart, value) for name, value in signals.items()}
     return _Parts(
         mode=Mode.OBSERVE,
@@ -134,6 +148,7 @@ def _salvaged(data: object) -> _Parts:
         timing=salvage(TimingPart, spec.get("timing")) or TimingPart(),
         limits=salvage(LimitsPart, spec.get("limits")) or LimitsPart(),
         notify=salvage(Notify, spec.get("notify")) or Notify(),
+        maintenance=tuple((index, part) for index, part in quiet if part is not None),
     )
 
 
@@ -282,7 +297,7 @@ def _limits(part: LimitsPart) -> Limits:
 def _policy(document: Document, timing: Timing, signals: tuple[Signal, ...], watches: tuple[Watch, ...]) -> Policy:
     spec = document.spec
     links: LinksPart = spec.links
-    policy = Policy(
+    return Policy(
         name=document.metadata.name,
         digest="",
         cluster=spec.cluster,
@@ -298,8 +313,8 @@ def _policy(document: Document, timing: Timing, signals: tuple[Signal, ...], wat
             for hook in spec.notify.webhooks
         ),
         links=Links(dashboard=links.dashboard or "", runbook=links.runbook or ""),
+        owners=Owners(gitops=OwnerRule(spec.gitops), helm=OwnerRule(spec.helm), secrets=SecretsAccess(spec.secrets)),
     )
-    return replace(policy, digest=digest(policy))
 
 
 def digest(policy: Policy) -> str:

@@ -19,6 +19,7 @@ from rollguard.adapters.kubernetes.writes import failed_test
 from rollguard.model.action import Applied, Conflict, Rejected, Throttled, Unknown, Write, WriteOutcome
 from rollguard.model.names import Ref, RolloutId, UnitName
 from tests.unit.kubernetes.server import Conversation, serving
+from tests.unit.policy.texts import GOOD, added, good
 
 CLOCK = SystemClock()
 REF = Ref("Deployment", "n", "x")
@@ -176,3 +177,9 @@ def test_a_right_is_needed_only_where_its_scope_says() -> None:
     assert needed_in(rights.UPDATE_LEASE) == ["monitoring"]
     assert needed_in(rights.UPDATE_UNIT) == ["shop", "monitoring"]
     assert rights.PATCH_DEPLOYMENT.permission.scope is rights.PATCH_DEPLOYMENT.scope
+
+
+def test_secrets_are_asked_for_only_where_the_policy_says_so() -> None:
+    plain = {(right.resource, right.verb) for right in rights.needed(good(GOOD))}
+    more = {(right.resource, right.verb) for right in rights.needed(good(added("secrets: metadata")))}
+    assert more - plain == {("secrets", "list"), ("secrets", "watch")}

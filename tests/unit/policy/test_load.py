@@ -6,7 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from rollguard.model.policy import EventRule, Level, LevelName, Mode, Policy, Signal, SignalKind
+from rollguard.model.policy import (
+    EventRule,
+    Level,
+    LevelName,
+    Mode,
+    OwnerRule,
+    Owners,
+    Policy,
+    QuietWindow,
+    SecretsAccess,
+    Signal,
+    SignalKind,
+)
 from rollguard.policy import PRESETS, load
 from tests.unit.policy.texts import GOOD, added, changed, good
 
@@ -145,3 +157,24 @@ def test_an_empty_pod_label_says_that_series_carry_a_workload_only() -> None:
 
 def test_loading_never_reads_the_file_it_names() -> None:
     assert isinstance(load(GOOD, "/does/not/exist.yaml"), Policy)
+
+
+def test_other_tools_are_respected_and_secrets_left_alone_unless_the_policy_says_otherwise() -> None:
+    assert good(GOOD).owners == Owners(gitops=OwnerRule.HOLD, helm=OwnerRule.HOLD, secrets=SecretsAccess.NONE)
+    said = good(added("gitops: ignore", "helm: ignore", "secrets: metadata")).owners
+    assert said == Owners(gitops=OwnerRule.IGNORE, helm=OwnerRule.IGNORE, secrets=SecretsAccess.METADATA)
+
+
+def test_a_quiet_window_has_the_policys_time_zone_unless_it_names_its_own() -> None:
+    policy = good(
+        added(
+            "timeZone: Europe/Berlin",
+            "maintenance:",
+            "  - {name: nights, days: [fri, mon], from: '22:00', to: '06:00', reason: batch jobs}",
+            "  - {name: close, from: '00:00', to: '24:00', timeZone: UTC, reason: books are closed}",
+        )
+    )
+    assert policy.maintenance == (
+        QuietWindow(name="nights", days=(0, 4), begin=1320, end=360, time_zone="Europe/Berlin", reason="batch jobs"),
+        QuietWindow(name="close", days=(), begin=0, end=1440, time_zone="UTC", reason="books are closed"),
+    )

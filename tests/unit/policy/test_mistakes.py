@@ -102,6 +102,26 @@ def test_a_mistake_is_reported_at_its_place(old: str, new: str, place: str, word
         ("links: {dashboard: 'ftp://x'}", "an address such as"),
         ("notify: {webhooks: [{name: a, url: 'http://a'}, {name: a, url: 'http://b'}]}", "a name of its own"),
         ("notify: {webhooks: [{name: a, url: 'http://a', hmacKey: geheim}]}", "no secret in a policy"),
+        ("gitops: freeze", "`freeze`: expected hold or ignore: `freeze` comes later"),
+        ("gitops: hol", "did you mean `hold`?"),
+        ("helm: freeze", "'hold' or 'ignore'"),
+        ("secrets: metdata", "did you mean `metadata`?"),
+        ("maintenance: [{name: a, from: 22:00, to: '06:00', reason: x}]", "in quotes"),
+        ("maintenance: [{name: a, from: '24:00', to: '06:00', reason: x}]", "a time of the day in quotes"),
+        ("maintenance: [{name: a, from: '22:00', to: '22:00', reason: x}]", "another time than `from`"),
+        ("maintenance: [{name: a, from: '22:00', to: '6:00', reason: x}]", "a time of the day in quotes"),
+        ("maintenance: [{name: a, days: [mo], from: '22:00', to: '06:00', reason: x}]", "'mon', 'tue'"),
+        ("maintenance: [{name: a, from: '22:00', to: '06:00', timeZone: CEST, reason: x}]", "a time zone such as"),
+        ("maintenance: [{name: a, from: '22:00', to: '06:00'}]", "a key `reason` here"),
+        (
+            "maintenance: [{name: a, from: '1:00', to: '06:00', reason: x}]",
+            "policy.yaml:19:33: `1:00`: expected a time of the day",
+        ),
+        (
+            "maintenance: [{name: a, from: '01:00', to: '06:00', reason: x},"
+            " {name: a, from: '02:00', to: '06:00', reason: z}]",
+            "a name of its own for each quiet window",
+        ),
     ],
 )
 def test_a_mistake_between_keys_says_what_would_be_right(line: str, words: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from rollguard.model.permissions import Permission, Scope
-from rollguard.model.policy import Policy
+from rollguard.model.policy import Policy, SecretsAccess
 
 METHODS = {
     "get": "GET",
@@ -95,8 +95,13 @@ CREATE_CONFIGMAP = _core(
     "configmaps", "create", "to keep evidence, and the policy that a rollout began with", Scope.BOTH
 )
 DELETE_CONFIGMAP = _core("configmaps", "delete", "clean-up of both with their rollouts", Scope.BOTH)
-LIST_CONFIGMAPS = _core("configmaps", "list", "clean-up of policies that no open rollout needs", Scope.GUARD)
+LIST_CONFIGMAPS = _core(
+    "configmaps", "list", "whether the old version's configuration changed; clean-up of policies", Scope.BOTH
+)
+WATCH_CONFIGMAPS = _core("configmaps", "watch", "whether the old version's configuration changed (hashes are kept)")
 GET_CONFIGMAP = _core("configmaps", "get", "the policy that an open rollout began with", Scope.GUARD)
+LIST_SECRETS = _core("secrets", "list", "whether a Secret changed, and Helm's releases (metadata only)")
+WATCH_SECRETS = _core("secrets", "watch", "whether a Secret changed, and Helm's releases (metadata only)")
 CREATE_EVENT = Right(
     group="events.k8s.io", version="v1", resource="events", verb="create", why="to say on the workload what was done"
 )
@@ -131,6 +136,8 @@ CONTROLLER = (
     READ_LOGS,
     LIST_EVENTS,
     WATCH_EVENTS,
+    LIST_CONFIGMAPS,
+    WATCH_CONFIGMAPS,
     CREATE_CONFIGMAP,
     DELETE_CONFIGMAP,
     CREATE_EVENT,
@@ -147,7 +154,6 @@ CONTROLLER = (
     LIST_POLICIES,
     WATCH_POLICIES,
     PATCH_POLICY,
-    LIST_CONFIGMAPS,
     GET_CONFIGMAP,
     GET_LEASE,
     CREATE_LEASE,
@@ -163,7 +169,11 @@ class Extra:
     needed_by: Callable[[Policy], bool]
 
 
-EXTRA: tuple[Extra, ...] = ()
+def _looks_at_secrets(policy: Policy) -> bool:
+    return policy.owners.secrets is SecretsAccess.METADATA
+
+
+EXTRA: tuple[Extra, ...] = (Extra(rights=(LIST_SECRETS, WATCH_SECRETS), needed_by=_looks_at_secrets),)
 
 
 def needed(policy: Policy) -> tuple[Right, ...]:
