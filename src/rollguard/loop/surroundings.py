@@ -33,6 +33,8 @@ def situation(
         on_timeout_roll_back=context.policy.on_timeout_roll_back,
         maintenance=context.policy.maintenance,
         owners=context.policy.owners,
+        migration=context.policy.migration,
+        shared_roll_back=context.policy.shared_roll_back,
     )
 
 

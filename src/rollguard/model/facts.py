@@ -23,6 +23,8 @@ class Template:
     """(container, image) in the template's order, init containers first."""
     config: tuple[str, ...] = ()
     """The ConfigMaps and Secrets that it refers to, as `ConfigMap/name`, sorted."""
+    sidecars: tuple[str, ...] = ()
+    """Names of its native sidecars: init containers with `restartPolicy: Always`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class Container:
     in_template: bool
     """False for what admission injected (sidecars of a mesh): event rules pass it over."""
     init: bool
+    """It runs before the others; a native sidecar goes on beside them."""
     image: str
     image_id: str
     ready: bool
@@ -66,6 +69,10 @@ class Container:
     exit_code: int | None = None
     """Of the last termination, running again or not; None where it never ended."""
     finished_at: Instant | None = None
+    sidecar: bool = False
+    """A native sidecar of the template: an init container with `restartPolicy: Always`."""
+    running: bool = False
+    """It runs at this moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +154,25 @@ class Configuration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationRun:
+    """A Job, or a pod without a controller, whose name says that it migrates the database."""
+
+    kind: str
+    """`Job` or `Pod`."""
+    name: str
+    uid: str
+    started: Instant
+    finished: Instant | None = None
+    """When it ended, well or not; None while it runs, and where it was deleted before it had ended."""
+    failed: bool = False
+    backward_compatible: bool = False
+    """Marked so: the code from before it works on what it leaves."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """A Deployment and its recorded revisions."""
 
@@ -199,6 +225,10 @@ class UnitFacts:
     config: Configuration = field(default_factory=Configuration)
     helm: tuple[HelmRelease, ...] = ()
     """Of the members' releases, one each."""
+    migrations: tuple[MigrationRun, ...] = ()
+    """Of the unit's namespace, by start, those included that were deleted while they were watched."""
+    migrations_from: Instant | None = None
+    """Since when none can have been missed, by the API server's clock; None where nobody watches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

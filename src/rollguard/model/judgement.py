@@ -63,6 +63,9 @@ class Attribution(StrEnum):
     RELEASE = "release"
     NODE = "node"
     REGISTRY = "registry"
+    SURROUNDINGS = "surroundings"
+    """What the pods need to start: a node with room, quota, volumes, admission, what init containers wait for."""
+    MIGRATION = "migration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,3 +158,5 @@ class Verdict:
     readings: tuple[LevelReading, ...]
     why: str
     """One sentence: what made it this verdict, or what is missing for another."""
+    proven: Instant | None = None
+    """The latest moment after which the baseline served healthily for two slots or more; None where it never did."""

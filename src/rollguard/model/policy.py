@@ -40,6 +40,8 @@ class EventRule(StrEnum):
 
     CRASH_LOOP = "crashLoop"
     IMAGE_PULL = "imagePull"
+    PROGRESS_DEADLINE = "progressDeadline"
+    MIGRATION_FAILED = "migrationFailed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,8 @@ class Watch:
     called_by: tuple[str, ...]
     """Workloads that suffer when this one is bad: they never make it look like an outage."""
     team: str = ""
+    own_mode: bool = False
+    """The mode stands in the watch itself, it is not the policy's for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +197,27 @@ class QuietWindow:
     reason: str
 
 
+class MigrationInterlock(StrEnum):
+    """What lets the guard act alone where a migration ran since the revision that it would go back to was healthy."""
+
+    PROVEN = "proven"
+    """The mark, or the old revision that served healthily after the migration had ended."""
+    MARKED = "marked"
+    """The mark alone."""
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """How migrations of the database are recognised, and what follows from them."""
+
+    patterns: tuple[str, ...]
+    """Globs on the names of Jobs and bare pods: `prisma-migrate-*`."""
+    interlock: MigrationInterlock = MigrationInterlock.PROVEN
+    on_failure_roll_back: bool = False
+    """Where one fails for a rollout: the workload goes back without asking."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookChannel:
     """A generic webhook: every notice as JSON."""
@@ -229,3 +254,7 @@ class Policy:
     links: Links
     maintenance: tuple[QuietWindow, ...] = ()
     owners: Owners = field(default_factory=Owners)
+    migration: Migration | None = None
+    """None where the policy names no migrations: then nobody looks for them."""
+    shared_roll_back: bool = False
+    """A shared resource that broke with the rollout is acted upon, not only asked about."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rollguard.model.action import DecisionKind, Plan, Standing
+from rollguard.model.facts import MigrationRun
 from rollguard.model.judgement import Finding, LevelReading, Phase, SignalGap, VerdictKind
 from rollguard.model.names import RolloutId, TemplateHash, UnitName, WorkloadName
 from rollguard.model.policy import Mode
@@ -236,6 +237,10 @@ class RolloutRecord:
     """As of its last change of verdict, decision or phase, or not long before now."""
     responses: tuple[Response, ...] = ()
     """What was done about it, or would have been, the earliest first; at most one of a kind."""
+    migrations: tuple[MigrationRun, ...] = ()
+    """Seen while it was under guard, at most 16: kept after the Job is gone."""
+    proven: Instant | None = None
+    """The old revision has served healthily since then: what had run before does not hinder it."""
     order: str = ""
     """The order that opened it while nothing rolled out: it carries that plan and decides nothing by itself."""
 

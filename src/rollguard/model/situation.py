@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from rollguard.model.action import Target
 from rollguard.model.facts import UnitFacts
 from rollguard.model.names import UnitName, WorkloadName
-from rollguard.model.policy import Limits, Mode, Owners, QuietWindow, Timing, Watch
+from rollguard.model.policy import Limits, Migration, Mode, Owners, QuietWindow, Timing, Watch
 from rollguard.model.records import Freeze, GoodRevision, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant
 
@@ -49,6 +49,8 @@ class Situation:
     on_timeout_roll_back: bool = False
     maintenance: tuple[QuietWindow, ...] = ()
     owners: Owners = field(default_factory=Owners)
+    migration: Migration | None = None
+    shared_roll_back: bool = False
 
     def good(self) -> tuple[GoodRevision, ...]:
         """What may be gone back to, the newest first: each revision judged healthy, and the adopted one.

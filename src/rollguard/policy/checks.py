@@ -13,6 +13,7 @@ from rollguard.policy import durations, promql
 
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
 _DNS_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*", re.ASCII)
+_NAME_PATTERN = re.compile(r"(?=.{1,253}\Z)(?=.*[a-z0-9])[-a-z0-9.*?]+", re.ASCII)
 _SIGNAL_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}", re.ASCII)
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", re.ASCII)
@@ -46,6 +47,9 @@ def _matching(pattern: re.Pattern[str], words: str) -> Callable[[str], str]:
 
 dns_label = _matching(_DNS_LABEL, "a name of lower-case letters, digits and `-`, as Kubernetes has it")
 dns_name = _matching(_DNS_NAME, "a name of lower-case letters, digits, `-` and `.`, as Kubernetes has it")
+name_pattern = _matching(
+    _NAME_PATTERN, "a pattern of names such as prisma-migrate-*: lower-case letters, digits, `-`, `.`, and `*` or `?`"
+)
 signal_name = _matching(_SIGNAL_NAME, "a signal's name of lower-case letters, digits and `-`")
 label_name = _matching(_LABEL_NAME, "the name of a metrics label")
 label_value = _matching(_LABEL_VALUE, "a Kubernetes label value")

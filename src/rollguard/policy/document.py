@@ -35,6 +35,7 @@ File = Annotated[str, AfterValidator(checks.file_name)]
 Selector = Annotated[str, AfterValidator(checks.selector)]
 Expression = Annotated[str, AfterValidator(checks.expression)]
 Matchers = Annotated[str, AfterValidator(checks.matchers)]
+Pattern = Annotated[str, AfterValidator(checks.name_pattern)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 ModeName = Literal["observe", "approve", "automatic"]
 
@@ -147,7 +148,7 @@ class SignalPart(Part):
     counter: Selector | None = None
     gauge: Expression | None = None
     limit: Expression | None = None
-    rule: Literal["crashLoop", "imagePull"] | None = None
+    rule: Literal["crashLoop", "imagePull", "progressDeadline", "migrationFailed"] | None = None
     required: bool | None = None
     scope: Literal["workload", "shared"] = "workload"
     per: Literal["workload", "pod"] = "workload"
@@ -200,6 +201,17 @@ class LimitsPart(Part):
     fleet: Fleet = Fleet()
 
 
+class MigrationPart(Part):
+    """Migrations of the database: Jobs and bare pods by their names."""
+
+    pattern: Annotated[
+        Annotated[Pattern, Tag("one")] | Annotated[list[Pattern], Tag("many"), Field(min_length=1, max_length=16)],
+        Discriminator(_one_or_many),
+    ]
+    interlock: Literal["proven", "marked", "off"] = "proven"
+    on_failure: Literal["ask", "rollBack"] = "ask"
+
+
 class Webhook(Part):
     """Every notice as JSON."""
 
@@ -250,6 +262,8 @@ class Spec(Part):
     gitops: Annotated[Literal["hold", "ignore"], BeforeValidator(checks.not_yet("freeze", "hold or ignore"))] = "hold"
     helm: Literal["hold", "ignore"] = "hold"
     secrets: Literal["metadata", "none"] = "none"
+    migration: MigrationPart | None = None
+    shared: Literal["ask", "rollBack"] = "ask"
     notify: Notify = Notify()
     links: LinksPart = LinksPart()
 

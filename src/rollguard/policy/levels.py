@@ -20,6 +20,12 @@ _NEEDED = {
     SignalKind.EVENT: ("rule",),
 }
 _SOURCES = ("bad", "total", "buckets", "counter", "gauge", "limit", "rule")
+_RULES = {
+    EventRule.CRASH_LOOP: "crash loop",
+    EventRule.IMAGE_PULL: "image pull failure",
+    EventRule.PROGRESS_DEADLINE: "progress deadline exceeded",
+    EventRule.MIGRATION_FAILED: "database migration failed",
+}
 _COUNTS_REQUESTS = frozenset({SignalKind.RATIO, SignalKind.HISTOGRAM})
 
 
@@ -76,7 +82,7 @@ def _levels(kind: SignalKind, part: SignalPart, slot: float, marked: Marked, pat
     if kind is SignalKind.EVENT:
         if parts:
             marked.wrong((*path, "levels"), "levels", "no levels: an event rule is complete or not", key=True)
-        text = "crash loop" if part.rule == "crashLoop" else "image pull failure"
+        text = _RULES[EventRule(part.rule)] if part.rule else ""
         return (Level(name=LevelName.ROLLBACK, bound=0.0, seconds=0.0, text=text),)
     if not parts:
         marked.wrong(path, path[-1], "at least one level: warning, critical or rollback", key=True)

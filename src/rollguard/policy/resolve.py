@@ -11,6 +11,8 @@ from rollguard.model.policy import (
     Limits,
     Links,
     MetricsStore,
+    Migration,
+    MigrationInterlock,
     Mode,
     OwnerRule,
     Owners,
@@ -29,6 +31,7 @@ from rollguard.policy.document import (
     LimitsPart,
     LinksPart,
     Metrics,
+    MigrationPart,
     Notify,
     QuietPart,
     SignalPart,
@@ -230,6 +233,7 @@ def _watch(part: WatchPart, mode: Mode) -> Watch:
         signals=tuple(part.signals or ()),
         called_by=tuple(part.called_by),
         team=part.team,
+        own_mode=part.mode is not None,
     )
 
 
@@ -294,6 +298,16 @@ def _limits(part: LimitsPart) -> Limits:
     )
 
 
+def _migration(part: MigrationPart | None) -> Migration | None:
+    if part is None:
+        return None
+    return Migration(
+        patterns=tuple(part.pattern) if isinstance(part.pattern, list) else (part.pattern,),
+        interlock=MigrationInterlock(part.interlock),
+        on_failure_roll_back=part.on_failure == "rollBack",
+    )
+
+
 def _policy(document: Document, timing: Timing, signals: tuple[Signal, ...], watches: tuple[Watch, ...]) -> Policy:
     spec = document.spec
     links: LinksPart = spec.links
@@ -314,6 +328,8 @@ def _policy(document: Document, timing: Timing, signals: tuple[Signal, ...], wat
         ),
         links=Links(dashboard=links.dashboard or "", runbook=links.runbook or ""),
         owners=Owners(gitops=OwnerRule(spec.gitops), helm=OwnerRule(spec.helm), secrets=SecretsAccess(spec.secrets)),
+        migration=_migration(spec.migration),
+        shared_roll_back=spec.shared == "rollBack",
     )
 
 

@@ -10,6 +10,8 @@ from rollguard.model.policy import (
     EventRule,
     Level,
     LevelName,
+    Migration,
+    MigrationInterlock,
     Mode,
     OwnerRule,
     Owners,
@@ -109,9 +111,34 @@ def test_the_platforms_preset_has_the_bounds_of_its_guide() -> None:
     assert bounds(policy, "database-errors", LevelName.ROLLBACK) == [(None, 10.0, 60.0)]
     assert signal(policy, "crash-loop").rule is EventRule.CRASH_LOOP
     assert signal(policy, "image-pull").rule is EventRule.IMAGE_PULL
+    assert signal(policy, "progress-deadline").rule is EventRule.PROGRESS_DEADLINE
+    assert signal(policy, "migration-failed").rule is EventRule.MIGRATION_FAILED
+    assert policy.migration == Migration(patterns=("prisma-migrate-*",))
     assert signal(policy, "database-connections").shared
     assert {found.name for found in policy.signals if found.required} == {"errors", "latency"}
     assert {watch.mode for watch in policy.watches} == {Mode.AUTOMATIC}
+
+
+def test_migrations_are_named_by_patterns_and_asked_about_unless_the_policy_says_more() -> None:
+    assert good(GOOD).migration is None
+    assert good(added("migration: {pattern: prisma-migrate-*}")).migration == Migration(
+        patterns=("prisma-migrate-*",), interlock=MigrationInterlock.PROVEN, on_failure_roll_back=False
+    )
+    said = 'migration: {pattern: [prisma-*, flyway-?], interlock: "off", onFailure: rollBack}'
+    assert good(added(said)).migration == Migration(
+        patterns=("prisma-*", "flyway-?"), interlock=MigrationInterlock.OFF, on_failure_roll_back=True
+    )
+
+
+def test_a_shared_resource_is_asked_about_unless_the_policy_says_more() -> None:
+    assert not good(GOOD).shared_roll_back
+    assert good(added("shared: rollBack")).shared_roll_back
+
+
+def test_a_watch_knows_whether_its_mode_is_its_own() -> None:
+    assert not good(added("mode: automatic")).watches[0].own_mode
+    own = changed("workloads: [web, api]", "workloads: [web, api]\n      mode: automatic")
+    assert good(own).watches[0].own_mode
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.rglob("*policy.yaml"), key=str), ids=lambda file: file.name)

@@ -66,6 +66,10 @@ def _apps(resource: str, verb: str, why: str) -> Right:
     return Right(group="apps", version="v1", resource=resource, verb=verb, why=why)
 
 
+def _batch(resource: str, verb: str, why: str) -> Right:
+    return Right(group="batch", version="v1", resource=resource, verb=verb, why=why)
+
+
 def _core(resource: str, verb: str, why: str, scope: Scope = Scope.WATCHED) -> Right:
     return Right(group="", version="v1", resource=resource, verb=verb, why=why, scope=scope)
 
@@ -91,6 +95,8 @@ WATCH_PODS = _core("pods", "watch", "to see crash loops and failed image pulls a
 READ_LOGS = _core("pods/log", "get", "evidence saved before a rollback")
 LIST_EVENTS = _core("events", "list", "the cause of a failed image pull")
 WATCH_EVENTS = _core("events", "watch", "the cause of a failed image pull")
+LIST_JOBS = _batch("jobs", "list", "whether the database was migrated")
+WATCH_JOBS = _batch("jobs", "watch", "to see a migration run and end")
 CREATE_CONFIGMAP = _core(
     "configmaps", "create", "to keep evidence, and the policy that a rollout began with", Scope.BOTH
 )
@@ -173,7 +179,10 @@ def _looks_at_secrets(policy: Policy) -> bool:
     return policy.owners.secrets is SecretsAccess.METADATA
 
 
-EXTRA: tuple[Extra, ...] = (Extra(rights=(LIST_SECRETS, WATCH_SECRETS), needed_by=_looks_at_secrets),)
+EXTRA: tuple[Extra, ...] = (
+    Extra(rights=(LIST_SECRETS, WATCH_SECRETS), needed_by=_looks_at_secrets),
+    Extra(rights=(LIST_JOBS, WATCH_JOBS), needed_by=lambda policy: policy.migration is not None),
+)
 
 
 def needed(policy: Policy) -> tuple[Right, ...]:
