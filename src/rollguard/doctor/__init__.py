@@ -1,0 +1,6 @@
+"""Every reason why the guard would not work on a cluster, each with what to do. Pure: facts in, checks out."""
+
+from rollguard.doctor.check import Check, State, Topic
+from rollguard.doctor.every import TOPICS, examine
+
+__all__ = ["TOPICS", "Check", "State", "Topic", "examine"]
