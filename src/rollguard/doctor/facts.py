@@ -157,8 +157,6 @@ class StoreSeen:
     problem: str
     inside: bool
     """Its address is one that only the cluster resolves."""
-    proxied: bool
-    """It was reached through the API server, not at its address."""
     interval: float | Unknown | None
     """Seconds between samples, measured; None where there are none."""
     offset: float | None

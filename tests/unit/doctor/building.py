@@ -164,7 +164,7 @@ def namespace(**changes: Any) -> NamespaceSeen:
 
 
 def store(**changes: Any) -> StoreSeen:
-    found = StoreSeen(problem="", inside=False, proxied=False, interval=15.0, offset=0.3, signals=SIGNALS)
+    found = StoreSeen(problem="", inside=False, interval=15.0, offset=0.3, signals=SIGNALS)
     return replace(found, **changes)
 
 
