@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from rollguard.doctor import Check
 from rollguard.model.action import Absent, Evidence, FetchOutcome, Unknown, Write, WriteOutcome
 from rollguard.model.facts import InventoryItem, Template, UnitFacts
 from rollguard.model.metrics import MetricsAnswer, Question
@@ -218,4 +219,13 @@ class Orders(Protocol):
 
     async def freeze(self, unit: UnitName, freeze: Freeze | None) -> WriteOutcome:
         """Sets or (None) lifts the freeze; creates the object `rollguard-all` where it is missing."""
+        ...
+
+
+class Doctor(Protocol):
+    """Looks for what keeps the guard from working."""
+
+    async def examine(self) -> tuple[Check, ...]:
+        """Every check, those that are ok included; what could not be asked is `unknown`. Never raises for servers that
+        do not answer."""
         ...

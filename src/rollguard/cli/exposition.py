@@ -43,6 +43,12 @@ class _Snapshot(Collector):
         for signal in status.blind_signals:
             blind.add_metric([signal], 1)
         yield blind
+        doctor = GaugeMetricFamily(
+            "rollguard_doctor_failures", "Checks of `rollguard doctor` that failed at the last look", labels=["check"]
+        )
+        for check, failures in status.doctor_failures:
+            doctor.add_metric([check], failures)
+        yield doctor
         watches = CounterMetricFamily("rollguard_watch_errors", "Watches that failed", labels=["collection"])
         for collection, errors in self._watch_errors.items():
             watches.add_metric([collection], errors)

@@ -22,6 +22,7 @@ COMMANDS = {
     "run": ("rollguard.cli.run:run", "Run the controller: guard the policy's workloads until stopped."),
     "status": ("rollguard.cli.status:status", "What is guarded, and how each rollout stands."),
     "watch": ("rollguard.cli.watch:watch", "The same as a live table, until Ctrl-C."),
+    "doctor": ("rollguard.cli.doctor:doctor", "Every reason why the guard would not work here, and what to do."),
     "rollback": ("rollguard.cli.rollback:rollback", "Put the last good revision of a workload back."),
     "freeze": ("rollguard.cli.freeze:freeze", "Leave a workload (or all) alone until a time."),
     "release": ("rollguard.cli.freeze:release", "Lift a freeze."),

@@ -31,8 +31,10 @@ from rollguard.adapters.prometheus import PrometheusMetrics
 from rollguard.adapters.webhook import Webhook
 from rollguard.cli import exits, serve
 from rollguard.cli.connect import GUARD_NAMESPACE
+from rollguard.cli.examination import Examiner
 from rollguard.cli.exposition import exposition
 from rollguard.cli.policy import read
+from rollguard.doctor.facts import Place
 from rollguard.loop import Guard, Settings
 from rollguard.model.policy import Policy
 from rollguard.ports import Notifier
@@ -170,6 +172,15 @@ class _Controller:
                 clock=self._clock,
                 settings=settings,
                 log=self._log,
+                doctor=Examiner(
+                    api=api,
+                    clock=self._clock,
+                    records=records,
+                    policy=lambda: self._policy,
+                    guard_namespace=settings.namespace,
+                    account=None,
+                    place=Place.GUARD,
+                ),
             )
             yield guard, cluster
 

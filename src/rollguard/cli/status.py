@@ -55,15 +55,15 @@ def document(unit: UnitRecord, rollouts: dict[str, RolloutRecord]) -> str:
 def page(units: list[UnitRecord], rollouts: dict[str, RolloutRecord], now: Instant) -> str:
     """The table, and a line for each thing that is wrong; says what to do when nothing is guarded."""
     guarded = [unit for unit in units if unit.name.object_name != EVERYTHING]
-    lines = [_frozen(unit) for unit in units if unit.freeze is not None and unit.freeze.until > now]
+    lines = [_condition(unit, kind, message) for unit in units for kind, message in unit.conditions]
+    lines += [_frozen(unit) for unit in units if unit.freeze is not None and unit.freeze.until > now]
     if not guarded:
         lines.append(
             "Nothing is guarded yet. `rollguard run --policy FILE` guards the workloads that the policy's watches name."
         )
         return "\n".join(lines)
     rows = [row(unit, rollouts.get(str(unit.current_rollout)), now) for unit in guarded]
-    conditions = [f"! {unit.name}: {kind}: {message}" for unit in guarded for kind, message in unit.conditions]
-    return "\n".join([output.table(HEADER, rows), *conditions, *lines])
+    return "\n".join([output.table(HEADER, rows), *lines])
 
 
 def row(unit: UnitRecord, rollout: RolloutRecord | None, now: Instant) -> tuple[str, ...]:
@@ -82,5 +82,12 @@ def _frozen(unit: UnitRecord) -> str:
     freeze = unit.freeze
     if freeze is None:
         return ""
-    what = "everything" if unit.name.object_name == EVERYTHING else str(unit.name)
-    return f"! {what} is frozen until {freeze.until.iso()} by {freeze.actor}: {freeze.reason}"
+    return f"! {_about(unit)} is frozen until {freeze.until.iso()} by {freeze.actor}: {freeze.reason}"
+
+
+def _condition(unit: UnitRecord, kind: str, message: str) -> str:
+    return f"! {_about(unit)}: {kind}: {message}"
+
+
+def _about(unit: UnitRecord) -> str:
+    return "everything" if unit.name.object_name == EVERYTHING else str(unit.name)

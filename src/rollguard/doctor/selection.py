@@ -10,7 +10,7 @@ from rollguard.doctor.facts import Facts, NamespaceSeen, WorkloadSeen
 from rollguard.model.action import Unknown
 from rollguard.model.facts import InventoryItem, UnitFacts
 from rollguard.model.names import UnitName, WorkloadName
-from rollguard.model.policy import Watch
+from rollguard.model.policy import Policy, Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,12 @@ def selected(facts: Facts) -> Iterator[Selected]:
             watch = policies.watch_of(facts.policy, item(seen))
             if watch is not None:
                 yield Selected(seen=seen, watch=watch, facts=known.get(UnitName.of_workload(seen.workload.name)))
+
+
+def watched(policy: Policy, namespaces: tuple[NamespaceSeen, ...]) -> tuple[WorkloadName, ...]:
+    """The names of all workloads that are known and selected."""
+    every = (seen for namespace in namespaces for seen in _workloads(namespace))
+    return tuple(seen.workload.name for seen in every if policies.watch_of(policy, item(seen)) is not None)
 
 
 def item(seen: WorkloadSeen) -> InventoryItem:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from rollguard import observe
 from rollguard.loop import changes, executor, surroundings
 from rollguard.loop.answers import Answers
+from rollguard.loop.checkup import Checkup
 from rollguard.loop.context import Context, LookAgain, Memory
 from rollguard.loop.house import House
 from rollguard.loop.leader import Gate, LeadershipLost
@@ -24,7 +25,7 @@ from rollguard.model.metrics import Gap
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Policy
 from rollguard.model.time import Instant, Mono
-from rollguard.ports import Clock, Cluster, Journal, Leadership, Metrics, Notifier, Records
+from rollguard.ports import Clock, Cluster, Doctor, Journal, Leadership, Metrics, Notifier, Records
 
 ANSWERS_WITHIN = 0.8
 """Share of the tick in which the metrics store must answer."""
@@ -51,6 +52,7 @@ class Guard:
         clock: Clock,
         settings: Settings,
         log: Log,
+        doctor: Doctor | None = None,
     ) -> None:
         self._records = records
         self._metrics = metrics
@@ -80,6 +82,7 @@ class Guard:
         self._timers: dict[tuple[Priority, UnitName], asyncio.Task[None]] = {}
         self._term = Term(self._context, records, leadership, self._forget)
         self._house = House(self._context)
+        self._checkup = Checkup(self._context, doctor) if doctor is not None else None
         self._stopping = asyncio.Event()
         self._running = False
         self._ticks = 0
@@ -103,6 +106,9 @@ class Guard:
             self._lasting("notices", self._send),
             self._workers.run(),
         )
+        checkup = self._checkup
+        if checkup is not None:
+            duties += (self._lasting("doctor", lambda: checkup.keep(self._term.active)),)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(duty) for duty in duties]
@@ -166,6 +172,7 @@ class Guard:
             open_rollouts=sum(1 for unit in units if unit.rollout is not None),
             blind_signals=self._blind,
             outbox_pending=context.outbox.pending(),
+            doctor_failures=self._checkup.failures() if self._checkup is not None else (),
         )
 
     async def renew(self) -> None:

@@ -43,3 +43,5 @@ class Status:
     blind_signals: tuple[str, ...]
     """Signals without a complete answer in the last slot."""
     outbox_pending: int
+    doctor_failures: tuple[tuple[str, int], ...] = ()
+    """(check, how many failed) at the last examination, sorted."""

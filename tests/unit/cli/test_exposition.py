@@ -21,7 +21,9 @@ def test_failed_watches_are_counted_by_what_they_watch() -> None:
         open_rollouts=0,
         blind_signals=(),
         outbox_pending=0,
+        doctor_failures=(("rights", 2),),
     )
     text = exposition(status, {"pods in production": 3, "events in production": 0})
     assert 'rollguard_watch_errors_total{collection="pods in production"} 3.0' in text
     assert 'rollguard_watch_errors_total{collection="events in production"} 0.0' in text
+    assert 'rollguard_doctor_failures{check="rights"} 2.0' in text

@@ -11,7 +11,7 @@ from rollguard.loop import Guard, Settings
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Policy
 from rollguard.model.records import NoticeState, RolloutRecord, UnitRecord
-from rollguard.ports import Notifier
+from rollguard.ports import Doctor, Notifier
 from rollguard.sim.channels import Inbox, SimJournal, SimNotifier
 from rollguard.sim.cluster import SimCluster
 from rollguard.sim.faults import FaultPlan
@@ -57,6 +57,7 @@ class Running:
             clock=self.clock,
             settings=stage.settings,
             log=lambda event, fields: self.logged.append((event, fields)),
+            doctor=stage.doctor,
         )
 
     def begin(self) -> None:
@@ -86,6 +87,7 @@ class Stage:
         self.settings = settings
         self.inbox = Inbox()
         self.journal = SimJournal()
+        self.doctor: Doctor | None = None
         self.api: SimDeployment = self.deploy("api")
 
     def deploy(self, name: str, image: str = GOOD) -> SimDeployment:

@@ -1,0 +1,89 @@
+"""One examination of everything: gathers what `rollguard.doctor` looks at, for the command and for the controller."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rollguard import doctor
+from rollguard.adapters import reach
+from rollguard.adapters.kubernetes import Api
+from rollguard.adapters.kubernetes.orders import KubernetesOrders
+from rollguard.adapters.kubernetes.survey import Account, survey
+from rollguard.adapters.prometheus import PrometheusMetrics
+from rollguard.adapters.prometheus.inspect import MetricsInspector
+from rollguard.adapters.prometheus.soundings import Sounding
+from rollguard.doctor import Check
+from rollguard.doctor.facts import Facts, NamespaceSeen, Place, StoreSeen
+from rollguard.doctor.selection import watched
+from rollguard.model.action import Unknown
+from rollguard.model.names import WorkloadName
+from rollguard.model.policy import Policy
+from rollguard.model.records import UnitRecord
+from rollguard.ports import Clock, Records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examiner:
+    """The `Doctor` port on real servers."""
+
+    api: Api
+    clock: Clock
+    records: Records
+    policy: Callable[[], Policy]
+    guard_namespace: str
+    account: Account | None
+    """Whose rights are looked at; None: those of who asks."""
+    place: Place
+
+    async def examine(self) -> tuple[Check, ...]:
+        """Every check, as of now."""
+        return doctor.examine(await self.facts())
+
+    async def facts(self) -> Facts:
+        """All that there is to look at. The store is asked after the cluster, which says for which workloads."""
+        policy = self.policy()
+        me = await self._me()
+        cluster, units, channels, files = await asyncio.gather(
+            survey(self.api, self.clock, policy, guard_namespace=self.guard_namespace, account=self.account, me=me),
+            self._units(),
+            reach.channels(policy),
+            asyncio.to_thread(reach.files, policy),
+        )
+        store = await self._store(policy, cluster.namespaces)
+        return Facts(
+            now=self.clock.now(),
+            place=self.place,
+            policy=policy,
+            version=cluster.version,
+            installed=cluster.installed,
+            enforced=cluster.enforced,
+            rights=cluster.rights,
+            guard=cluster.guard,
+            server_offset=cluster.offset,
+            namespaces=cluster.namespaces,
+            units=units,
+            store=store,
+            files=files,
+            channels=channels,
+        )
+
+    async def _me(self) -> str:
+        name = await KubernetesOrders(self.api, self.clock).whoami()
+        return "who asks" if isinstance(name, Unknown) else name
+
+    async def _units(self) -> tuple[UnitRecord, ...] | Unknown:
+        listed = await self.records.list_units()
+        return listed if isinstance(listed, Unknown) else tuple(stored.record for stored in listed)
+
+    async def _store(self, policy: Policy, namespaces: tuple[NamespaceSeen, ...]) -> StoreSeen:
+        metrics = PrometheusMetrics(policy.metrics, self.clock)
+        inspector = MetricsInspector(policy.metrics, self.clock)
+        chosen: tuple[WorkloadName, ...] = watched(policy, namespaces)
+        try:
+            sounding = Sounding(policy=policy, metrics=metrics, inspector=inspector, clock=self.clock, workloads=chosen)
+            return await sounding.take(inside=reach.only_inside(policy.metrics.address))
+        finally:
+            await metrics.close()
+            await inspector.close()
