@@ -7,6 +7,7 @@ from typing import assert_never
 
 from rollguard.decide.findings import decisive, names
 from rollguard.decide.interlocks.every import EVERY, Interlock
+from rollguard.decide.quiet import latest_end
 from rollguard.model.action import Decision, DecisionKind, Standing
 from rollguard.model.judgement import Finding, Verdict, VerdictKind
 from rollguard.model.policy import LevelName, Mode
@@ -123,11 +124,13 @@ def _decision(
 def _wake_at(situation: Situation, now: Instant) -> Instant | None:
     """The next moment at which time alone can change the decision: a freeze or a limit ends, a part of the window."""
     timing, limits, started = situation.timing, situation.limits, situation.rollout.started
+    quiet = latest_end(situation.maintenance, now)
     freezes = (situation.unit.freeze, situation.around.freeze_all)
     moments = [
         started.plus(timing.automatic),
         started.plus(timing.close),
         *(freeze.until for freeze in freezes if freeze is not None),
+        *([quiet[1]] if quiet is not None else []),
         *(at.plus(limits.rollbacks_within) for at in situation.unit.automatic_rollbacks),
         *(at.plus(limits.fleet_within) for _, at in situation.around.fleet_rollbacks),
     ]

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from rollguard import lifecycle
+from rollguard import lifecycle, observe
 from rollguard.loop import changes
 from rollguard.loop.context import Context, LookAgain
 from rollguard.loop.outbox import WorkloadEvent
 from rollguard.model.action import Unknown
-from rollguard.model.facts import Revision, Template
+from rollguard.model.facts import Template
 from rollguard.model.lifecycle import LifecycleInput, MarkHealthy
 from rollguard.model.names import TemplateHash, UnitName, WorkloadName
 from rollguard.model.records import (
-    GoodRevision,
     LifecycleState,
     Outcome,
     RolloutRecord,
@@ -125,26 +124,14 @@ async def mark_healthy(context: Context, record: RolloutRecord, now: Instant) ->
     unit = unit_of(context, record.unit)
     if any(good.digest == record.target_digest and good.saved for good in unit.healthy[-1:]):
         return
-    workload = next((w for w in context.cluster.facts(record.unit).members if w.uid == record.uid), None)
+    facts = context.cluster.facts(record.unit)
+    workload = next((w for w in facts.members if w.uid == record.uid), None)
     revision = workload.revision(record.target) if workload is not None else None
     if revision is None:
         raise LookAgain(f"revision {record.target_number} of {record.workload} is not in sight")
     saved = await save(context, record.workload, revision.template)
-    good = good_revision(revision, now, saved)
+    good = observe.good_revision(revision, facts, now, saved)
     await context.store.change_unit(record.unit, lambda unit: changes.with_good(unit, good))
-
-
-def good_revision(revision: Revision, since: Instant, saved: str) -> GoodRevision:
-    """The revision as one that may be gone back to."""
-    return GoodRevision(
-        hash=revision.hash,
-        number=revision.number,
-        digest=revision.template.digest,
-        bare_digest=revision.template.bare_digest,
-        images=revision.template.images,
-        since=since,
-        saved=saved,
-    )
 
 
 async def save(context: Context, workload: WorkloadName, template: Template) -> str:

@@ -9,6 +9,7 @@ from rollguard.model.names import RolloutId, TemplateHash, UnitName, WorkloadNam
 from rollguard.model.policy import Timing
 from rollguard.model.records import GoodRevision, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant
+from rollguard.observe.good import good_revision
 
 _NAME_LENGTH = 253
 _COMPLETE = "NewReplicaSetAvailable"
@@ -173,14 +174,7 @@ def adoption(unit: UnitRecord, facts: UnitFacts, timing: Timing, now: Instant) -
     oldest = now.plus(-timing.adopted_after)
     if since > oldest or any(_troubled(c, oldest) for pod in facts.pods for c in pod.containers):
         return None
-    return GoodRevision(
-        hash=target.hash,
-        number=target.number,
-        digest=target.template.digest,
-        bare_digest=target.template.bare_digest,
-        images=target.template.images,
-        since=since,
-    )
+    return good_revision(target, facts, since)
 
 
 def _complete_since(workload: Workload, pods: tuple[Pod, ...], target: Revision) -> Instant | None:

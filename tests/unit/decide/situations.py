@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from rollguard.model.action import DecisionKind
 from rollguard.model.facts import Template, UnitFacts, Workload
 from rollguard.model.judgement import Attribution, Finding, Reference, SignalGap, Verdict, VerdictKind
 from rollguard.model.names import TemplateHash, WorkloadKind, WorkloadName
@@ -126,3 +127,22 @@ def sibling(name: str, *breached: str) -> Sibling:
 def at(seconds: float) -> Instant:
     """So long after the rollout's start."""
     return START.plus(seconds)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is put before the interlocks."""
+
+    situation: Situation
+    verdict: Verdict
+    now: Instant = NOW
+
+
+@dataclass(frozen=True)
+class Case:
+    """An interlock, a look at which it alone forbids, what is left to do, and a look at which it does not."""
+
+    name: str
+    forbidden: Look
+    silent: Look
+    leaves: DecisionKind = DecisionKind.HOLD

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
@@ -13,8 +13,8 @@ from rollguard.model.facts import Template
 from rollguard.model.judgement import Attribution, Finding, Verdict
 from rollguard.model.names import RolloutId
 from rollguard.model.records import Freeze, HumanRequest, LifecycleState, RequestKind, TimelineEntry
-from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
+from tests.unit.decide.owner_cases import OWNERS
 from tests.unit.decide.situations import (
     BAD_TEMPLATE,
     BEFORE,
@@ -22,6 +22,8 @@ from tests.unit.decide.situations import (
     GOOD,
     NOW,
     OLDER,
+    Case,
+    Look,
     at,
     facts,
     gap,
@@ -33,15 +35,6 @@ from tests.unit.decide.situations import (
 from tests.unit.records import ERRORS, NEW_IMAGES, OLD_IMAGES, PLAN, UNIT
 
 HOLD, ASK, PAGE = DecisionKind.HOLD, DecisionKind.ASK, DecisionKind.PAGE
-
-
-@dataclass(frozen=True)
-class Look:
-    """What is put before the interlocks."""
-
-    situation: Situation
-    verdict: Verdict
-    now: Instant = NOW
 
 
 def unit(**changes: object) -> Look:
@@ -89,16 +82,6 @@ REJECTED = HumanRequest(
 FLEET = tuple((replace(UNIT, object_name=f"deployment-{n}"), NOW.plus(-60)) for n in range(5))
 TWO_SUFFER = (sibling("orders", "error-rate"), sibling("users", "error-rate"))
 LATE = (sibling("orders", "error-rate"), sibling("gateway", "error-rate"), sibling("users", "latency"))
-
-
-@dataclass(frozen=True)
-class Case:
-    """An interlock, a look at which it alone forbids, what is left to do, and a look at which it does not."""
-
-    name: str
-    forbidden: Look
-    silent: Look
-    leaves: DecisionKind = HOLD
 
 
 CASES = (
@@ -156,6 +139,7 @@ CASES = (
         member(template=template(bare_digest="good-bare")),
         member(template=template(bare_digest="older-bare")),
     ),
+    *OWNERS,
     Case("past its bound before", seen(referred(past_bound=True)), seen(referred(past_bound=False))),
     Case("reference as bad", seen(referred(not_worse=True)), seen(referred(not_worse=False))),
     Case("outage", seen(replace(CRASH_LOOP, attribution=Attribution.NODE)), seen(CRASH_LOOP)),

@@ -9,10 +9,14 @@ from rollguard.decide.interlocks.annotations_only import annotations_only
 from rollguard.decide.interlocks.automatic_part import automatic_part
 from rollguard.decide.interlocks.blind import blind
 from rollguard.decide.interlocks.clock import clock_off
+from rollguard.decide.interlocks.config_changed import config_changed
 from rollguard.decide.interlocks.declined import declined
+from rollguard.decide.interlocks.digest_moved import digest_moved
 from rollguard.decide.interlocks.fleet_limit import fleet_limit
 from rollguard.decide.interlocks.frozen import frozen
+from rollguard.decide.interlocks.gitops import gitops_owner
 from rollguard.decide.interlocks.healthy_before import healthy_before
+from rollguard.decide.interlocks.helm import helm_pending
 from rollguard.decide.interlocks.incomplete import facts_incomplete
 from rollguard.decide.interlocks.no_target import no_target
 from rollguard.decide.interlocks.not_worse import not_worse
@@ -21,6 +25,7 @@ from rollguard.decide.interlocks.outage import outage
 from rollguard.decide.interlocks.past_before import past_before
 from rollguard.decide.interlocks.paused import paused
 from rollguard.decide.interlocks.planned_before import planned_before
+from rollguard.decide.interlocks.quiet_window import quiet_window
 from rollguard.decide.interlocks.recreate import recreate
 from rollguard.decide.interlocks.refused_lately import refused_lately
 from rollguard.decide.interlocks.registry import registry_trouble
@@ -53,6 +58,7 @@ EVERY: tuple[Interlock, ...] = (
     Interlock(check=clock_off),
     Interlock(check=blind),
     Interlock(check=frozen),
+    Interlock(check=quiet_window),
     Interlock(check=paused),
     Interlock(check=declined, known=True),
     Interlock(check=planned_before, known=True),
@@ -61,6 +67,10 @@ EVERY: tuple[Interlock, ...] = (
     Interlock(check=healthy_before),
     Interlock(check=same_images),
     Interlock(check=annotations_only),
+    Interlock(check=config_changed),
+    Interlock(check=digest_moved),
+    Interlock(check=gitops_owner),
+    Interlock(check=helm_pending),
     Interlock(check=past_before),
     Interlock(check=not_worse),
     Interlock(check=nothing_beside),
