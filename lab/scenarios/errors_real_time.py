@@ -15,8 +15,10 @@ async def play(stage: Stage) -> None:
     # At least half of the window before the release must be known: else there is nothing to compare with.
     await stage.until_known(NAME, seconds=KNOWN_S)
     await stage.release(NAME, "v2-errors-15pct")
-    await stage.until_rollout(NAME, "verifying", "held", "closed", timeout_s=DETECTION_S)
+    # A hold is passed over: it plays beside tests that restart the API server, and facts that are incomplete for as
+    # long as that takes hold a rollback until they are whole again.
+    await stage.until_rollout(NAME, "verifying", "closed", timeout_s=DETECTION_S)
     stage.expect_equal(await stage.tag(NAME), "v1", "the version that is asked for")
-    await stage.until_rollout(NAME, "closed", "held", timeout_s=ENDING_S)
+    await stage.until_rollout(NAME, "closed", timeout_s=ENDING_S)
     rollout = await stage.until_undone(NAME)
     stage.expect("over 5m" in rollout["plan"]["reason"], f"the reason: {rollout['plan']['reason']}")
