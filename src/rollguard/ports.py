@@ -14,11 +14,13 @@ from rollguard.model.action import Absent, Evidence, FetchOutcome, Unknown, Writ
 from rollguard.model.facts import InventoryItem, Template, UnitFacts
 from rollguard.model.metrics import MetricsAnswer, Question
 from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadName
+from rollguard.model.policy import Policy
 from rollguard.model.records import (
     Exists,
     Freeze,
     HumanRequest,
     Notice,
+    PolicyStatus,
     RolloutRecord,
     Stale,
     StoredRollout,
@@ -54,6 +56,13 @@ class Cluster(Protocol):
 
     def inventory(self) -> tuple[InventoryItem, ...] | None:
         """All workloads that exist, from the cache; None until the first list is complete."""
+        ...
+
+    def cover(self, namespaces: frozenset[str]) -> tuple[str, ...]:
+        """Exactly these namespaces' workloads are known from now on, a new one's as soon as its first list is complete.
+
+        What keeps a new one from being listed, one line each.
+        """
         ...
 
     def guard(self, units: frozenset[UnitName]) -> None:
@@ -95,6 +104,10 @@ class Cluster(Protocol):
 
 class Records(Protocol):
     """GuardedUnit and GuardedRollout: every write is a compare-and-swap."""
+
+    def cover(self, namespaces: frozenset[str]) -> None:
+        """The records of exactly these namespaces are listed from now on, a new one's as soon as they can be read."""
+        ...
 
     async def list_units(self) -> tuple[StoredUnit, ...] | Unknown: ...
 
@@ -162,6 +175,10 @@ class Metrics(Protocol):
         """Seconds by which the store's clock is ahead of ours; None while unknown."""
         ...
 
+    async def close(self) -> None:
+        """Ends the connections: it is not asked any more."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
@@ -197,12 +214,63 @@ class Notifier(Protocol):
         """At least once: the notice's id makes a repeat recognisable."""
         ...
 
+    async def close(self) -> None:
+        """Ends the connections: nothing is sent any more."""
+        ...
+
 
 class Journal(Protocol):
     """A copy for readers; the loop never reads it. Never blocks acting."""
 
     def append(self, unit: UnitName, rollout: RolloutId | None, entry: TimelineEntry) -> None:
         """Idempotent by content."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyReading:
+    """What a source says now: a policy, or what is wrong with it."""
+
+    policy: Policy | None
+    mistakes: tuple[str, ...] = ()
+    generation: int = 0
+    """Of an object of the cluster."""
+
+
+class PolicySource(Protocol):
+    """Where the policy comes from: a file, or an object of the cluster."""
+
+    def latest(self) -> PolicyReading:
+        """The newest that was read; the same object while nothing has changed."""
+        ...
+
+    async def report(self, status: PolicyStatus, *, timeout: float) -> Unknown | None:
+        """Says in the source, where it has a place for that, what has become of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyLost:
+    """A policy that was kept cannot be had any more."""
+
+    detail: str
+
+
+class KeptPolicies(Protocol):
+    """The policies that open rollouts began with, kept in the cluster for the next leader, once by digest."""
+
+    async def keep(self, policy: Policy, *, timeout: float) -> Unknown | None:
+        """Keeps it; one that is kept already is the same."""
+        ...
+
+    async def load(self, digest: str, *, timeout: float) -> Policy | PolicyLost | Unknown: ...
+
+    async def digests(self, *, timeout: float) -> tuple[str, ...] | Unknown:
+        """Of all that are kept."""
+        ...
+
+    async def drop(self, digest: str, *, timeout: float) -> Unknown | None:
+        """Deletes it; one that is gone is no error."""
         ...
 
 
@@ -225,7 +293,7 @@ class Orders(Protocol):
 class Doctor(Protocol):
     """Looks for what keeps the guard from working."""
 
-    async def examine(self) -> tuple[Check, ...]:
+    async def examine(self, policy: Policy) -> tuple[Check, ...]:
         """Every check, those that are ok included; what could not be asked is `unknown`. Never raises for servers that
         do not answer."""
         ...

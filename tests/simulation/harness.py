@@ -226,8 +226,8 @@ class Stage:
             cluster=cluster,
             records=records,
             leadership=leadership,
-            metrics=SimMetrics(self.world, process, self.faults),
-            notifiers=(SimNotifier(self.inbox, process, self.faults),),
+            metrics=lambda _store: SimMetrics(self.world, process, self.faults),
+            notifiers=lambda _channels: (SimNotifier(self.inbox, process, self.faults),),
             journal=self.journal,
             clock=VirtualClock(process),
             settings=Settings(

@@ -57,6 +57,9 @@ class LogNotifier:
         self._log("notice", fields)
         return Accepted(detail="logged")
 
+    async def close(self) -> None:
+        """A log has no connection."""
+
 
 class LogJournal:
     """A `Journal` that writes every decision's line into the structured log: the audit log."""

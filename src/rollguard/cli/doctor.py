@@ -61,12 +61,11 @@ async def _doctor(policy: Policy, connection: Connection, account: str, format_:
             api=opened.api,
             clock=opened.clock,
             records=opened.records,
-            policy=lambda: policy,
             guard_namespace=opened.guard_namespace,
             account=Account(namespace=opened.guard_namespace, name=account) if account else None,
             place=Place.ELSEWHERE,
         )
-        facts = await examiner.facts()
+        facts = await examiner.facts(policy)
     if isinstance(facts.version, Unknown) and _silent(facts):
         raise exits.CommandError(f"the cluster did not answer: {facts.version.detail}", exits.UNREACHABLE)
     checks = examine(facts)

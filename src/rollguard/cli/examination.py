@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from rollguard import doctor
@@ -31,19 +30,17 @@ class Examiner:
     api: Api
     clock: Clock
     records: Records
-    policy: Callable[[], Policy]
     guard_namespace: str
     account: Account | None
     """Whose rights are looked at; None: those of who asks."""
     place: Place
 
-    async def examine(self) -> tuple[Check, ...]:
+    async def examine(self, policy: Policy) -> tuple[Check, ...]:
         """Every check, as of now."""
-        return doctor.examine(await self.facts())
+        return doctor.examine(await self.facts(policy))
 
-    async def facts(self) -> Facts:
+    async def facts(self, policy: Policy) -> Facts:
         """All that there is to look at. The store is asked after the cluster, which says for which workloads."""
-        policy = self.policy()
         me = await self._me()
         cluster, units, channels, files = await asyncio.gather(
             survey(self.api, self.clock, policy, guard_namespace=self.guard_namespace, account=self.account, me=me),

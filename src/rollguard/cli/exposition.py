@@ -36,6 +36,8 @@ class _Snapshot(Collector):
         yield _counter("rollguard_errors", "Unexpected errors, each logged with its traceback", status.errors)
         yield _gauge("rollguard_last_tick_seconds", "How long the last look took", status.last_tick_seconds)
         yield _gauge("rollguard_open_rollouts", "Rollouts under guard", status.open_rollouts)
+        valid = not status.policy_mistakes
+        yield _gauge("rollguard_policy_valid", "0 while the newest policy has mistakes and is not in force", valid)
         yield _gauge("rollguard_outbox_pending", "Notices that no channel has accepted yet", status.outbox_pending)
         blind = GaugeMetricFamily(
             "rollguard_signal_blind", "1 where a signal had no complete answer in the last slot", labels=["signal"]

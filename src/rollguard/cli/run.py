@@ -11,7 +11,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,11 +22,14 @@ from rollguard.adapters.kubernetes import (
     Api,
     ConfigError,
     KubernetesCluster,
+    KubernetesKeptPolicies,
     KubernetesLeadership,
+    KubernetesPolicy,
     KubernetesRecords,
     load,
 )
 from rollguard.adapters.log import LogJournal, LogNotifier, StructuredLog
+from rollguard.adapters.policy_file import PolicyFile
 from rollguard.adapters.prometheus import PrometheusMetrics
 from rollguard.adapters.webhook import Webhook
 from rollguard.cli import exits, serve
@@ -36,17 +39,20 @@ from rollguard.cli.exposition import exposition
 from rollguard.cli.policy import read
 from rollguard.doctor.facts import Place
 from rollguard.loop import Guard, Settings
-from rollguard.model.policy import Policy
-from rollguard.ports import Notifier
+from rollguard.model.action import Unknown
+from rollguard.model.policy import Policy, WebhookChannel
+from rollguard.ports import Notifier, PolicySource
 
 LISTEN = "127.0.0.1:9095"
+READ_WITHIN_S = 30.0
 SHORTEST_LEASE = 3.0
 """Seconds: a shorter one leaves a request no time to be answered in."""
 
 
 def run(
     *,
-    policy: Path,
+    policy: Path | None = None,
+    policy_object: str = "",
     kubeconfig: Path | None = None,
     context: str | None = None,
     guard_namespace: str = "",
@@ -60,7 +66,9 @@ def run(
     Parameters
     ----------
     policy
-        The policy file. A policy with mistakes never starts.
+        The policy file; it is read again when it changes. A policy with mistakes never starts.
+    policy_object
+        NAMESPACE/NAME of a GuardPolicy in the cluster, instead of a file; it is watched.
     kubeconfig
         The kubeconfig; else $KUBECONFIG, the pod's own account, ~/.kube/config.
     context
@@ -78,10 +86,10 @@ def run(
         raise exits.CommandError(f"--log {log!r}: expected json or text", exits.USAGE)
     if not lease_seconds >= SHORTEST_LEASE:  # also what is no number
         raise exits.CommandError(f"--lease-seconds {lease_seconds:g}: expected {SHORTEST_LEASE:g} or more", exits.USAGE)
-    loaded = read(policy)
+    wanted = _wanted(policy, policy_object)
     namespace = guard_namespace or os.environ.get("POD_NAMESPACE", "") or GUARD_NAMESPACE
     settings = _settings(namespace, lease_seconds)
-    controller = _Controller(loaded, settings, StructuredLog(lines=log == "json", stream=sys.stderr))
+    controller = _Controller(wanted, settings, StructuredLog(lines=log == "json", stream=sys.stderr))
     addresses = [(serve.address(listen, loopback_only=True), True)]
     if probes:
         addresses.append((serve.address(probes, loopback_only=False), False))
@@ -100,9 +108,33 @@ def _settings(namespace: str, lease_seconds: float) -> Settings:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    path: Path
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Object:
+    namespace: str
+    name: str
+
+
+def _wanted(policy: Path | None, policy_object: str) -> _File | _Object:
+    """Where the policy is; ends the command where that is not said, or the file has mistakes."""
+    if (policy is None) == (not policy_object):
+        raise exits.CommandError("expected either --policy FILE or --policy-object NAMESPACE/NAME", exits.USAGE)
+    if policy is not None:
+        return _File(path=policy, policy=read(policy))
+    namespace, _, name = policy_object.partition("/")
+    if not namespace or not name or "/" in name:
+        raise exits.CommandError(f"--policy-object {policy_object!r}: expected NAMESPACE/NAME", exits.USAGE)
+    return _Object(namespace=namespace, name=name)
+
+
 class _Controller:
-    def __init__(self, policy: Policy, settings: Settings, log: StructuredLog) -> None:
-        self._policy = policy
+    def __init__(self, wanted: _File | _Object, settings: Settings, log: StructuredLog) -> None:
+        self._wanted = wanted
         self._settings = settings
         self._log = log
         self._clock = SystemClock()
@@ -120,7 +152,8 @@ class _Controller:
             raise exits.CommandError(str(problem), exits.USAGE) from None
         async with AsyncExitStack() as stack:
             stack.push_async_callback(api.close)
-            guard, cluster = await stack.enter_async_context(self._guard(api, lease_seconds))
+            policy, source = await self._source(stack, api)
+            guard, cluster = await stack.enter_async_context(self._guard(api, policy, source, lease_seconds))
             health = self._health(guard, cluster)
             for (host, port), metrics in addresses:
                 bound = await stack.enter_async_context(serve.serving(serve.app(health, metrics=metrics), host, port))
@@ -128,14 +161,16 @@ class _Controller:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, guard.stop)
-            self._log("started", {"policy": self._policy.name, "digest": self._policy.digest})
+            self._log("started", {"policy": policy.name, "digest": policy.digest})
             await guard.run()
         return exits.OK
 
     @asynccontextmanager
-    async def _guard(self, api: Api, lease_seconds: float) -> AsyncIterator[tuple[Guard, KubernetesCluster]]:
+    async def _guard(
+        self, api: Api, policy: Policy, source: PolicySource, lease_seconds: float
+    ) -> AsyncIterator[tuple[Guard, KubernetesCluster]]:
         rng = random.Random()  # noqa: S311 (jitter of retries)
-        namespaces = tuple(sorted({watch.namespace for watch in self._policy.watches}))
+        namespaces = tuple(sorted({watch.namespace for watch in policy.watches}))
         identity = f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{secrets.token_hex(4)}"
         settings = self._settings
         async with AsyncExitStack() as stack:
@@ -152,22 +187,16 @@ class _Controller:
                     on_unreadable=lambda detail: self._log("unreadable-object", {"detail": detail}),
                 )
             )
-            metrics = PrometheusMetrics(self._policy.metrics, self._clock)
-            stack.push_async_callback(metrics.close)
-            hooks = tuple(Webhook(channel) for channel in self._policy.webhooks)
-            for hook in hooks:
-                stack.push_async_callback(hook.close)
-            notifiers: tuple[Notifier, ...] = (LogNotifier(self._log), *hooks)
             leadership = KubernetesLeadership(
                 api, self._clock, namespace=settings.namespace, identity=identity, duration=lease_seconds
             )
             guard = Guard(
-                self._policy,
+                policy,
                 cluster=cluster,
                 records=records,
                 leadership=leadership,
-                metrics=metrics,
-                notifiers=notifiers,
+                metrics=lambda store: PrometheusMetrics(store, self._clock),
+                notifiers=self._notifiers,
                 journal=LogJournal(self._log),
                 clock=self._clock,
                 settings=settings,
@@ -176,13 +205,32 @@ class _Controller:
                     api=api,
                     clock=self._clock,
                     records=records,
-                    policy=lambda: self._policy,
                     guard_namespace=settings.namespace,
                     account=None,
                     place=Place.GUARD,
                 ),
+                source=source,
+                kept=KubernetesKeptPolicies(api, namespace=settings.namespace),
             )
             yield guard, cluster
+
+    async def _source(self, stack: AsyncExitStack, api: Api) -> tuple[Policy, PolicySource]:
+        """The policy to start with, and where its changes come from; ends the command where it has mistakes."""
+        wanted = self._wanted
+        if isinstance(wanted, _File):
+            return wanted.policy, await stack.enter_async_context(PolicyFile(wanted.path, wanted.policy, self._clock))
+        rng = random.Random()  # noqa: S311 (jitter of retries)
+        source = await stack.enter_async_context(KubernetesPolicy(api, self._clock, rng, wanted.namespace, wanted.name))
+        found = await source.first(timeout=READ_WITHIN_S)
+        place = f"{wanted.namespace}/{wanted.name}"
+        if isinstance(found, Unknown):
+            raise exits.CommandError(f"the policy {place} cannot be read: {found.detail}", exits.UNREACHABLE)
+        if found.policy is None:
+            raise exits.CommandError(f"the policy {place} has mistakes:\n" + "\n".join(found.mistakes), exits.USAGE)
+        return found.policy, source
+
+    def _notifiers(self, channels: tuple[WebhookChannel, ...]) -> tuple[Notifier, ...]:
+        return (LogNotifier(self._log), *(Webhook(channel) for channel in channels))
 
     def _health(self, guard: Guard, cluster: KubernetesCluster) -> serve.Health:
         def alive() -> str:

@@ -47,6 +47,9 @@ class NoMetrics:
         """Unknown."""
         return None
 
+    async def close(self) -> None:
+        """There is nothing to end."""
+
 
 async def dry_run(opened: Session, workload: WorkloadName, request: HumanRequest) -> Plan:
     """The plan of the rollback, after the server accepted all its writes in a dry run; changes nothing."""
@@ -120,8 +123,8 @@ async def stand_in(opened: Session, workload: WorkloadName, request: HumanReques
             leadership=KubernetesLeadership(
                 opened.api, opened.clock, namespace=settings.namespace, identity=f"cli-{secrets.token_hex(4)}"
             ),
-            metrics=NoMetrics(),
-            notifiers=(),
+            metrics=lambda _store: NoMetrics(),
+            notifiers=lambda _channels: (),
             journal=LogJournal(log),
             clock=opened.clock,
             settings=settings,

@@ -20,7 +20,7 @@ from rollguard.model.lifecycle import (
     Transition,
 )
 from rollguard.model.names import TemplateHash
-from rollguard.model.policy import Mode, Policy, Watch
+from rollguard.model.policy import Mode, Policy
 from rollguard.model.records import (
     GoodRevision,
     LifecycleState,
@@ -244,15 +244,25 @@ def milder(one: Mode, other: Mode) -> Mode:
     return min(one, other, key=LEAST_FIRST.index)
 
 
-def under_policy(record: RolloutRecord, policy: Policy, watch: Watch, now: Instant) -> RolloutRecord:
-    """The record under a policy that is not the one that it began with: said once, and the mode only becomes milder."""
-    if record.policy_digest == policy.digest:
+def without_policy(record: RolloutRecord, lost: str, present: str, now: Instant) -> RolloutRecord:
+    """The record under the policy in force, by its digest, where the one that it began with is `lost`: said once."""
+    if not lost or record.policy_digest == present:
         return record
-    mode = milder(record.mode, watch.mode)
-    text = f"Policy changed from {record.policy_digest} to {policy.digest} at restart: its signals decide from here on"
-    text += f", mode {mode.value}" if mode is not record.mode else ""
+    text = (
+        f"The policy {record.policy_digest[:12]} that it began with cannot be read any more ({lost}):"
+        f" the policy in force, {present[:12]}, decides from here on"
+    )
     line = TimelineEntry(at=now, kind="rollout", text=text)
-    return with_entries(replace(record, policy_digest=policy.digest, mode=mode), (line,))
+    return with_entries(replace(record, policy_digest=present), (line,))
+
+
+def in_milder_mode(record: RolloutRecord, present: Mode, now: Instant) -> RolloutRecord:
+    """The record in the mode of the policy in force, where that lets the guard do less; else as it was."""
+    mode = milder(record.mode, present)
+    if mode is record.mode:
+        return record
+    line = TimelineEntry(at=now, kind="rollout", text=f"Mode {mode.value} from here on: the policy was changed")
+    return with_entries(replace(record, mode=mode), (line,))
 
 
 def with_condition(unit: UnitRecord, type_: str, message: str) -> UnitRecord:
@@ -263,6 +273,13 @@ def with_condition(unit: UnitRecord, type_: str, message: str) -> UnitRecord:
     if len(others) < len(unit.conditions):
         return unit
     return replace(unit, conditions=(*others, (type_, message[:CONDITION])))
+
+
+def with_present_condition(unit: UnitRecord, type_: str, message: str) -> UnitRecord:
+    """As `with_condition`, but with the message of now."""
+    if dict(unit.conditions).get(type_, "") == message[:CONDITION]:
+        return unit
+    return with_condition(with_condition(unit, type_, ""), type_, message)
 
 
 def with_rollback(unit: UnitRecord, at: Instant) -> UnitRecord:

@@ -8,12 +8,11 @@ from dataclasses import replace
 from functools import partial
 
 from rollguard.doctor import Check, State
-from rollguard.loop import changes
+from rollguard.loop import changes, everything
 from rollguard.loop.context import Context
 from rollguard.loop.leader import LeadershipLost
 from rollguard.loop.store import Unavailable, Vanished
-from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
-from rollguard.model.records import EVERYTHING, UnitRecord
+from rollguard.model.records import UnitRecord
 from rollguard.model.time import Mono
 from rollguard.ports import Doctor
 
@@ -56,7 +55,7 @@ class Checkup:
 
     async def look(self) -> None:
         """One examination; what failed is logged."""
-        checks = await self._doctor.examine()
+        checks = await self._doctor.examine(self._context.policy)
         self._looked = self._context.clock.mono()
         self._failed = tuple(check for check in checks if check.state is State.FAILED)
         for check in self._failed:
@@ -67,13 +66,12 @@ class Checkup:
 
     async def write(self) -> None:
         """Brings the conditions of all known units up to the last look."""
-        store, everything = self._context.store, UnitName(self._context.settings.namespace, EVERYTHING)
+        store = self._context.store
         try:
-            if store.unit(everything) is None and any(check.unit is None for check in self._failed):
-                workload = WorkloadName(everything.namespace, WorkloadKind.DEPLOYMENT, EVERYTHING)
-                await store.create_unit(UnitRecord(name=everything, workload=workload))
+            if any(check.unit is None for check in self._failed):
+                await everything.create(self._context)
             for unit in store.units:
-                concerned = None if unit.name == everything else unit.name
+                concerned = None if unit.name == everything.name_of_all(self._context) else unit.name
                 mine = tuple(check for check in self._failed if check.unit == concerned)
                 if with_checks(unit, mine) != unit:
                     await store.change_unit(unit.name, partial(with_checks, failed=mine))

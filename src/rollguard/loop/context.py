@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from rollguard.judge import JudgeState
 from rollguard.loop import changes
-from rollguard.loop.answers import Answers
+from rollguard.loop.asking import Asking
 from rollguard.loop.leader import Gate
 from rollguard.loop.outbox import Outbox
+from rollguard.loop.policies import Policies
 from rollguard.loop.settings import Log, Settings
 from rollguard.loop.store import Store
 from rollguard.loop.workers import Priority
@@ -64,7 +65,7 @@ class Memory:
 class Context:
     """One per Guard."""
 
-    policy: Policy
+    policies: Policies
     cluster: Cluster
     journal: Journal
     clock: Clock
@@ -73,7 +74,7 @@ class Context:
     gate: Gate
     store: Store
     outbox: Outbox
-    answers: Answers
+    asking: Asking
     offset: Callable[[], float | None]
     """The worst known clock offset."""
     later: Callable[[float, Priority, UnitName], None]
@@ -83,6 +84,11 @@ class Context:
     """Units without a rollout that breach a signal, as of the last tick."""
     locks: dict[UnitName, asyncio.Lock] = field(default_factory=dict)
     """They outlive the memory: what was begun under an earlier leadership ends before anything new begins."""
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force. An open rollout keeps the one that it began with: `policies.of`."""
+        return self.policies.present
 
     def remember(self, workload: WorkloadName, watch: Watch) -> Memory:
         """A new memory of a unit."""

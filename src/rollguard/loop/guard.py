@@ -6,15 +6,16 @@ import asyncio
 import traceback
 from collections.abc import Callable, Coroutine
 
-from rollguard import observe
-from rollguard.loop import changes, executor, surroundings
-from rollguard.loop.answers import Answers
+from rollguard.loop import changes, everything, executor, surroundings
+from rollguard.loop.asking import Asking
+from rollguard.loop.asks import asks
 from rollguard.loop.checkup import Checkup
 from rollguard.loop.context import Context, LookAgain, Memory
 from rollguard.loop.house import House
 from rollguard.loop.leader import Gate, LeadershipLost
 from rollguard.loop.look import ERROR, look
 from rollguard.loop.outbox import Outbox
+from rollguard.loop.policies import Policies
 from rollguard.loop.selection import select
 from rollguard.loop.settings import Log, Settings
 from rollguard.loop.status import Status, UnitStatus
@@ -23,9 +24,20 @@ from rollguard.loop.term import Term
 from rollguard.loop.workers import Priority, Workers
 from rollguard.model.metrics import Gap
 from rollguard.model.names import UnitName
-from rollguard.model.policy import Policy
-from rollguard.model.time import Instant, Mono
-from rollguard.ports import Clock, Cluster, Doctor, Journal, Leadership, Metrics, Notifier, Records
+from rollguard.model.policy import MetricsStore, Policy, WebhookChannel
+from rollguard.model.time import Mono
+from rollguard.ports import (
+    Clock,
+    Cluster,
+    Doctor,
+    Journal,
+    KeptPolicies,
+    Leadership,
+    Metrics,
+    Notifier,
+    PolicySource,
+    Records,
+)
 
 ANSWERS_WITHIN = 0.8
 """Share of the tick in which the metrics store must answer."""
@@ -46,27 +58,35 @@ class Guard:
         cluster: Cluster,
         records: Records,
         leadership: Leadership,
-        metrics: Metrics,
-        notifiers: tuple[Notifier, ...],
+        metrics: Callable[[MetricsStore], Metrics],
+        notifiers: Callable[[tuple[WebhookChannel, ...]], tuple[Notifier, ...]],
         journal: Journal,
         clock: Clock,
         settings: Settings,
         log: Log,
         doctor: Doctor | None = None,
+        source: PolicySource | None = None,
+        kept: KeptPolicies | None = None,
     ) -> None:
         self._records = records
-        self._metrics = metrics
         self._clock = clock
         self._settings = settings
         self._log = log
         gate = Gate(clock)
         store = Store(records, gate, settings, log)
         outbox = Outbox(
-            store=store, cluster=cluster, notifiers=notifiers, gate=gate, clock=clock, settings=settings, log=log
+            store=store,
+            cluster=cluster,
+            connect=notifiers,
+            channels=policy.webhooks,
+            gate=gate,
+            clock=clock,
+            settings=settings,
+            log=log,
         )
         self._workers = Workers(settings.workers, self._work)
         self._context = Context(
-            policy=policy,
+            policies=Policies(policy, source=source, kept=kept, gate=gate, settings=settings, log=log),
             cluster=cluster,
             journal=journal,
             clock=clock,
@@ -75,7 +95,7 @@ class Guard:
             gate=gate,
             store=store,
             outbox=outbox,
-            answers=Answers(metrics, policy),
+            asking=Asking(metrics),
             offset=self._offset,
             later=self._later,
         )
@@ -121,6 +141,8 @@ class Guard:
             for timer in self._timers.values():
                 timer.cancel()
         await self._term.end()
+        await self._context.asking.close()
+        await self._context.outbox.close()
         self._log("stopped", {})
 
     async def _lasting(self, duty: str, begin: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -173,6 +195,8 @@ class Guard:
             blind_signals=self._blind,
             outbox_pending=context.outbox.pending(),
             doctor_failures=self._checkup.failures() if self._checkup is not None else (),
+            policy=context.policy.digest,
+            policy_mistakes=context.policies.mistakes,
         )
 
     async def renew(self) -> None:
@@ -185,7 +209,8 @@ class Guard:
         """Forgets everything: the next leader writes from here on, and so what we know is old."""
         self._workers.clear()
         self._context.store.clear()
-        self._context.answers.clear()
+        self._context.asking.clear()
+        self._context.policies.forget()
         self._context.units.clear()
         self._context.breaching = {}
         self._blind = ()
@@ -193,16 +218,16 @@ class Guard:
     # --- looking ---
 
     async def _tick_on(self) -> None:
-        interval = self._context.policy.timing.tick
         while True:
             await self._term.active.wait()
             due = self._clock.mono()
             while self._term.active.is_set():
-                due = self._skip(due, int(self._clock.mono().since(due) // interval))
+                due = self._skip(due, int(self._clock.mono().since(due) // self._context.policy.timing.tick))
                 if not await self.tick():
                     await self._clock.sleep_until(self._clock.mono().plus(AGAIN))
                     due = self._clock.mono()
                     continue
+                interval = self._context.policy.timing.tick
                 due = due.plus(interval)
                 late = self._clock.mono().since(due)
                 due = self._skip(due, int(late // interval) + 1 if late > 0 else 0)
@@ -214,23 +239,24 @@ class Guard:
         return due.plus(missed * self._context.policy.timing.tick)
 
     async def tick(self) -> bool:
-        """One look at everything: asks the store for the slots that have closed, then looks at each unit.
+        """One look at everything: takes over a changed policy, asks the store for the slots that have closed, then
+        looks at each unit.
 
         False where it could not: we do not lead, or do not know yet what exists.
         """
         context = self._context
         started = self._clock.mono()
-        if not self._term.active.is_set() or not context.gate.leading() or not select(context):
+        if not self._leads():
+            return False
+        await context.policies.refresh(context.store.rollouts)
+        unread = self._cover()
+        if not self._leads() or not select(context):
             return False
         now = context.now()
         facts = [context.cluster.facts(name) for name in sorted(context.units)]
-        context.answers.pods = context.answers.pods.updated(facts, context.store.rollouts, now)
-        new = await context.answers.ask(
-            now,
-            earliest=self._earliest(now),
-            workloads=tuple(sorted(memory.workload for memory in context.units.values())),
-            deadline=started.plus(ANSWERS_WITHIN * context.policy.timing.tick),
-        )
+        context.asking.look_at_pods(facts, context.store.rollouts, now)
+        deadline = started.plus(ANSWERS_WITHIN * context.policy.timing.tick)
+        new = await context.asking.ask(now, asks(context, now), deadline=deadline)
         self._blind = tuple(sorted({a.signal for a in new if isinstance(a, Gap)})) if new else self._blind
         await surroundings.watch_siblings(context)
         looks = [self._workers.put(Priority.TICK, name) for name in sorted(context.units)]
@@ -238,29 +264,25 @@ class Guard:
             await self._workers.drain()
         for done in looks:
             await done.wait()
+        if self._leads() and not self._settings.orders_only:
+            await everything.tell(context, unread)
         self._ticks += 1
         self._last_tick = self._clock.mono().since(started)
         return True
 
-    def _earliest(self, now: Instant) -> Instant:
-        """How far back the first look catches up: the longest window before the oldest open rollout."""
-        context = self._context
-        timing = context.policy.timing
-        begun = [r.started for r in context.store.rollouts if r.closed is None]
-        if context.answers.last is None:
-            begun += self._unopened()
-        oldest = min(begun, default=now)
-        return max(oldest, now.plus(-timing.automatic)).plus(-context.answers.reach - timing.lateness)
+    def _leads(self) -> bool:
+        return self._term.active.is_set() and self._context.gate.leading()
 
-    def _unopened(self) -> list[Instant]:
-        """When the rollouts began that nobody has taken under guard yet: nobody led then."""
+    def _cover(self) -> tuple[str, ...]:
+        """Has the namespaces of the policy in force and of open rollouts read; what keeps a new one from being read."""
         context = self._context
-        found = (
-            observe.rollout_begun(unit, context.cluster.facts(unit.name), context.server_now())
-            for unit in context.store.units
-            if unit.name in context.units and context.store.rollout(unit.name) is None
-        )
-        return [begun.since for begun in found if begun is not None]
+        context.outbox.channels = context.policy.webhooks
+        if self._settings.orders_only:
+            return ()
+        open_ = (record.unit.namespace for record in context.store.rollouts if record.closed is None)
+        namespaces = frozenset((*(watch.namespace for watch in context.policy.watches), *open_))
+        context.store.cover(namespaces | {self._settings.namespace})
+        return context.cluster.cover(namespaces)
 
     async def _watch_cluster(self) -> None:
         async for name in self._context.cluster.changes():
@@ -354,5 +376,6 @@ class Guard:
         self._workers.put(priority, name)
 
     def _offset(self) -> float | None:
-        known = [o for o in (self._context.cluster.clock_offset(), self._metrics.clock_offset()) if o is not None]
+        of_cluster = self._context.cluster.clock_offset()
+        known = [*self._context.asking.clock_offsets(), *(() if of_cluster is None else (of_cluster,))]
         return max(known, key=abs) if known else None

@@ -51,3 +51,11 @@ class House:
             self._context.log("survey-cut-short", {"detail": str(error)})
             whole = False
         self._surveyed = now if whole and store.generation == generation else None
+        if self._surveyed is not None and now >= self._doubtful_until:
+            await self._clean()
+
+    async def _clean(self) -> None:
+        try:
+            await self._context.policies.clean(self._context.store.rollouts)
+        except LeadershipLost as error:
+            self._context.log("cleaning-cut-short", {"detail": str(error)})

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from rollguard import decide, judge, observe
 from rollguard.loop import changes, executor, kept, opening, requests, surroundings, verify
-from rollguard.loop.context import Context, Memory
+from rollguard.loop.context import Context, LookAgain, Memory
+from rollguard.loop.selection import NOBODY
 from rollguard.loop.transitions import note, transit, unit_of
 from rollguard.loop.workers import Priority
 from rollguard.model.action import Decision, DecisionKind
@@ -116,16 +117,24 @@ def _remember_template(context: Context, memory: Memory, facts: UnitFacts) -> No
 
 
 async def _own(context: Context, memory: Memory, name: UnitName) -> RolloutRecord | None:
-    """The unit's rollout, under our epoch and policy: raised by compare-and-swap before anything is done under it."""
+    """The unit's rollout, under our epoch: raised by compare-and-swap before anything is done under it.
+
+    It keeps the policy that it began with. Where that is lost, it goes on under the one in force.
+    """
     record = context.store.rollout(name)
     if record is None or record.closed is not None:
         return record
     epoch, now = context.gate.epoch, context.now()
+    foreign = bool(memory.dropped) or memory.watch is NOBODY or context.settings.orders_only
+    if not foreign and not context.policies.known(record):
+        raise LookAgain(f"the policy that {record.id} began with was not read yet")
 
     def ours(present: RolloutRecord) -> RolloutRecord:
         raised = replace(present, epoch=max(present.epoch, epoch))
-        foreign = memory.dropped or context.settings.orders_only
-        return raised if foreign else changes.under_policy(raised, context.policy, memory.watch, now)
+        if foreign:
+            return raised
+        kept = changes.without_policy(raised, context.policies.lost(raised), context.policy.digest, now)
+        return changes.in_milder_mode(kept, memory.watch.mode, now)
 
     return await note(context, record, ours) if ours(record) != record else record
 
@@ -196,7 +205,7 @@ async def _order_over(context: Context, record: RolloutRecord) -> RolloutRecord:
     """A rollout that was opened for an order ends where that came to nothing; it decides nothing by itself."""
     if record.plan is None:
         return await transit(context, record, OrderOver(reason=f"the order was not carried out: {record.why}"))
-    if context.now() >= record.started.plus(context.policy.timing.close):
+    if context.now() >= record.started.plus(context.policies.of(record).timing.close):
         return await transit(context, record, WindowOver())
     return record  # a plan that was given up: its write may still arrive
 
@@ -207,10 +216,12 @@ def _judged(context: Context, memory: Memory, record: RolloutRecord, facts: Unit
         memory.judged, memory.judge = record.id, judge.JudgeState(event_reached=_was_bad(record))
         memory.fed, memory.restored = None, None
         memory.verdict, memory.decision, memory.deciding = None, None, None
-    answers = context.answers.since(memory.fed)
+    policy = context.policies.of(record)
+    asked = context.asking.under(policy)
+    answers = asked.since(memory.fed)
     # the last slots before the start close only after it: the time before is handed on until all of it is there
     early = memory.fed is None or memory.fed < record.started
-    before = context.answers.until(record.started) if early and context.answers.last != memory.fed else ()
+    before = asked.until(record.started) if early and asked.last != memory.fed else ()
     rollout = Rollout(
         id=record.id,
         unit=record.unit,
@@ -219,11 +230,10 @@ def _judged(context: Context, memory: Memory, record: RolloutRecord, facts: Unit
         target_number=record.target_number,
         baseline=record.baseline,
     )
-    seen = observe.observation(
-        context.now(), rollout, facts, answers=answers, before=before, store=context.policy.metrics
-    )
-    memory.judge, verdict = judge.judge(memory.judge, seen, context.policy, memory.watch)
-    memory.fed = context.answers.last
+    seen = observe.observation(context.now(), rollout, facts, answers=answers, before=before, store=policy.metrics)
+    watch = surroundings.watch_under(context, memory, policy, facts)
+    memory.judge, verdict = judge.judge(memory.judge, seen, policy, watch)
+    memory.fed = asked.last
     memory.verdict = verdict
     return verdict
 
@@ -242,7 +252,8 @@ async def _decided(
     """The rollout after this look's decision."""
     now = context.now()
     unit = unit_of(context, record.unit)
-    if now >= record.started.plus(context.policy.timing.close):
+    policy = context.policies.of(record)
+    if now >= record.started.plus(policy.timing.close):
         healthy = any(good.digest == record.target_digest for good in unit.healthy)
         return await transit(context, record, WindowOver(healthy=healthy), change=_ending(memory))
     situation = surroundings.situation(context, memory, unit, record, facts)
@@ -250,17 +261,17 @@ async def _decided(
     earlier, memory.decision = memory.decision, decision
     # before anything is awaited: the next unit's decision must see it
     memory.deciding = now if decision.kind is DecisionKind.ROLL_BACK else None
-    lines = _lines(context.policy.timing, record, decision, earlier, now)
+    lines = _lines(policy.timing, record, decision, earlier, now)
 
     blind = record.verdict is VerdictKind.BLIND
 
     def seen(present: RolloutRecord) -> RolloutRecord:
-        return _with_verdict(context.policy.timing, present, decision, facts, now)
+        return _with_verdict(policy.timing, present, decision, facts, now)
 
     record = await transit(context, record, Decided(decision=decision, was_blind=blind), change=seen, entries=lines)
     asked = record.asked_until if record.state is LifecycleState.AWAITING_APPROVAL else None
     if asked is not None and now >= asked:
-        roll_back = context.policy.on_timeout_roll_back
+        roll_back = policy.on_timeout_roll_back
         line = TimelineEntry(at=now, kind="human", text="Nobody answered in time")
         record = await transit(context, record, ApprovalTimedOut(roll_back=roll_back), entries=(line,))
     return record

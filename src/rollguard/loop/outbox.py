@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from rollguard.loop import changes
@@ -17,6 +18,7 @@ from rollguard.loop.leader import Gate, LeadershipLost
 from rollguard.loop.settings import Log, Settings
 from rollguard.loop.store import Store, Unavailable, Vanished
 from rollguard.model.names import UnitName, WorkloadName
+from rollguard.model.policy import WebhookChannel
 from rollguard.model.records import Notice, NoticeClass, NoticeState, RolloutRecord, UnitRecord
 from rollguard.ports import Accepted, Clock, Cluster, Notifier, Refused, Retry
 
@@ -46,7 +48,8 @@ class Outbox:
         *,
         store: Store,
         cluster: Cluster,
-        notifiers: tuple[Notifier, ...],
+        connect: Callable[[tuple[WebhookChannel, ...]], tuple[Notifier, ...]],
+        channels: tuple[WebhookChannel, ...],
         gate: Gate,
         clock: Clock,
         settings: Settings,
@@ -54,7 +57,11 @@ class Outbox:
     ) -> None:
         self._store = store
         self._cluster = cluster
-        self._notifiers = notifiers
+        self._connect = connect
+        self._connected: tuple[WebhookChannel, ...] | None = None
+        self._notifiers: tuple[Notifier, ...] = ()
+        self.channels = channels
+        """By which notices go out from the next round on."""
         self._gate = gate
         self._clock = clock
         self._settings = settings
@@ -82,6 +89,7 @@ class Outbox:
         if not self._gate.leading():
             return
         await self._send_events()
+        await self._reconnect()
         if not self._notifiers:
             self._store.forget_settled()
             return
@@ -95,6 +103,19 @@ class Outbox:
         for start in range(0, len(due), AT_ONCE):
             await asyncio.gather(*(self._deliver(*entry) for entry in due[start : start + AT_ONCE]))
         self._store.forget_settled()
+
+    async def close(self) -> None:
+        """Ends the channels' connections."""
+        old, self._notifiers, self._connected = self._notifiers, (), None
+        for notifier in old:
+            await notifier.close()
+
+    async def _reconnect(self) -> None:
+        """Takes over changed channels between two rounds, when nothing is under way by the old ones."""
+        if self._connected == self.channels:
+            return
+        await self.close()
+        self._notifiers, self._connected = self._connect(self.channels), self.channels
 
     async def _deliver(self, notice: Notice, unit: UnitName, rollout: RolloutRecord | None) -> None:
         try:

@@ -48,7 +48,7 @@ async def make(context: Context, memory: Memory, record: RolloutRecord) -> float
     situation = surroundings.situation(context, memory, unit, record, facts)
     order = await _order(context, memory, situation)
     age = context.now().since(_ordered_at(record))
-    if age >= context.policy.timing.plan_expiry:
+    if age >= situation.timing.plan_expiry:
         await _refuse(context, record, order, f"no plan could be made for {age:.0f} s")
         return None
     if age < PATIENCE and not _fit(facts):

@@ -207,7 +207,9 @@ async def refuse(
         await note(
             context,
             record,
-            lambda r: changes.told(changes.with_entries(r, (line,)), tell, unit=unit, policy=context.policy, now=now),
+            lambda r: changes.told(
+                changes.with_entries(r, (line,)), tell, unit=unit, policy=context.policies.of(r), now=now
+            ),
         )
     else:
         await context.store.change_unit(unit.name, lambda u: changes.told_unit(u, tell, policy=context.policy, now=now))

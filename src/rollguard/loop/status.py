@@ -43,5 +43,9 @@ class Status:
     blind_signals: tuple[str, ...]
     """Signals without a complete answer in the last slot."""
     outbox_pending: int
+    policy: str
+    """Digest of the policy in force."""
+    policy_mistakes: tuple[str, ...]
+    """Of the newest policy, which is not in force because of them."""
     doctor_failures: tuple[tuple[str, int], ...] = ()
     """(check, how many failed) at the last examination, sorted."""

@@ -88,6 +88,10 @@ class Store:
         self._strays.clear()
         self._locks.clear()
 
+    def cover(self, namespaces: frozenset[str]) -> None:
+        """Whose records are read from now on."""
+        self._records.cover(namespaces)
+
     async def load(self) -> bool:
         """Reads all units and open rollouts afresh; False where the server does not answer.
 

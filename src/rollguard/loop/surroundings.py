@@ -7,11 +7,13 @@ import asyncio
 from rollguard import judge
 from rollguard.loop import changes
 from rollguard.loop.context import Context, Memory
-from rollguard.model.facts import UnitFacts
+from rollguard.model.facts import InventoryItem, UnitFacts
 from rollguard.model.names import UnitName
+from rollguard.model.policy import Policy, Watch
 from rollguard.model.records import EVERYTHING, Freeze, RolloutRecord, UnitRecord
 from rollguard.model.situation import Sibling, Situation, Surroundings
 from rollguard.model.time import Instant
+from rollguard.policy import watch_of
 
 PORTION = 20
 """Units whose signals are looked at in one go before others may run."""
@@ -20,22 +22,36 @@ PORTION = 20
 def situation(
     context: Context, memory: Memory, unit: UnitRecord, rollout: RolloutRecord, facts: UnitFacts
 ) -> Situation:
-    """The unit, its rollout and what surrounds them, as of now."""
+    """The unit, its rollout and what surrounds them, as of now.
+
+    Limits and quiet windows are those in force: they are the fleet's, not the rollout's.
+    """
+    policy = context.policies.of(rollout)
     return Situation(
         unit=unit,
         rollout=rollout,
         facts=facts,
         around=surroundings(context, unit.name),
-        watch=memory.watch,
+        watch=watch_under(context, memory, policy, facts),
         mode=changes.milder(memory.watch.mode, rollout.mode),
-        timing=context.policy.timing,
+        timing=policy.timing,
         limits=context.policy.limits,
-        on_timeout_roll_back=context.policy.on_timeout_roll_back,
+        on_timeout_roll_back=policy.on_timeout_roll_back,
         maintenance=context.policy.maintenance,
-        owners=context.policy.owners,
-        migration=context.policy.migration,
-        shared_roll_back=context.policy.shared_roll_back,
+        owners=policy.owners,
+        migration=policy.migration,
+        shared_roll_back=policy.shared_roll_back,
     )
+
+
+def watch_under(context: Context, memory: Memory, policy: Policy, facts: UnitFacts) -> Watch:
+    """The watch by which the policy guards the unit: the one in force where it is that policy's, or where that one
+    does not select the workload as it is labelled now."""
+    if policy is context.policy or not facts.members:
+        return memory.watch
+    workload = facts.members[0]
+    item = InventoryItem(name=workload.name, uid=workload.uid, labels=workload.labels, annotations=workload.annotations)
+    return watch_of(policy, item) or memory.watch
 
 
 def surroundings(context: Context, unit: UnitName) -> Surroundings:
@@ -54,9 +70,10 @@ async def watch_siblings(context: Context) -> None:
     Only asked while something rolls out, and in portions: a crash loop must not wait for it.
     """
     now = context.now()
-    since = now.plus(-context.answers.reach - context.policy.timing.lateness)
+    asked = context.asking.under(context.policy)
+    since = now.plus(-asked.reach - context.policy.timing.lateness)
     resting = [name for name in context.units if context.store.rollout(name) is None]
-    answers = context.answers.since(since)
+    answers = asked.since(since)
     breaching: dict[UnitName, Sibling] = {}
     for index, name in enumerate(resting if len(resting) < len(context.units) else ()):
         if index % PORTION == PORTION - 1:

@@ -67,7 +67,7 @@ async def transit(
             raise LookAgain(f"{present.id} is {present.state.value}, not {expected.value}")
         changed = changes.with_entries(change(present), entries)
         transition = lifecycle.advance(present.state, input_)
-        return changes.advanced(changed, transition, unit=unit, policy=context.policy, now=now)
+        return changes.advanced(changed, transition, unit=unit, policy=context.policies.of(present), now=now)
 
     effects = lifecycle.advance(expected, input_).effects
     if any(isinstance(effect, MarkHealthy) for effect in effects):

@@ -34,7 +34,7 @@ async def verify(context: Context, memory: Memory, record: RolloutRecord, facts:
         seen, late = None, f"the old version is not back: {progress.detail}"
         if isinstance(progress, undo.Stalled):
             await _stalled(context, record, progress.detail, now)
-    outcome = _outcome(seen, time_is_up=now.since(since) >= context.policy.timing.recovery_within)
+    outcome = _outcome(seen, time_is_up=now.since(since) >= context.policies.of(record).timing.recovery_within)
     if outcome is None:
         return
     line = TimelineEntry(at=now, kind="recovery", text=f"{outcome.value.capitalize()}: {late}")
@@ -69,17 +69,18 @@ def _recovery(
     context: Context, memory: Memory, record: RolloutRecord, plan: Plan, now: Instant
 ) -> judge.RecoveryLook | None:
     """How the restored pods fare; None while they have not been back for long enough to say."""
-    timing = context.policy.timing
+    policy = context.policies.of(record)
+    timing = policy.timing
     if memory.restored is None or now.since(memory.restored) < timing.recovery_for:
         return None
     breached = {finding.signal for finding in record.findings}
-    gone = sorted(breached - {signal.name for signal in context.policy.signals})
+    gone = sorted(breached - {signal.name for signal in policy.signals})
     if gone:
         detail = f"{', '.join(gone)}: the signal is no longer in the policy"
         return judge.RecoveryLook(recovery=judge.Recovery.NO_TRAFFIC, detail=detail)
     return judge.recovered(
-        context.answers.since(memory.restored),
-        tuple(signal for signal in context.policy.signals if signal.name in breached),
+        context.asking.under(policy).since(memory.restored),
+        tuple(signal for signal in policy.signals if signal.name in breached),
         record.workload,
         plan.target.hash,
         since=memory.restored,
@@ -101,4 +102,4 @@ async def _stalled(context: Context, record: RolloutRecord, detail: str, now: In
     """An incident of its own, never a reason to write again."""
     unit = unit_of(context, record.unit)
     tell = Tell(class_=NoticeClass.PAGE, topic="stalled", reason=f"the rollback is stalled: {detail}")
-    await note(context, record, lambda r: changes.told(r, tell, unit=unit, policy=context.policy, now=now))
+    await note(context, record, lambda r: changes.told(r, tell, unit=unit, policy=context.policies.of(r), now=now))

@@ -36,6 +36,7 @@ TITLES = {
     "plan-refused": "The rollback is not possible",
     "order-refused": "The ordered rollback was refused",
     "new-target": "A newer version replaced the one under guard",
+    "policy-invalid": "The policy has mistakes, an earlier one stays in force",
     "held-to-the-end": "The guard window is over, and nobody decided",
 }
 """Title by topic; a topic without one is written with spaces for its dashes."""

@@ -19,10 +19,13 @@ class Mistake:
     offending: str
     expected: str
     nearest: str = ""
+    path: str = ""
+    """The key in an object of the cluster, which has no lines; else empty."""
 
     def __str__(self) -> str:
         hint = f"; did you mean `{self.nearest}`?" if self.nearest else ""
-        return f"{self.file}:{self.line}:{self.column}: `{self.offending}`: expected {self.expected}{hint}"
+        place = self.path or f"{self.line}:{self.column}"
+        return f"{self.file}:{place}: `{self.offending}`: expected {self.expected}{hint}"
 
 
 Mistakes = tuple[Mistake, ...]

@@ -336,5 +336,20 @@ def _policy(document: Document, timing: Timing, signals: tuple[Signal, ...], wat
 def digest(policy: Policy) -> str:
     """SHA-256 of what the policy says, defaults and preset included, as 64 hexadecimal digits: the same for two texts
     that mean the same."""
-    canonical = msgspec.json.encode(replace(policy, digest=""), order="sorted")
-    return hashlib.sha256(canonical).hexdigest()
+    return hashlib.sha256(canonical(policy)).hexdigest()
+
+
+def canonical(policy: Policy) -> bytes:
+    """The JSON of what the policy says: what its digest is of."""
+    return msgspec.json.encode(replace(policy, digest=""), order="sorted")
+
+
+def restored(text: bytes, digest: str) -> Policy:
+    """The policy of a canonical text that was kept under its digest. Raises ValueError where it is not that, or where
+    it is of a version whose policies cannot be read here."""
+    if hashlib.sha256(text).hexdigest() != digest:
+        raise ValueError("the text is not the one that was kept")
+    try:
+        return replace(msgspec.json.decode(text, type=Policy), digest=digest)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"it was kept by another version: {error}") from None

@@ -72,6 +72,9 @@ class SimNotifier:
         await self._process.stand()
         return Accepted(detail="200")
 
+    async def close(self) -> None:
+        """There is nothing to end."""
+
 
 class SimJournal:
     """Keeps what is appended, once."""

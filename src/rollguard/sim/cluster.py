@@ -69,6 +69,10 @@ class SimCluster:
             return None
         return self.cache.inventory()
 
+    def cover(self, namespaces: frozenset[str]) -> tuple[str, ...]:  # noqa: ARG002
+        """There is one namespace, and it is known."""
+        return ()
+
     def guard(self, units: frozenset[UnitName]) -> None:
         """Begins to watch the pods of these units."""
         self._guarded = units

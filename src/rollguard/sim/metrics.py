@@ -56,6 +56,9 @@ class SimMetrics:
         skip = self._faults.random.randrange(8) if fault is Fault.POD_MISSING else None
         return tuple(self._answer(question, instant, skip) for instant in question.instants)
 
+    async def close(self) -> None:
+        """There is nothing to end."""
+
     def clock_offset(self) -> float | None:
         """By how much the process's wall clock is behind the store's."""
         return -self._process.clock_error

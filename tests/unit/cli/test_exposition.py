@@ -6,7 +6,7 @@ from rollguard.cli.exposition import exposition
 from rollguard.loop import Status
 
 
-def test_failed_watches_are_counted_by_what_they_watch() -> None:
+def test_failed_watches_and_a_policy_with_mistakes_show() -> None:
     status = Status(
         leading=True,
         active=True,
@@ -22,8 +22,11 @@ def test_failed_watches_are_counted_by_what_they_watch() -> None:
         blind_signals=(),
         outbox_pending=0,
         doctor_failures=(("rights", 2),),
+        policy="",
+        policy_mistakes=("spec.mode: ...",),
     )
     text = exposition(status, {"pods in production": 3, "events in production": 0})
     assert 'rollguard_watch_errors_total{collection="pods in production"} 3.0' in text
     assert 'rollguard_watch_errors_total{collection="events in production"} 0.0' in text
     assert 'rollguard_doctor_failures{check="rights"} 2.0' in text
+    assert "rollguard_policy_valid 0.0" in text

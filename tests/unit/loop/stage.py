@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from rollguard.loop import Guard, Settings
 from rollguard.model.names import UnitName
-from rollguard.model.policy import Policy
+from rollguard.model.policy import MetricsStore, Policy
 from rollguard.model.records import NoticeState, RolloutRecord, UnitRecord
 from rollguard.ports import Doctor, Notifier
 from rollguard.sim.channels import Inbox, SimJournal, SimNotifier
@@ -19,6 +19,7 @@ from rollguard.sim.kubelet import KubeletTiming
 from rollguard.sim.lease import SimLeadership
 from rollguard.sim.metrics import SimMetrics
 from rollguard.sim.objects import SimDeployment
+from rollguard.sim.policies import SimKeptPolicies, SimPolicySource
 from rollguard.sim.process import Process, VirtualClock
 from rollguard.sim.records import SimRecords
 from rollguard.sim.virtual_time import run
@@ -45,20 +46,30 @@ class Running:
         self.cluster = SimCluster(stage.world, self.process, self.faults)
         self.metrics = SimMetrics(stage.world, self.process, self.faults)
         self.records = SimRecords(stage.world.records, self.process, self.faults)
-        notifiers: tuple[Notifier, ...] = (SimNotifier(stage.inbox, self.process, self.faults),) if channels else ()
+        self.notifiers: tuple[Notifier, ...] = (
+            (SimNotifier(stage.inbox, self.process, self.faults),) if channels else ()
+        )
+        self.connected: list[MetricsStore] = []
+        """The stores that were connected to, in order."""
         self.guard = Guard(
             policy=stage.policy,
             cluster=self.cluster,
             records=self.records,
             leadership=self.leadership,
-            metrics=self.metrics,
-            notifiers=notifiers,
+            metrics=self._connect,
+            notifiers=lambda _channels: self.notifiers,
             journal=stage.journal,
             clock=self.clock,
             settings=stage.settings,
             log=lambda event, fields: self.logged.append((event, fields)),
             doctor=stage.doctor,
+            source=stage.source,
+            kept=SimKeptPolicies(stage.kept, stage.world.records, self.process),
         )
+
+    def _connect(self, store: MetricsStore) -> SimMetrics:
+        self.connected.append(store)
+        return self.metrics
 
     def begin(self) -> None:
         """Runs the guard in its process."""
@@ -84,6 +95,8 @@ class Stage:
         self.world = World(1, WorldSettings(scrape_interval=policies.SCRAPE, kubelet=timing))
         self.random = random.Random(1)
         self.policy = policy
+        self.source = SimPolicySource(policy)
+        self.kept: dict[str, Policy] = {}
         self.settings = settings
         self.inbox = Inbox()
         self.journal = SimJournal()
@@ -93,6 +106,11 @@ class Stage:
     def deploy(self, name: str, image: str = GOOD) -> SimDeployment:
         """Another guarded service."""
         return self.world.deploy(name, image, rps=30, labels=(("guarded", "yes"),))
+
+    def write_policy(self, policy: Policy) -> None:
+        """People change the policy; a controller that is started later begins with it."""
+        self.policy = policy
+        self.source.write(policy)
 
     async def warm_up(self) -> None:
         """Lets traffic run, then makes everything two days old."""

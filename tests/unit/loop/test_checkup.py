@@ -6,6 +6,7 @@ import asyncio
 
 from rollguard.doctor import Check, State
 from rollguard.model.names import UnitName
+from rollguard.model.policy import Policy
 from rollguard.model.records import EVERYTHING
 from rollguard.sim.faults import Fault
 from tests.unit.loop.stage import CRASHING, GOOD, NAMESPACE, Stage, play
@@ -27,7 +28,7 @@ class Scripted:
         self.takes = takes
         self.asked = 0
 
-    async def examine(self) -> tuple[Check, ...]:
+    async def examine(self, policy: Policy) -> tuple[Check, ...]:
         self.asked += 1
         await asyncio.sleep(self.takes)
         return self.checks

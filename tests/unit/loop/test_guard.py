@@ -231,7 +231,8 @@ def test_a_signal_that_the_policy_no_longer_has_confirms_no_recovery() -> None:
         await stage.until(lambda: stage.image() == GOOD)
         await first.kill()
         kept = tuple(signal for signal in stage.policy.signals if signal.name != "error-rate")
-        stage.policy = replace(stage.policy, signals=kept, digest="sha256:fewer")
+        stage.write_policy(replace(stage.policy, signals=kept, digest="sha256:fewer"))
+        stage.kept.clear()
         stage.start("guard-1")
         await stage.until(lambda: stage.rollout().closed is not None, within=900)
         assert stage.rollout().outcome is Outcome.UNCONFIRMED
@@ -604,15 +605,14 @@ def test_a_mode_that_becomes_milder_in_the_middle_of_a_rollout_binds_at_once() -
         await stage.until(lambda: bool(stage.rollouts()))
         await first.kill()
         watches = tuple(replace(watch, mode=Mode.OBSERVE) for watch in stage.policy.watches)
-        stage.policy = replace(stage.policy, watches=watches, digest="sha256:observing")
+        stage.write_policy(replace(stage.policy, watches=watches, digest="sha256:observing"))
         stage.start("guard-1")
         await stage.until(lambda: bool(stage.told("would-roll-back")))
         await asyncio.sleep(60)
         assert stage.image() == FAILING
-        assert [e.text for e in stage.rollout().timeline if e.text.startswith("Policy changed")] == [
-            "Policy changed from sha256:simulated to sha256:observing at restart: its signals decide from here on, "
-            "mode observe"
-        ]
+        assert stage.rollout().policy_digest == "sha256:simulated"
+        said = [e.text for e in stage.rollout().timeline if e.text.startswith("Mode ")]
+        assert said == ["Mode observe from here on: the policy was changed"]
 
     play(story)
 
@@ -622,7 +622,7 @@ def test_signals_that_no_watch_names_are_not_asked() -> None:
         running = stage.start()
         await stage.until(stage.adopted)
         await asyncio.sleep(15)
-        asked = {answer.signal for answer in running.guard._context.answers.since(None)}
+        asked = {answer.signal for answer in running.guard._context.asking.under(stage.policy).since(None)}
         assert asked == {"error-rate"}
 
     whole = policies.policy()
@@ -726,7 +726,7 @@ def test_a_mode_that_becomes_stricter_counts_from_the_next_rollout() -> None:
         await stage.until(lambda: bool(stage.rollouts()))
         await first.kill()
         watches = tuple(replace(watch, mode=Mode.AUTOMATIC) for watch in stage.policy.watches)
-        stage.policy = replace(stage.policy, watches=watches, digest="sha256:acting")
+        stage.write_policy(replace(stage.policy, watches=watches, digest="sha256:acting"))
         stage.start("guard-1")
         await stage.until(lambda: bool(stage.told("would-roll-back")))
         await asyncio.sleep(30)

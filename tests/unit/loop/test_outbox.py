@@ -147,12 +147,14 @@ class Odd:
             raise self._answer
         return self._answer
 
+    async def close(self) -> None:
+        """There is nothing to end."""
+
 
 def test_a_bug_in_one_channel_keeps_no_notice_from_the_others_and_does_not_end_the_guard() -> None:
     async def story(stage: Stage) -> None:
         running = stage.start()
-        outbox = running.guard._context.outbox
-        outbox._notifiers = (Odd(ZeroDivisionError("a bug")), *outbox._notifiers)
+        running.notifiers = (Odd(ZeroDivisionError("a bug")), *running.notifiers)
         await stage.until(stage.adopted)
         stage.world.set_image(stage.api, FAILING)
         await stage.until(lambda: bool(stage.told("rolled-back")))
@@ -169,7 +171,7 @@ def test_a_bug_in_one_channel_keeps_no_notice_from_the_others_and_does_not_end_t
 def test_a_channel_that_asks_for_an_age_is_tried_again_within_minutes() -> None:
     async def story(stage: Stage) -> None:
         running = stage.start()
-        running.guard._context.outbox._notifiers = (Odd(Retry(after=1e12, detail="HTTP 429")),)
+        running.notifiers = (Odd(Retry(after=1e12, detail="HTTP 429")),)
         await stage.until(stage.adopted)
         stage.world.set_image(stage.api, FAILING)
         await stage.until(lambda: any(n.attempts for n in notices(stage)))

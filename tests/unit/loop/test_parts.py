@@ -322,17 +322,22 @@ def test_a_revision_judged_healthy_again_is_good_since_the_first_time_and_keeps_
     assert changes.with_good(record, good(90, "")) == record
 
 
-def test_a_restart_with_another_policy_is_told_once_and_the_mode_becomes_milder_only() -> None:
-    policy = replace(policies.policy(), digest="sha256:other")
-    (watch,) = policy.watches
+def test_a_mode_becomes_milder_only_and_that_is_said_once() -> None:
     record = replace(rollout_record(), mode=Mode.AUTOMATIC)
-    observed = changes.under_policy(record, policy, replace(watch, mode=Mode.OBSERVE), START)
+    observed = changes.in_milder_mode(record, Mode.OBSERVE, START)
     assert observed.mode is Mode.OBSERVE
-    assert "Policy changed from " in observed.timeline[-1].text
-    assert "sha256:other at restart" in observed.timeline[-1].text
-    assert changes.under_policy(observed, policy, watch, START.plus(5)) == observed
-    back = changes.under_policy(observed, replace(policy, digest="sha256:third"), watch, START.plus(9))
-    assert back.mode is Mode.OBSERVE
+    assert observed.timeline[-1].text == "Mode observe from here on: the policy was changed"
+    assert changes.in_milder_mode(observed, Mode.OBSERVE, START.plus(5)) == observed
+    assert changes.in_milder_mode(observed, Mode.AUTOMATIC, START.plus(9)) == observed
+
+
+def test_a_rollout_whose_policy_is_lost_goes_on_under_the_one_in_force_and_says_so_once() -> None:
+    record = replace(rollout_record(), policy_digest="a" * 64)
+    assert changes.without_policy(record, "", "b" * 64, START) == record
+    moved = changes.without_policy(record, "404 not found", "b" * 64, START)
+    assert moved.policy_digest == "b" * 64
+    assert "aaaaaaaaaaaa that it began with cannot be read any more (404 not found)" in moved.timeline[-1].text
+    assert changes.without_policy(moved, "404 not found", "b" * 64, START.plus(5)) == moved
 
 
 def test_a_condition_keeps_its_first_message_until_it_ends() -> None:

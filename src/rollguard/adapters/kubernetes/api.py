@@ -22,6 +22,7 @@ from rollguard.ports import Clock
 
 JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 MANAGER = "rollguard"
 DEFAULT_TIMEOUT_S = 10.0

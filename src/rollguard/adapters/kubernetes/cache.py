@@ -53,7 +53,9 @@ class Cache:
         self._changed = changed
         self._stall = stall
         self._templates = Templates()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._ended: list[asyncio.Task[None]] = []
+        self._lists: dict[str, asyncio.Task[None]] = {}
+        self._initial: frozenset[str] = frozenset()
         self._namespaces: dict[str, Namespace] = {}
         self.deployments: dict[str, Reflector[Workload]] = {}
         self.revisions_of: defaultdict[str, dict[str, OwnedRevision]] = defaultdict(dict)
@@ -62,9 +64,14 @@ class Cache:
         self._owner_of_set: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
         self._sets: defaultdict[str, set[str]] = defaultdict(set)
 
-    def watch_deployments(self, namespaces: tuple[str, ...]) -> None:
-        """Begins to copy the Deployments of these namespaces; of all where none is named."""
-        for namespace in namespaces or ("",):
+    def watch_deployments(self, namespaces: frozenset[str]) -> None:
+        """Copies the Deployments of exactly these namespaces from now on; of all for the empty name."""
+        if not self.deployments:
+            self._initial = namespaces
+        for namespace in self.deployments.keys() - namespaces:
+            del self.deployments[namespace]
+            self._ended.append(_cancelled(self._lists.pop(namespace)))
+        for namespace in sorted(namespaces - self.deployments.keys()):
             collection = Collection(
                 name=f"Deployments in {namespace or 'all namespaces'}",
                 list_right=rights.LIST_DEPLOYMENTS,
@@ -74,7 +81,7 @@ class Cache:
             )
             reflector = self._reflector(collection, self._deployment_changed)
             self.deployments[namespace] = reflector
-            self._tasks.append(asyncio.create_task(reflector.run(), name=collection.name))
+            self._lists[namespace] = asyncio.create_task(reflector.run(), name=collection.name)
 
     def watch_namespaces(self, wanted: frozenset[str]) -> None:
         """Copies ReplicaSets, pods and events of exactly these namespaces from now on."""
@@ -84,8 +91,19 @@ class Cache:
             self._end(namespace)
 
     def listed(self) -> bool:
-        """Whether the first list of all Deployments is complete."""
-        return all(each.listed.is_set() for each in self.deployments.values())
+        """Whether the first list of all Deployments is complete.
+
+        A namespace that came later is left out until it is listed: one without rights must not hide all others.
+        """
+        return all(self.deployments[each].listed.is_set() for each in self._initial & self.deployments.keys())
+
+    def unlisted(self) -> tuple[str, ...]:
+        """What keeps Deployments from being listed, one line for each collection that has failed so far."""
+        return tuple(
+            f"{each.collection.name}: {each.last_error}"
+            for each in self.deployments.values()
+            if not each.listed.is_set() and each.last_error
+        )
 
     def namespace(self, name: str) -> Namespace | None:
         """The copies of a namespace; None where it is not watched."""
@@ -114,7 +132,7 @@ class Cache:
 
     def check(self) -> None:
         """Raises what ended a copy's task: a bug, or an object that no API server sends."""
-        tasks = [*self._tasks, *(task for each in self._namespaces.values() for task in each.tasks)]
+        tasks = [*self._lists.values(), *(task for each in self._namespaces.values() for task in each.tasks)]
         for task in tasks:
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error
@@ -122,10 +140,9 @@ class Cache:
     async def close(self) -> None:
         """Ends all watches."""
         for name in tuple(self._namespaces):
-            self._tasks += self._end(name)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._end(name)
+        self._ended += [_cancelled(task) for task in self._lists.values()]
+        await asyncio.gather(*self._ended, return_exceptions=True)
 
     def _begin(self, namespace: str) -> Namespace:
         revisions = self._reflector(
@@ -165,10 +182,9 @@ class Cache:
         )
         return Namespace(revisions=revisions, pods=pods, events=events, tasks=tasks)
 
-    def _end(self, namespace: str) -> tuple[asyncio.Task[None], ...]:
+    def _end(self, namespace: str) -> None:
         gone = self._namespaces.pop(namespace)
-        for task in gone.tasks:
-            task.cancel()
+        self._ended += [_cancelled(task) for task in gone.tasks]
         for owned in gone.revisions.items.values():
             self.revisions_of.pop(owned.owner, None)
             self._forget(owned.revision.uid)
@@ -176,7 +192,6 @@ class Cache:
             self.pods_of.pop(pod.owner, None)
         for key in [key for key in self.events_of if key[0] == namespace]:
             del self.events_of[key]
-        return gone.tasks
 
     def _forget(self, set_uid: str) -> None:
         owner, _, _ = self._owner_of_set.pop(set_uid, ("", "", ""))
@@ -233,3 +248,8 @@ class Cache:
             owned = namespace.pods.items.get(pod) if namespace is not None else None
             if owned is not None and owned.owner in self._owner_of_set:
                 self._changed(*self._owner_of_set[owned.owner][1:])
+
+
+def _cancelled(task: asyncio.Task[None]) -> asyncio.Task[None]:
+    task.cancel()
+    return task

@@ -49,7 +49,7 @@ class KubernetesCluster:
         self._wakeups = Wakeups()
 
     async def __aenter__(self) -> Self:
-        self._cache.watch_deployments(self._namespaces)
+        self._cache.watch_deployments(frozenset(self._namespaces or ("",)))
         return self
 
     async def __aexit__(
@@ -71,6 +71,12 @@ class KubernetesCluster:
             for reflector in self._cache.deployments.values()
             for each in reflector.items.values()
         )
+
+    def cover(self, namespaces: frozenset[str]) -> tuple[str, ...]:
+        """Copies the Deployments of exactly these namespaces from now on; what keeps a new one from being listed."""
+        self._cache.watch_deployments(namespaces)
+        self._known = {unit for unit in self._known if unit.namespace in namespaces}
+        return self._cache.unlisted()
 
     def guard(self, units: frozenset[UnitName]) -> None:
         """Which units' ReplicaSets, pods and events are copied from now on (by their namespaces)."""

@@ -50,25 +50,40 @@ class KubernetesRecords:
     ) -> None:
         self._api = api
         self._clock = clock
-        self._namespaces = namespaces or ("",)
+        self._initial = frozenset(namespaces or ("",))
+        self._rng = rng
+        self._stall = stall
         self._timeout = timeout
         self._on_unreadable = on_unreadable
         self._wakeups = Wakeups()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._reflectors = [
-            Reflector(api, _units(namespace), clock, rng, self._changed, stall=stall) for namespace in self._namespaces
-        ]
+        self._copies: dict[str, Reflector[int]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ended: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        self._tasks = [asyncio.create_task(each.run(), name=each.collection.name) for each in self._reflectors]
+        self.cover(self._initial)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.cover(frozenset())
+        await asyncio.gather(*self._ended, return_exceptions=True)
+
+    def cover(self, namespaces: frozenset[str]) -> None:
+        """The records of exactly these namespaces are listed from now on.
+
+        A new one joins once its first list is complete: one without rights must not hide all others.
+        """
+        for namespace in self._copies.keys() - namespaces:
+            del self._copies[namespace]
+            self._ended.append(self._tasks.pop(namespace))
+            self._ended[-1].cancel()
+        self._initial &= namespaces
+        for namespace in sorted(namespaces - self._copies.keys()):
+            copy = Reflector(self._api, _units(namespace), self._clock, self._rng, self._changed, stall=self._stall)
+            self._copies[namespace] = copy
+            self._tasks[namespace] = asyncio.create_task(copy.run(), name=copy.collection.name)
 
     async def list_units(self) -> tuple[StoredUnit, ...] | Unknown:
         """All units; Unknown unless every page of every namespace was read."""
@@ -196,7 +211,8 @@ class KubernetesRecords:
 
     async def _list(self, right: Right) -> list[msgspec.Raw] | Unknown:
         items: list[msgspec.Raw] = []
-        for namespace in self._namespaces:
+        joined = {namespace for namespace, copy in self._copies.items() if copy.listed.is_set()}
+        for namespace in sorted(self._initial | joined):
             token = ""
             while True:
                 page = await self._page(right, namespace, token)

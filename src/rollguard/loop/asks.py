@@ -1,0 +1,42 @@
+"""What is to be asked of the metrics stores at a tick: for which workloads, under which policy, how far back."""
+
+from __future__ import annotations
+
+from rollguard import observe
+from rollguard.loop.asking import Ask
+from rollguard.loop.context import Context
+from rollguard.model.policy import Policy
+from rollguard.model.time import Instant
+
+
+def asks(context: Context, now: Instant) -> list[Ask]:
+    """The policy in force asks for every unit, that of an open rollout for its own."""
+    present = context.policy
+    everyone = frozenset(memory.workload for memory in context.units.values())
+    begun = [record.started for record in context.store.rollouts if record.closed is None]
+    if context.asking.under(present).last is None:
+        begun += _unopened(context)
+    wanted = [Ask(policy=present, workloads=everyone, earliest=_earliest(context, present, begun, now))]
+    for record in context.store.rollouts:
+        policy = context.policies.of(record)
+        if record.closed is None and policy is not present:
+            earliest = _earliest(context, policy, [record.started], now)
+            wanted.append(Ask(policy=policy, workloads=frozenset({record.workload}), earliest=earliest))
+    return wanted
+
+
+def _earliest(context: Context, policy: Policy, begun: list[Instant], now: Instant) -> Instant:
+    """How far back the first look catches up: the longest window before the oldest open rollout."""
+    oldest, timing = min(begun, default=now), policy.timing
+    reach = context.asking.under(policy).reach
+    return max(oldest, now.plus(-timing.automatic)).plus(-reach - timing.lateness)
+
+
+def _unopened(context: Context) -> list[Instant]:
+    """When the rollouts began that nobody has taken under guard yet: nobody led then."""
+    found = (
+        observe.rollout_begun(unit, context.cluster.facts(unit.name), context.server_now())
+        for unit in context.store.units
+        if unit.name in context.units and context.store.rollout(unit.name) is None
+    )
+    return [begun.since for begun in found if begun is not None]

@@ -1,0 +1,62 @@
+"""What concerns all units is said on one, `rollguard-all` in the guard's namespace: as conditions, and by a page."""
+
+from __future__ import annotations
+
+from rollguard.loop import changes
+from rollguard.loop.context import Context
+from rollguard.loop.leader import LeadershipLost
+from rollguard.loop.store import Unavailable, Vanished
+from rollguard.model.lifecycle import Tell
+from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
+from rollguard.model.records import EVERYTHING, NoticeClass, UnitRecord
+
+POLICY_INVALID, NAMESPACE_UNREAD = "PolicyInvalid", "NamespaceUnread"
+"""Conditions of `rollguard-all`."""
+MISTAKES = 3
+"""How many mistakes are told; the log and the policy object have them all."""
+
+
+async def tell(context: Context, unread: tuple[str, ...]) -> None:
+    """Says what is wrong with the policy and which of its namespaces cannot be read; takes it back when it is over."""
+    try:
+        await _say(context, unread)
+        await context.policies.report()
+    except (Unavailable, Vanished, LeadershipLost) as error:
+        context.log("condition-not-written", {"unit": EVERYTHING, "detail": str(error)})
+
+
+async def create(context: Context) -> UnitRecord:
+    """The unit that stands for all, created where nobody has needed it yet; raises Unavailable, LeadershipLost."""
+    name = name_of_all(context)
+    known = context.store.unit(name)
+    if known is not None:
+        return known
+    workload = WorkloadName(name.namespace, WorkloadKind.DEPLOYMENT, EVERYTHING)
+    return await context.store.create_unit(UnitRecord(name=name, workload=workload))
+
+
+def name_of_all(context: Context) -> UnitName:
+    """What it is called."""
+    return UnitName(context.settings.namespace, EVERYTHING)
+
+
+async def _say(context: Context, unread: tuple[str, ...]) -> None:
+    mistakes, missing = _mistakes(context.policies.mistakes), "; ".join(unread)
+    unit = await create(context) if mistakes or missing else context.store.unit(name_of_all(context))
+    policy, now = context.policy, context.now()
+    reason = f"{mistakes}; the policy {policy.digest[:12]} stays in force"
+    page = Tell(class_=NoticeClass.PAGE, topic="policy-invalid", reason=reason)
+
+    def said(unit: UnitRecord) -> UnitRecord:
+        begins = mistakes and POLICY_INVALID not in dict(unit.conditions)
+        told = changes.told_unit(unit, page, policy=policy, now=now) if begins else unit
+        told = changes.with_present_condition(told, POLICY_INVALID, mistakes)
+        return changes.with_present_condition(told, NAMESPACE_UNREAD, missing)
+
+    if unit is not None and said(unit) != unit:
+        await context.store.change_unit(unit.name, said)
+
+
+def _mistakes(mistakes: tuple[str, ...]) -> str:
+    more = f"; and {len(mistakes) - MISTAKES} more" if len(mistakes) > MISTAKES else ""
+    return "; ".join(mistakes[:MISTAKES]) + more
