@@ -18,8 +18,9 @@ class _Named(msgspec.Struct):
 
 
 class _Object(msgspec.Struct, rename="camel"):
-    api_version: str = ""
-    kind: str = ""
+    # a list leaves out what all of its items are
+    api_version: str = "rollguard.dev/v1alpha1"
+    kind: str = "GuardPolicy"
     metadata: _Named = msgspec.field(default_factory=_Named)
     spec: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"{}"))
 

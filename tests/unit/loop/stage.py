@@ -8,10 +8,13 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 
 from rollguard.loop import Guard, Settings
+from rollguard.model.action import Unknown
+from rollguard.model.metrics import MetricsAnswer, Question
 from rollguard.model.names import UnitName
 from rollguard.model.policy import MetricsStore, Policy
 from rollguard.model.records import NoticeState, RolloutRecord, UnitRecord
-from rollguard.ports import Doctor, Notifier
+from rollguard.model.time import Mono
+from rollguard.ports import Doctor, Metrics, Notifier, PolicyLost
 from rollguard.sim.channels import Inbox, SimJournal, SimNotifier
 from rollguard.sim.cluster import SimCluster
 from rollguard.sim.faults import FaultPlan
@@ -34,6 +37,36 @@ WARM_UP = 45.0
 """Seconds of traffic before the guard comes, so that there is a time before the rollout."""
 
 
+class _Connected:
+    """The simulated store, which tells when it is let go."""
+
+    def __init__(self, metrics: SimMetrics, closed: Callable[[], None]) -> None:
+        self._metrics = metrics
+        self._closed = closed
+
+    async def ask(self, question: Question, *, deadline: Mono) -> tuple[MetricsAnswer, ...]:
+        """As the store answers."""
+        return await self._metrics.ask(question, deadline=deadline)
+
+    def clock_offset(self) -> float | None:
+        """As of the store."""
+        return self._metrics.clock_offset()
+
+    async def close(self) -> None:
+        """Tells it."""
+        self._closed()
+
+
+class _Kept(SimKeptPolicies):
+    """The kept policies; while `silent` the server does not answer what is asked of them."""
+
+    silent = False
+
+    async def load(self, digest: str, *, timeout: float) -> Policy | PolicyLost | Unknown:
+        """The policy, where the server answers."""
+        return Unknown(detail="no answer") if self.silent else await super().load(digest, timeout=timeout)
+
+
 class Running:
     """A guard and the process that it runs in."""
 
@@ -49,8 +82,10 @@ class Running:
         self.notifiers: tuple[Notifier, ...] = (
             (SimNotifier(stage.inbox, self.process, self.faults),) if channels else ()
         )
+        self.kept = _Kept(stage.kept, stage.world.records, self.process)
         self.connected: list[MetricsStore] = []
-        """The stores that were connected to, in order."""
+        self.closed: list[MetricsStore] = []
+        """The stores that were connected to and let go, in order."""
         self.guard = Guard(
             policy=stage.policy,
             cluster=self.cluster,
@@ -64,12 +99,12 @@ class Running:
             log=lambda event, fields: self.logged.append((event, fields)),
             doctor=stage.doctor,
             source=stage.source,
-            kept=SimKeptPolicies(stage.kept, stage.world.records, self.process),
+            kept=self.kept,
         )
 
-    def _connect(self, store: MetricsStore) -> SimMetrics:
+    def _connect(self, store: MetricsStore) -> Metrics:
         self.connected.append(store)
-        return self.metrics
+        return _Connected(self.metrics, lambda: self.closed.append(store))
 
     def begin(self) -> None:
         """Runs the guard in its process."""

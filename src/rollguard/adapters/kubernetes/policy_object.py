@@ -30,6 +30,8 @@ class KubernetesPolicy:
         self._name = name
         self._missing = PolicyReading(policy=None, mistakes=(f"{namespace}/{name}: there is no such GuardPolicy",))
         self._reading = self._missing
+        self._seen = ("", 0)
+        """Uid and generation of what was read: a write of the status moves neither."""
         collection = Collection(
             name=f"GuardPolicies in {namespace}",
             list_right=rights.LIST_POLICIES,
@@ -81,11 +83,13 @@ class KubernetesPolicy:
 
     def _changed(self, change: Change[bytes]) -> None:
         if change.new is None:
-            self._reading = self._missing
+            self._reading, self._seen = self._missing, ("", 0)
             return
-        generation = msgspec.json.decode(change.new, type=OnlyMeta).metadata.generation
-        if generation == self._reading.generation:
-            return  # only the status has changed
+        meta = msgspec.json.decode(change.new, type=OnlyMeta).metadata
+        generation = meta.generation
+        if (meta.uid, generation) == self._seen:
+            return
+        self._seen = (meta.uid, generation)
         loaded = load_object(change.new)
         if isinstance(loaded, Policy):
             self._reading = PolicyReading(policy=loaded, generation=generation)
