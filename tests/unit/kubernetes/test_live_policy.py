@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import ssl
 from collections.abc import AsyncIterator
@@ -77,7 +76,7 @@ async def test_a_mounted_config_map_is_swapped_by_a_symlink(tmp_path: Path) -> N
     source = PolicyFile(tmp_path / "policy.yaml", POLICY, CLOCK)
     await read_twice(source)
     (tmp_path / "..data_tmp").symlink_to("second")
-    os.replace(tmp_path / "..data_tmp", tmp_path / "..data")
+    (tmp_path / "..data_tmp").replace(tmp_path / "..data")
     await read_twice(source)
     assert source.latest().policy == good(OTHER)
 
