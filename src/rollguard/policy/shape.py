@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from types import UnionType
-from typing import Annotated, TypeVar, Union, get_args, get_origin
+from typing import TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from rollguard.policy.annotations import below, key_of, models
 from rollguard.policy.document import Document
 from rollguard.policy.mistakes import nearest
 from rollguard.policy.yaml_text import Marked, Path
@@ -97,32 +97,6 @@ def _keys_at(path: Path) -> list[str]:
     """The keys that are valid in the mapping at a path."""
     kinds: list[object] = [Document]
     for step in path:
-        kinds = [below for kind in kinds for below in _below(kind, step)] or kinds
-    models = [model for kind in kinds for model in _models(kind)]
-    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
-
-
-def _members(kind: object) -> list[object]:
-    """The types that an annotation stands for, without `Annotated` and unions."""
-    origin = get_origin(kind)
-    if origin is Annotated:
-        return _members(get_args(kind)[0])
-    if origin is Union or origin is UnionType:
-        return [member for argument in get_args(kind) for member in _members(argument)]
-    return [kind]
-
-
-def _models(kind: object) -> list[type[BaseModel]]:
-    return [member for member in _members(kind) if isinstance(member, type) and issubclass(member, BaseModel)]
-
-
-def _below(kind: object, step: str | int) -> list[object]:
-    found: list[object] = []
-    for member in _members(kind):
-        if get_origin(member) in {list, dict}:
-            wanted = int if get_origin(member) is list else str
-            if isinstance(step, wanted):
-                found.append(get_args(member)[-1])
-        elif isinstance(member, type) and issubclass(member, BaseModel):
-            found += [field.annotation for name, field in member.model_fields.items() if (field.alias or name) == step]
-    return found
+        kinds = [inner for kind in kinds for inner in below(kind, step)] or kinds
+    parts = [model for kind in kinds for model in models(kind)]
+    return sorted({key_of(name, field) for model in parts for name, field in model.model_fields.items()})
