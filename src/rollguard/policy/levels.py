@@ -60,7 +60,7 @@ def signal_of(name: str, part: SignalPart, slot: float, marked: Marked, path: Pa
 
 
 def _check_sources(kind: SignalKind, part: SignalPart, marked: Marked, path: Path) -> None:
-    given = {key for key in _SOURCES if getattr(part, key) is not None}
+    given = {key for key in _SOURCES if getattr(part, key) is not None or marked.has((*path, key))}
     needed = _NEEDED[kind]
     allowed = {*needed, "limit"} if kind is SignalKind.GAUGE else set(needed)
     for key in needed:
@@ -84,7 +84,7 @@ def _levels(kind: SignalKind, part: SignalPart, slot: float, marked: Marked, pat
             marked.wrong((*path, "levels"), "levels", "no levels: an event rule is complete or not", key=True)
         text = _RULES[EventRule(part.rule)] if part.rule else ""
         return (Level(name=LevelName.ROLLBACK, bound=0.0, seconds=0.0, text=text),)
-    if not parts:
+    if not parts and not any(dropped[: len(path) + 1] == (*path, "levels") for dropped in marked.dropped):
         marked.wrong(path, path[-1], "at least one level: warning, critical or rollback", key=True)
     levels: list[Level] = []
     for name, index, level in parts:
@@ -117,6 +117,8 @@ def _parts(levels: Levels) -> Iterator[tuple[LevelName, int, LevelPart]]:
 def _level(part: SignalPart, name: LevelName, level: LevelPart, marked: Marked, path: Path) -> Level | None:
     kind = SignalKind(part.kind)
     quantiles = [key for key in _QUANTILES if getattr(level, key) is not None]
+    if any((*path, key) in marked.dropped for key in ("above", *_QUANTILES)):
+        return None
     lasting = durations.format_(level.for_)
     if kind is SignalKind.HISTOGRAM:
         if level.above is not None or len(quantiles) != 1:
@@ -153,10 +155,23 @@ def _bound(kind: SignalKind, part: SignalPart, above: str | float) -> float | st
 
 
 def _check_order(earlier: list[Level], level: Level, marked: Marked, path: Path) -> None:
-    """A milder level's bound is not beyond a harder one's, of the same quantile."""
-    for milder in earlier:
-        if milder.name is not level.name and milder.quantile == level.quantile and milder.bound > level.bound:
-            key = next((key for key, value in _QUANTILES.items() if value == level.quantile), "above")
-            place = marked.places.get(marked.known((*path, key)))
-            words = f"a bound of {level.name.value} that is not below that of {milder.name.value} ({milder.text})"
-            marked.wrong((*path, key), place.text if place and place.text else level.text, words)
+    """No bound is beyond another that it comes before: a milder level's beyond a harder one's of the same quantile, or
+    a lower quantile's beyond a higher one's, which is always reached with it."""
+    key = next((key for key, value in _QUANTILES.items() if value == level.quantile), "above")
+    place = marked.places.get(marked.known((*path, key)))
+    text = place.text if place and place.text else level.text
+    for other in earlier:
+        if other.quantile == level.quantile:
+            if other.name is not level.name and other.bound > level.bound:
+                words = f"a bound of {level.name.value} that is not below that of {other.name.value} ({other.text})"
+                marked.wrong((*path, key), text, words)
+            continue
+        lower, higher = sorted((other, level), key=lambda one: one.quantile or 0.0)
+        if lower.bound > higher.bound and lower.seconds >= higher.seconds and _milder_or_same(lower, higher):
+            words = f"a bound in order with that of {other.name.value} ({other.text}): {higher.text} is reached with it"
+            marked.wrong((*path, key), text, words)
+
+
+def _milder_or_same(one: Level, other: Level) -> bool:
+    names = list(LevelName)
+    return names.index(one.name) <= names.index(other.name)

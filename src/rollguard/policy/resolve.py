@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 
@@ -44,8 +46,11 @@ from rollguard.policy.levels import signal_of
 from rollguard.policy.mistakes import Mistakes, nearest
 from rollguard.policy.quiet import windows
 from rollguard.policy.shape import fit, salvage
+from rollguard.policy.watches import watches_of
 from rollguard.policy.yaml_text import Marked, read
 
+T = TypeVar("T")
+SCRAPE_INTERVAL = ("metrics", "scrapeInterval")
 SHORTEST_TICK = 0.1
 """Seconds: a shorter one would do nothing but look."""
 
@@ -76,12 +81,13 @@ def load(text: str, file: str) -> Policy | Mistakes:
         return _sorted(marked)
     _with_preset(marked)
     document = fit(marked)
-    parts = _whole(document.spec) if document else _salvaged(marked.data)
+    parts = _whole(document.spec) if document else _salvaged(marked)
     timing = _timing(parts, marked)
+    slot = 0.0 if marked.dropped & {("spec", *SCRAPE_INTERVAL), ("spec", "timing", "slot")} else timing.slot
     signals = tuple(
-        signal_of(name, part, timing.slot, marked, ("spec", "signals", name)) for name, part in parts.signals.items()
+        signal_of(name, part, slot, marked, ("spec", "signals", name)) for name, part in parts.signals.items()
     )
-    watches = _watches(parts, marked)
+    watches = watches_of(parts.watches, parts.mode, parts.names, marked)
     _check_auth(parts.metrics, marked)
     _check_limits(parts, marked)
     quiet = windows(parts.maintenance, document.spec.time_zone if document else "UTC", marked)
@@ -135,23 +141,29 @@ def _whole(spec: Spec) -> _Parts:
     )
 
 
-def _salvaged(data: object) -> _Parts:
-    spec = _mapping(data, "spec")
+def _salvaged(marked: Marked) -> _Parts:
+    spec = _mapping(marked.data, "spec")
     signals = _mapping(spec, "signals")
-    watches = [(index, salvage(WatchPart, item)) for index, item in enumerate(_items(spec, "watch"))]
-    quiet = [(index, salvage(QuietPart, item)) for index, item in enumerate(_items(spec, "maintenance"))]
-    fitting = {name: salvage(SignalPart, value) for name, value in signals.items()}
+
+    def part(kind: type[T], value: object, *path: str | int) -> T | None:
+        return salvage(kind, value, marked, ("spec", *path))
+
+    def several(kind: type[T], key: str) -> tuple[tuple[int, T], ...]:
+        found = ((index, part(kind, item, key, index)) for index, item in enumerate(_items(spec, key)))
+        return tuple((index, item) for index, item in found if item is not None)
+
+    fitting = {name: part(SignalPart, value, "signals", name) for name, value in signals.items()}
     return _Parts(
         mode=Mode.OBSERVE,
-        metrics=salvage(Metrics, spec.get("metrics")),
-        watches=tuple((index, part) for index, part in watches if part is not None),
-        signals={name: part for name, part in fitting.items() if part is not None},
+        metrics=part(Metrics, spec.get("metrics"), "metrics"),
+        watches=several(WatchPart, "watch"),
+        signals={name: signal for name, signal in fitting.items() if signal is not None},
         names=frozenset(signals),
-        window=salvage(Window, spec.get("window")) or Window(),
-        timing=salvage(TimingPart, spec.get("timing")) or TimingPart(),
-        limits=salvage(LimitsPart, spec.get("limits")) or LimitsPart(),
-        notify=salvage(Notify, spec.get("notify")) or Notify(),
-        maintenance=tuple((index, part) for index, part in quiet if part is not None),
+        window=part(Window, spec.get("window"), "window") or Window(),
+        timing=part(TimingPart, spec.get("timing"), "timing") or TimingPart(),
+        limits=part(LimitsPart, spec.get("limits"), "limits") or LimitsPart(),
+        notify=part(Notify, spec.get("notify"), "notify") or Notify(),
+        maintenance=several(QuietPart, "maintenance"),
     )
 
 
@@ -182,72 +194,46 @@ def _timing(parts: _Parts, marked: Marked) -> Timing:
         repeat_notice=_or(part.repeat_notice, base.repeat_notice),
         clock_offset_max=_or(part.clock_offset, base.clock_offset_max),
     )
-    _at_least(marked, ("timing", "tick"), timing.tick, SHORTEST_TICK, "the shortest tick")
-    _at_least(marked, ("timing", "slot"), timing.slot, 2 * scrape, "two scrape intervals")
-    _at_least(marked, ("window", "close"), timing.close, timing.automatic, "the automatic part")
-    _at_least(marked, ("window", "stabilization"), timing.stabilization, timing.startup, "startup")
-    _at_least(marked, ("window", "automatic"), timing.automatic, timing.stabilization, "stabilization")
-    _at_least(marked, ("timing", "recovery", "within"), timing.recovery_within, timing.recovery_for, "`for`")
+    _check_timing(timing, 2 * scrape, marked)
     return timing
 
 
-def _at_least(marked: Marked, path: tuple[str, ...], value: float, least: float, words: str) -> None:
+def _check_timing(timing: Timing, two_scrapes: float, marked: Marked) -> None:
+    at_least = partial(_at_least, marked)
+    at_least(("timing", "tick"), timing.tick, SHORTEST_TICK, "the shortest tick")
+    at_least(("timing", "slot"), timing.slot, two_scrapes, "two scrape intervals", of=SCRAPE_INTERVAL)
+    at_least(("window", "close"), timing.close, timing.automatic, "the automatic part", of=("window", "automatic"))
+    at_least(("window", "stabilization"), timing.stabilization, timing.startup, "startup", of=("window", "startup"))
+    long = ("window", "stabilization")
+    at_least(("window", "automatic"), timing.automatic, timing.stabilization, "stabilization", of=long)
+    recovery = ("timing", "recovery", "for")
+    at_least(("timing", "recovery", "within"), timing.recovery_within, timing.recovery_for, "`for`", of=recovery)
+
+
+def _at_least(
+    marked: Marked, path: tuple[str, ...], value: float, least: float, words: str, *, of: tuple[str, ...] = ()
+) -> None:
+    """Notes a value under its least; not where either was itself wrong. `of` is the key that the least comes from."""
+    if marked.dropped & {("spec", *path), ("spec", *of)}:
+        return
     # a thousandth of slack: the sums are of decimal texts
     if value < least - 0.001:
         written = durations.format_(value)
         marked.wrong(("spec", *path), written, f"`{path[-1]}` of at least {words} ({durations.format_(least)})")
 
 
-def _watches(parts: _Parts, marked: Marked) -> tuple[Watch, ...]:
-    watches: list[Watch] = []
-    taken: dict[tuple[str, str], str] = {}
-    names: set[str] = set()
-    for index, part in parts.watches:
-        path = ("spec", "watch", index)
-        if part.name in names:
-            marked.wrong((*path, "name"), part.name, "a name of its own for each watch")
-        names.add(part.name)
-        if (part.workloads is None) == (part.selector is None):
-            marked.wrong(path, part.name, "either `workloads` or `selector`")
-        for number, workload in enumerate(part.workloads or []):
-            holder = taken.setdefault((part.namespace, workload), part.name)
-            if holder != part.name or workload in (part.workloads or [])[:number]:
-                words = f"each workload once: {part.namespace}/{workload} is in the watch `{holder}` already"
-                marked.wrong((*path, "workloads", number), workload, words)
-        for number, signal in enumerate(part.signals or []):
-            if signal not in parts.names:
-                words = f"one of the signals {', '.join(sorted(parts.names)) or '(there are none)'}"
-                marked.wrong((*path, "signals", number), signal, words, near=nearest(signal, parts.names))
-        watches.append(_watch(part, parts.mode))
-    return tuple(watches)
-
-
-def _watch(part: WatchPart, mode: Mode) -> Watch:
-    labels = part.selector.match_labels if part.selector else {}
-    return Watch(
-        name=part.name,
-        namespace=part.namespace,
-        workloads=tuple(part.workloads or ()),
-        selector=tuple(sorted(labels.items())),
-        mode=Mode(part.mode) if part.mode else mode,
-        signals=tuple(part.signals or ()),
-        called_by=tuple(part.called_by),
-        team=part.team,
-        own_mode=part.mode is not None,
-    )
-
-
 def _check_auth(metrics: Metrics | None, marked: Marked) -> None:
     if metrics is None:
         return
     auth, path = metrics.auth, ("spec", "metrics", "auth")
-    pairs = (
-        ("username", auth.username, "passwordFile", auth.password_file),
-        ("certificateFile", auth.certificate_file, "keyFile", auth.key_file),
-    )
-    for first, one, second, other in pairs:
-        if (one is None) != (other is None):
-            marked.wrong(path, first if one else second, f"both `{first}` and `{second}`, or neither", key=True)
+    for first, second in (("username", "passwordFile"), ("certificateFile", "keyFile")):
+        if marked.has((*path, first)) != marked.has((*path, second)):
+            marked.wrong(
+                path,
+                first if marked.has((*path, first)) else second,
+                f"both `{first}` and `{second}`, or neither",
+                key=True,
+            )
     if auth.bearer_token_file and auth.username:
         marked.wrong((*path, "username"), "username", "either a bearer token or a user name", key=True)
     if metrics.address.startswith("http://") and (auth.ca_file or auth.certificate_file):

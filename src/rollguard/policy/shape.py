@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -10,7 +11,7 @@ from pydantic_core import ErrorDetails
 from rollguard.policy.annotations import below, key_of, models
 from rollguard.policy.document import Document
 from rollguard.policy.mistakes import nearest
-from rollguard.policy.yaml_text import Marked, Path
+from rollguard.policy.yaml_text import DEEPEST, Marked, Path
 
 T = TypeVar("T")
 _INLINE_SECRETS = frozenset(
@@ -38,12 +39,45 @@ def fit(marked: Marked) -> Document | None:
     return None
 
 
-def salvage(kind: type[T], value: object) -> T | None:
-    """A part of a document that does not fit as a whole, so that it is checked further; None where it does not fit."""
-    try:
-        return TypeAdapter(kind).validate_python(value)
-    except ValidationError:
-        return None
+def salvage(kind: type[T], value: object, marked: Marked, path: Path) -> T | None:
+    """A part of a document that does not fit, without the keys that are wrong, so that the rest is checked further.
+
+    What was left out is in `marked.dropped`. None where too little is left.
+    """
+    rest = copy.deepcopy(value)
+    for _attempt in range(DEEPEST):
+        try:
+            return TypeAdapter(kind).validate_python(rest)
+        except ValidationError as error:
+            places = {_holding(rest, detail["loc"]) for detail in error.errors(include_url=False, include_input=False)}
+        if () in places:
+            return None
+        for place in sorted(places, key=len, reverse=True):
+            _take_out(rest, place)
+            marked.dropped.add((*path, *place))
+    return None
+
+
+def _holding(value: object, path: Path) -> Path:
+    """The path of the innermost key at or over a place; empty where none is."""
+    holding: Path = ()
+    known: Path = ()
+    for step in path:
+        if isinstance(value, dict) and step in value:
+            known = holding = (*known, step)
+            value = value[step]
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            known = (*known, step)
+            value = value[step]
+    return holding
+
+
+def _take_out(value: object, path: Path) -> None:
+    *way, last = path
+    for step in way:
+        value = value[step] if isinstance(value, dict) else value[int(step)] if isinstance(value, list) else None
+    if isinstance(value, dict):
+        value.pop(last, None)
 
 
 def _note(marked: Marked, detail: ErrorDetails) -> None:

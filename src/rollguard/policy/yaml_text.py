@@ -52,6 +52,8 @@ class Marked:
     mistakes: list[Mistake] = field(default_factory=list)
     unreadable: set[tuple[int, int]] = field(default_factory=set)
     """Places of values that could not be read: what follows from them is not said again."""
+    dropped: set[Path] = field(default_factory=set)
+    """What was left out to check the rest: what follows from its lack is not said either."""
 
     def at(self, mark: tuple[int, int], offending: str, expected: str, nearest: str = "") -> None:
         """Notes a mistake at a place that counts from 0."""
@@ -73,6 +75,10 @@ class Marked:
             if (*found, step) in self.places:
                 found = (*found, step)
         return found
+
+    def has(self, path: Path) -> bool:
+        """Whether the text has something there, good or bad."""
+        return path in self.places
 
     def wrong(self, path: Path, offending: object, expected: str, *, near: str = "", key: bool = False) -> None:
         """Notes a mistake in the value (or the key) at a path."""

@@ -11,8 +11,8 @@ POLICY = good(
     changed(
         "      workloads: [web, api]\n",
         "      workloads: [web, api]\n"
-        "    - {name: models, namespace: production, selector: {matchLabels: {team: models, tier: back}}}\n"
-        "    - {name: others, namespace: production, selector: {matchLabels: {team: models}}}\n",
+        "    - {name: models, namespace: production, selector: {matchLabels: {team: models}}}\n"
+        "    - {name: others, namespace: production, selector: {matchLabels: {tier: back, kind: job}}}\n",
     )
 )
 
@@ -37,8 +37,8 @@ def test_a_named_workload_is_guarded_by_its_watch() -> None:
 
 
 def test_a_selector_needs_all_its_labels_and_the_first_wins() -> None:
-    assert name_of(item("x", team="models", tier="back")) == "models"
-    assert name_of(item("x", team="models", tier="front")) == "others"
+    assert name_of(item("x", team="models", tier="back", kind="job")) == "models"
+    assert name_of(item("x", team="shop", tier="back", kind="job")) == "others"
     assert name_of(item("x", tier="back")) is None
 
 
