@@ -70,16 +70,25 @@ class Session:
 
 
 @asynccontextmanager
-async def session(connection: Connection) -> AsyncIterator[Session]:
-    """Opens the connection; ends the command with what to do where it cannot be set up."""
+async def opened(kubeconfig: Path | None, context: str | None, clock: Clock) -> AsyncIterator[Api]:
+    """A client of the cluster; ends the command with what to do where there is no way to it."""
     try:
-        where = load(connection.kubeconfig, connection.context)
+        where = load(kubeconfig, context)
     except ConfigError as problem:
         raise exits.CommandError(str(problem), exits.USAGE) from None
-    clock = SystemClock()
     api = Api(where, clock)
-    namespaces = (connection.namespace,) if connection.namespace else ()
     try:
+        yield api
+    finally:
+        await api.close()
+
+
+@asynccontextmanager
+async def session(connection: Connection) -> AsyncIterator[Session]:
+    """Opens the connection; ends the command with what to do where it cannot be set up."""
+    clock = SystemClock()
+    namespaces = (connection.namespace,) if connection.namespace else ()
+    async with opened(connection.kubeconfig, connection.context, clock) as api:
         yield Session(
             api=api,
             records=KubernetesRecords(
@@ -94,8 +103,6 @@ async def session(connection: Connection) -> AsyncIterator[Session]:
             namespace=connection.namespace,
             guard_namespace=connection.guard_namespace,
         )
-    finally:
-        await api.close()
 
 
 SERVICE_ACCOUNT = "system:serviceaccount:"

@@ -26,7 +26,8 @@ COMMANDS = {
     "rollback": ("rollguard.cli.rollback:rollback", "Put the last good revision of a workload back."),
     "freeze": ("rollguard.cli.freeze:freeze", "Leave a workload (or all) alone until a time."),
     "release": ("rollguard.cli.freeze:release", "Lift a freeze."),
-    "manifests": ("rollguard.cli.manifests:manifests", "Print what a cluster needs before the guard runs."),
+    "install": ("rollguard.cli.install:install", "Print or apply all that a guard in the cluster consists of."),
+    "uninstall": ("rollguard.cli.uninstall:uninstall", "Stop the guard and leave the cluster as it was."),
     "demo": ("rollguard.cli.demo:demo", "A bad release is caught and undone, in a simulation."),
 }
 GROUPS = {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from rollguard.model.documents import Json
 from rollguard.record.admission import admission
 from rollguard.record.budget import BUDGET_BYTES, fit_rollout, fit_unit
-from rollguard.record.codec import Json, Unreadable, from_json, to_json
+from rollguard.record.codec import Unreadable, from_json, to_json
 from rollguard.record.crds import crds
 from rollguard.record.objects import (
     freeze_to_json,
@@ -17,7 +18,6 @@ from rollguard.record.objects import (
 
 __all__ = [
     "BUDGET_BYTES",
-    "Json",
     "Unreadable",
     "fit_rollout",
     "fit_unit",

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from rollguard.model.documents import Json
 from rollguard.model.records import LastLook, Notice, NoticeState, RolloutRecord, UnitRecord
-from rollguard.record.codec import Json, to_json
+from rollguard.record.codec import to_json
 
 BUDGET_BYTES = 32 * 1024
 FINDINGS_MAX = 8

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 
+from rollguard.model.documents import Json
 from rollguard.model.time import Instant
-
-Json: typing.TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 class Unreadable(ValueError):

@@ -6,10 +6,10 @@ Rules use `has()` on both sides: else removing a field and adding it again would
 from __future__ import annotations
 
 from rollguard.model.action import Plan
+from rollguard.model.documents import Json
 from rollguard.model.names import WorkloadKind
 from rollguard.model.records import Freeze, HumanRequest, PolicyStatus, RolloutRecord, UnitRecord
 from rollguard.policy import schema as policy_schema
-from rollguard.record.codec import Json
 from rollguard.record.names import (
     GROUP,
     GUARD_POLICIES,

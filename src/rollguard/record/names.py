@@ -20,6 +20,10 @@ LABEL_POLICY = f"{GROUP}/policy"
 ANNOTATION_EPOCH = f"{GROUP}/epoch"
 ANNOTATION_STEP = f"{GROUP}/step"
 ANNOTATION_WORKLOAD = f"{GROUP}/workload"
+ANNOTATION_PAUSED = f"{GROUP}/paused"
+"""On a Deployment that the guard itself has paused."""
+ANNOTATION_MIN_REPLICAS = f"{GROUP}/min-replicas"
+"""On an autoscaler whose minimum the guard has raised: what it was before."""
 
 
 def label_value(text: str) -> str:

@@ -6,6 +6,7 @@ import typing
 
 import msgspec
 
+from rollguard.model.documents import Json
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.records import (
     Freeze,
@@ -17,7 +18,7 @@ from rollguard.model.records import (
 )
 from rollguard.model.time import Instant
 from rollguard.record.budget import clip, fit_rollout, fit_unit
-from rollguard.record.codec import Json, Unreadable, from_json, to_json
+from rollguard.record.codec import Unreadable, from_json, to_json
 from rollguard.record.names import API_VERSION, LABEL_UNIT, ROLLOUT_KIND, UNIT_KIND, label_value
 
 SPEC_FIELDS = ("requests", "freeze")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from enum import Enum
 
+from rollguard.model.documents import Json
 from rollguard.model.time import Instant
-from rollguard.record.codec import PAIR, Json, fields_of, item_of, optional_of, pair_of, plain
+from rollguard.record.codec import PAIR, fields_of, item_of, optional_of, pair_of, plain
 
 # CEL's cost is estimated from these bounds: without them the API server refuses the rules.
 TEXT_MAX = 4096

@@ -1,29 +1,48 @@
-"""Puts the definitions and the admission policy into a cluster, and waits until the server enforces them."""
+"""Puts objects into a cluster by server-side apply, and waits until the server enforces them and the guard runs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
 import msgspec
 
-from rollguard.adapters.kubernetes.api import APPLY_PATCH, MANAGER, Api
-from rollguard.adapters.kubernetes.rights import Right
-from rollguard.model.permissions import Scope
+from rollguard.adapters.kubernetes import kinds
+from rollguard.adapters.kubernetes.api import APPLY_PATCH, MANAGER, Api, Reply
+from rollguard.adapters.kubernetes.kinds import CLUSTER_KINDS, Thing
+from rollguard.adapters.kubernetes.wire import OnlyMeta
+from rollguard.model.documents import Json
 from rollguard.ports import Clock
-from rollguard.record import Json, manifests
+from rollguard.record import manifests
 from rollguard.record.names import API_VERSION, UNIT_KIND
 
 POLL_S = 0.1
 TIMEOUT_S = 60.0
 PROBE = "rollguard-install-probe"
-
-_KINDS = {
-    "CustomResourceDefinition": ("apiextensions.k8s.io", "customresourcedefinitions"),
-    "ValidatingAdmissionPolicy": ("admissionregistration.k8s.io", "validatingadmissionpolicies"),
-    "ValidatingAdmissionPolicyBinding": ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
-}
+NOT_FOUND = 404
+FORBIDDEN = 403
 
 
 class InstallError(Exception):
     """The cluster did not take a manifest, or does not enforce it; the text has the server's words."""
+
+
+class Change(StrEnum):
+    """What applying an object came to."""
+
+    CREATED = "created"
+    CONFIGURED = "configured"
+    UNCHANGED = "unchanged"
+    LEFT = "not allowed: left to an administrator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """An object and what was done to it."""
+
+    thing: Thing
+    change: Change
 
 
 class _Condition(msgspec.Struct):
@@ -40,36 +59,85 @@ class _Definition(msgspec.Struct):
     status: _Status = msgspec.field(default_factory=_Status)
 
 
-async def install_manifests(api: Api, clock: Clock, *, namespace: str = "default") -> tuple[str, ...]:
-    """Applies all manifests (again is harmless) and returns their names when the server serves the objects and
-    refuses a false actor. Needs an administrator. Raises InstallError, and NoAnswer for an unreachable server."""
-    names = []
-    for manifest in manifests():
-        kind, name = str(manifest["kind"]), _name(manifest)
-        right = _right(kind, "patch")
-        reply = await api.send(
-            right,
-            "",
-            name,
-            params={"fieldManager": MANAGER, "force": "true"},
-            body=msgspec.json.encode(manifest),
-            content_type=APPLY_PATCH,
-        )
-        if not reply.ok:
-            raise InstallError(f"{kind} {name}: {reply.message()}")
-        names.append(f"{kind}/{name}")
-    for manifest in manifests():
-        if manifest["kind"] == "CustomResourceDefinition":
-            await _established(api, clock, _name(manifest))
-    await _enforced(api, clock, namespace)
-    return tuple(names)
+def _nothing(_placed: Placed) -> None:
+    """Nobody listens."""
+
+
+async def install_manifests(
+    api: Api,
+    clock: Clock,
+    objects: Iterable[dict[str, Json]] = (),
+    *,
+    probe_in: str = "default",
+    lenient: bool = False,
+    on: Callable[[Placed], None] = _nothing,
+) -> tuple[Placed, ...]:
+    """Applies the objects in their order (else the definitions and the admission policy; again is harmless), says
+    each to `on`, and returns when the server serves our kinds and refuses a false actor in namespace `probe_in`.
+
+    Where `lenient`, objects of the cluster that the caller may not write are left as they are. Raises InstallError,
+    and NoAnswer for an unreachable server."""
+    placed = []
+    for manifest in objects or manifests():
+        one = Placed(thing=thing(manifest), change=await _apply(api, manifest, lenient=lenient))
+        placed.append(one)
+        on(one)
+    for one in placed:
+        if one.thing.kind == "CustomResourceDefinition" and one.change is not Change.LEFT:
+            await _established(api, clock, one.thing.name)
+    await _enforced(api, clock, probe_in)
+    return tuple(placed)
+
+
+def thing(manifest: dict[str, Json]) -> Thing:
+    """Which object a manifest is of."""
+    metadata = manifest["metadata"]
+    if not isinstance(metadata, dict):
+        raise TypeError("an object without metadata")
+    return Thing(str(manifest["kind"]), str(metadata.get("namespace") or ""), str(metadata["name"]))
+
+
+async def _apply(api: Api, manifest: dict[str, Json], *, lenient: bool) -> Change:
+    what = thing(manifest)
+    before = await api.send(kinds.right(what.kind, "get"), what.namespace, what.name)
+    if what.kind == "Namespace" and before.status != NOT_FOUND:
+        return Change.UNCHANGED  # somebody's, or ours already: its labels are not ours to change
+    asked = kinds.right(what.kind, "patch")
+    reply = await api.send(
+        asked,
+        what.namespace,
+        what.name,
+        params={"fieldManager": MANAGER, "force": "true"},
+        body=msgspec.json.encode(manifest),
+        content_type=APPLY_PATCH,
+    )
+    if lenient and reply.status == FORBIDDEN and what.kind in CLUSTER_KINDS:
+        return Change.LEFT
+    if not reply.ok:
+        raise InstallError(_refused(what, reply))
+    if before.status == NOT_FOUND:
+        return Change.CREATED
+    return Change.UNCHANGED if before.ok and _version(before) == _version(reply) else Change.CONFIGURED
+
+
+def _refused(what: Thing, reply: Reply) -> str:
+    said = f"{what}: {reply.message()}"
+    if reply.status == FORBIDDEN:
+        return f"{said}\nneeded: {kinds.needed(kinds.right(what.kind, 'patch'), what.namespace)}"
+    if reply.status == NOT_FOUND and what.namespace:
+        return f"{said}\nthe policy watches namespace {what.namespace}: create it, or take it out of the policy"
+    return said
+
+
+def _version(reply: Reply) -> str:
+    return msgspec.json.decode(reply.body, type=OnlyMeta).metadata.resource_version
 
 
 async def _established(api: Api, clock: Clock, name: str) -> None:
     deadline = clock.mono().plus(TIMEOUT_S)
-    right = _right("CustomResourceDefinition", "get")
+    asked = kinds.right("CustomResourceDefinition", "get")
     while True:
-        reply = await api.send(right, "", name)
+        reply = await api.send(asked, "", name)
         found = msgspec.json.decode(reply.body, type=_Definition).status.conditions or [] if reply.ok else []
         if any(each.type == "Established" and each.status == "True" for each in found):
             return
@@ -89,22 +157,16 @@ async def _enforced(api: Api, clock: Clock, namespace: str) -> None:
             "spec": {"requests": [request]},
         }
     )
-    right = Right(group="rollguard.dev", version="v1alpha1", resource="guardedunits", verb="create", why="probe")
+    asked = kinds.right(UNIT_KIND, "create")
     deadline = clock.mono().plus(TIMEOUT_S)
     while True:
-        reply = await api.send(right, namespace, params={"dryRun": "All"}, body=body)
-        if reply.status == 403 and "the actor" in reply.message():
+        reply = await api.send(asked, namespace, params={"dryRun": "All"}, body=body)
+        if reply.status == FORBIDDEN and "the actor" in reply.message():
             return
+        if reply.status == FORBIDDEN:
+            raise InstallError(
+                f"{reply.message()}\nneeded, to see the rules enforced: {kinds.needed(asked, namespace)}"
+            )
         if clock.mono() > deadline:
             raise InstallError(f"the admission policy is not enforced: {reply.message()}")
         await clock.sleep_until(clock.mono().plus(POLL_S))
-
-
-def _right(kind: str, verb: str) -> Right:
-    group, resource = _KINDS[kind]
-    return Right(group=group, version="v1", resource=resource, verb=verb, why="installing", scope=Scope.CLUSTER)
-
-
-def _name(manifest: dict[str, Json]) -> str:
-    metadata = manifest["metadata"]
-    return str(metadata["name"]) if isinstance(metadata, dict) else ""

@@ -29,16 +29,20 @@ class _Spec(msgspec.Struct, rename="camel"):
     acquire_time: str | None = None
 
 
-class _Lease(msgspec.Struct):
+class Lease(msgspec.Struct):
+    """The parts of a Lease that we read."""
+
     metadata: Meta
     spec: _Spec = msgspec.field(default_factory=_Spec)
 
     @property
     def holder(self) -> str:
+        """Whose it is; empty where it was given back."""
         return self.spec.holder_identity or ""
 
     @property
     def epoch(self) -> int:
+        """The epoch of its last leader."""
         return whole_number((self.metadata.annotations or {}).get(ANNOTATION_EPOCH, "")) or 0
 
 
@@ -95,10 +99,10 @@ class KubernetesLeadership:
         """Gives the Lease back if it is ours; an unreachable server is passed over, for it runs out by itself."""
         lease = await self._read()
         self._held = None
-        if isinstance(lease, _Lease) and lease.holder == self._identity:
+        if isinstance(lease, Lease) and lease.holder == self._identity:
             await self._put(self._body(lease, holder="", epoch=lease.epoch), exists=True)
 
-    def _unchanged_for_long(self, lease: _Lease, now: Mono) -> bool:
+    def _unchanged_for_long(self, lease: Lease, now: Mono) -> bool:
         version = lease.metadata.resource_version
         if self._seen is None or self._seen.version != version:
             # Seen after the answer came: counting from the request's start would be early by its duration.
@@ -106,7 +110,7 @@ class KubernetesLeadership:
             return False
         return now.since(self._seen.at) >= self._duration
 
-    async def _write(self, start: Mono, lease: _Lease | None, *, epoch: int) -> Held | NotHeld:
+    async def _write(self, start: Mono, lease: Lease | None, *, epoch: int) -> Held | NotHeld:
         reply = await self._put(self._body(lease, holder=self._identity, epoch=epoch), exists=lease is not None)
         if isinstance(reply, Unknown):
             return self._still_held(start, reply.detail)
@@ -123,7 +127,7 @@ class KubernetesLeadership:
             return self._held
         return NotHeld(holder="", detail=detail)
 
-    def _body(self, lease: _Lease | None, *, holder: str, epoch: int) -> bytes:
+    def _body(self, lease: Lease | None, *, holder: str, epoch: int) -> bytes:
         now = self._clock.now().iso().replace("Z", "000Z")
         taken = lease is None or lease.holder != holder
         transitions = (lease.spec.lease_transitions or 0) + int(taken) if lease is not None else 0
@@ -149,7 +153,7 @@ class KubernetesLeadership:
         body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
         return msgspec.json.encode(body)
 
-    async def _read(self) -> _Lease | Unknown | None:
+    async def _read(self) -> Lease | Unknown | None:
         try:
             reply = await self._api.send(
                 rights.GET_LEASE, self._namespace, self._name, timeout=self._timeout(), lane=Lane.ACTING
@@ -158,7 +162,7 @@ class KubernetesLeadership:
             return Unknown(detail=str(error))
         if reply.status == 404:
             return None
-        return msgspec.json.decode(reply.body, type=_Lease) if reply.ok else Unknown(detail=reply.message())
+        return msgspec.json.decode(reply.body, type=Lease) if reply.ok else Unknown(detail=reply.message())
 
     async def _put(self, body: bytes, *, exists: bool) -> Reply | Unknown:
         right, name = (rights.UPDATE_LEASE, self._name) if exists else (rights.CREATE_LEASE, "")
@@ -173,10 +177,16 @@ class KubernetesLeadership:
 
 async def read_holder(api: Api, *, namespace: str, name: str = LEASE_NAME) -> str | Unknown:
     """Who holds the Lease now, for people; empty where nobody does."""
+    lease = await read_lease(api, namespace=namespace, name=name)
+    return lease if isinstance(lease, Unknown) else lease.holder if lease is not None else ""
+
+
+async def read_lease(api: Api, *, namespace: str, name: str = LEASE_NAME) -> Lease | Unknown | None:
+    """The Lease as it is; None where there is none."""
     try:
         reply = await api.send(rights.GET_LEASE, namespace, name, timeout=TIMEOUT_S)
     except NoAnswer as error:
         return Unknown(detail=str(error))
     if reply.status == 404:
-        return ""
-    return msgspec.json.decode(reply.body, type=_Lease).holder if reply.ok else Unknown(detail=reply.message())
+        return None
+    return msgspec.json.decode(reply.body, type=Lease) if reply.ok else Unknown(detail=reply.message())

@@ -27,7 +27,7 @@ PAGE = "500"
 TIMEOUT_S = 5.0
 LIST_TIMEOUT_S = 30.0
 S = TypeVar("S")
-MISSING = "install the definitions by `rollguard manifests | kubectl apply --server-side -f -`"
+MISSING = "install the definitions by `rollguard install --definitions-only --apply`"
 
 
 class KubernetesRecords:

@@ -1,0 +1,162 @@
+"""`rollguard install`: prints what an installed guard consists of, or puts it into the cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from rollguard.adapters.clock import SystemClock
+from rollguard.adapters.kubernetes import Api, InstallError, NoAnswer, install_manifests, rights
+from rollguard.adapters.kubernetes.install import Placed
+from rollguard.adapters.kubernetes.running import until_running
+from rollguard.cli import exits, output
+from rollguard.cli.connect import GUARD_NAMESPACE, opened
+from rollguard.cli.main import program_name
+from rollguard.cli.policy import read
+from rollguard.model.documents import Json
+from rollguard.policy import durations
+from rollguard.record import manifests as definitions_of_records
+from rollguard.render import DEPLOYMENT, SELECTOR, Installation, definitions, manifests, to_yaml
+
+Objects = tuple[dict[str, Json], ...]
+
+
+class Format(StrEnum):
+    """How objects are printed."""
+
+    YAML = "yaml"
+    JSON = "json"
+
+
+def install(
+    *,
+    policy: Path | None = None,
+    print_: Annotated[bool, Parameter(name="--print")] = False,
+    apply: bool = False,
+    definitions_only: bool = False,
+    namespaced: bool = False,
+    namespace: Annotated[str, Parameter(name=["-n", "--namespace"])] = GUARD_NAMESPACE,
+    image: str = "",
+    timeout: str = "2m",
+    kubeconfig: Path | None = None,
+    context: str | None = None,
+    format_: Annotated[Format, Parameter(name=["-o", "--output"], help="yaml or json")] = Format.YAML,
+) -> int:
+    """Print what an installed guard consists of, or put it into the cluster and wait until it runs.
+
+    Definitions, admission policy, namespace, ServiceAccount, a Role in each namespace that the policy watches, the
+    policy as a ConfigMap, and the Deployment. Again is harmless: it brings a changed policy or image.
+
+    Parameters
+    ----------
+    policy
+        The policy file. A policy with mistakes is not installed.
+    print_
+        Print all objects, for `kubectl apply --server-side -f -`.
+    apply
+        Apply them, and wait until the guard runs.
+    definitions_only
+        Only what a cluster needs once: the definitions and the admission policy. Needs no policy.
+    namespaced
+        No ClusterRole at all. What only an administrator may write is left as it is.
+    namespace
+        Where the guard runs.
+    image
+        The guard's image (default: rollguard:VERSION, as the Dockerfile makes it).
+    timeout
+        How long to wait for the guard, as 2m.
+    kubeconfig
+        The kubeconfig; else $KUBECONFIG, the pod's own account, ~/.kube/config.
+    context
+        A context of the kubeconfig.
+    """
+    if print_ == apply:
+        raise exits.CommandError("say what to do: --print, or --apply", exits.USAGE)
+    within = durations.parse(timeout)
+    if within is None or within <= 0:
+        raise exits.CommandError(f"--timeout {timeout!r}: expected a duration such as 2m", exits.USAGE)
+    if definitions_only:
+        objects: Objects = definitions(definitions_of_records())
+    elif policy is None:
+        raise exits.CommandError("--policy FILE is missing; `rollguard init` writes a first one", exits.USAGE)
+    else:
+        objects = objects_of(policy, namespace=namespace, image=image, namespaced=namespaced)
+    if print_:
+        output.say(text_of(objects, format_).rstrip("\n"))
+        return exits.OK
+    work = _Work(
+        objects=objects,
+        namespace="default" if definitions_only else namespace,
+        lenient=namespaced,
+        within=0.0 if definitions_only else within,
+    )
+    try:
+        return asyncio.run(work.apply(kubeconfig, context))
+    except InstallError as problem:
+        raise exits.CommandError(str(problem)) from None
+    except NoAnswer as problem:
+        raise exits.CommandError(f"the cluster did not answer: {problem}", exits.UNREACHABLE) from None
+
+
+def objects_of(policy: Path, *, namespace: str, image: str = "", namespaced: bool = False) -> Objects:
+    """All objects of a guard under this policy file; ends the command where the policy has mistakes."""
+    loaded = read(policy)
+    wanted = Installation(
+        namespace=namespace,
+        image=image or f"rollguard:{version('rollguard')}",
+        policy_text=policy.read_text(encoding="utf-8"),
+        policy_digest=loaded.digest,
+        watched=tuple(sorted({watch.namespace for watch in loaded.watches})),
+        permissions=tuple(right.permission for right in rights.needed(loaded)),
+        namespaced=namespaced,
+    )
+    return manifests(wanted, definitions_of_records())
+
+
+def text_of(objects: Objects, format_: Format) -> str:
+    """The objects as one text that kubectl reads."""
+    if format_ is Format.YAML:
+        return to_yaml(objects)
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}, indent=2, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    objects: Objects
+    namespace: str
+    lenient: bool
+    within: float
+    """Seconds to wait for the guard; 0 where none is installed."""
+
+    async def apply(self, kubeconfig: Path | None, context: str | None) -> int:
+        clock = SystemClock()
+        async with opened(kubeconfig, context, clock) as api:
+            await install_manifests(api, clock, self.objects, probe_in=self.namespace, lenient=self.lenient, on=_say)
+            output.say("the API server serves the definitions, and enforces who may ask")
+            if self.within:
+                await self._wait(api, clock)
+        return exits.OK
+
+    async def _wait(self, api: Api, clock: SystemClock) -> None:
+        output.say(f"waiting for Deployment {DEPLOYMENT} in {self.namespace}")
+        running = await until_running(
+            api, clock, namespace=self.namespace, name=DEPLOYMENT, selector=SELECTOR, within=self.within
+        )
+        me = program_name()
+        place = "" if self.namespace == GUARD_NAMESPACE else f" --guard-namespace {self.namespace}"
+        removal = "" if self.namespace == GUARD_NAMESPACE else f" -n {self.namespace}"
+        output.say(
+            f"the guard runs: {running} replicas, of which one acts\n\n"
+            f"Next:\n  {me} status{place}\n  {me} watch{place}\n  {me} uninstall{removal} --dry-run"
+        )
+
+
+def _say(placed: Placed) -> None:
+    output.say(f"{placed.thing}: {placed.change.value}")

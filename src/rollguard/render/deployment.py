@@ -1,0 +1,118 @@
+"""The guard's own Deployment: two replicas of which one acts, without privileges, on a read-only root."""
+
+from __future__ import annotations
+
+from rollguard.model.documents import Json
+from rollguard.render.labels import ACCOUNT, CONFIG_NAME, DEPLOYMENT, POLICY_KEY, Object, labels
+
+PROBES_PORT = 9096
+CONFIG_PATH = "/etc/rollguard"
+SECRETS_PATH = "/var/run/secrets/rollguard"
+SECRET_NAME = "notification-secrets"  # noqa: S105 (a name, not a value)
+USER = 65532
+ANNOTATION_POLICY = "rollguard.dev/policy-digest"
+ANNOTATION_GUARD = "rollguard.dev/guard"
+MATCH: Object = {"app.kubernetes.io/name": "rollguard", "app.kubernetes.io/component": "guard"}
+SELECTOR = ",".join(f"{key}={value}" for key, value in MATCH.items())
+"""Selects the guard's pods."""
+
+
+def deployment(*, namespace: str, image: str, policy_digest: str) -> Object:
+    """The Deployment. A changed policy changes an annotation of the template, and so rolls it out."""
+    both: Object = {**labels(namespace), **MATCH}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": DEPLOYMENT,
+            "namespace": namespace,
+            "labels": both,
+            "annotations": {ANNOTATION_GUARD: "off"},
+        },
+        "spec": {
+            # The Lease decides which of them acts; the other takes over within 15 s.
+            "replicas": 2,
+            "revisionHistoryLimit": 3,
+            "progressDeadlineSeconds": 120,
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 1}},
+            "selector": {"matchLabels": MATCH},
+            "template": {
+                "metadata": {"labels": both, "annotations": {ANNOTATION_POLICY: policy_digest}},
+                "spec": _pod(image),
+            },
+        },
+    }
+
+
+def _pod(image: str) -> Object:
+    return {
+        "serviceAccountName": ACCOUNT,
+        "automountServiceAccountToken": True,
+        "terminationGracePeriodSeconds": 30,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": MATCH},
+            }
+        ],
+        "containers": [_container(image)],
+        "volumes": [
+            {"name": "policy", "configMap": {"name": CONFIG_NAME}},
+            # The pod starts before the Secret exists, and takes it up when it comes.
+            {"name": "secrets", "secret": {"secretName": SECRET_NAME, "optional": True}},
+            {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
+        ],
+    }
+
+
+def _container(image: str) -> Object:
+    return {
+        "name": "rollguard",
+        "image": image,
+        "args": [
+            "run",
+            "--policy",
+            f"{CONFIG_PATH}/{POLICY_KEY}",
+            "--probes",
+            f"$(POD_IP):{PROBES_PORT}",
+        ],
+        "env": [
+            _from_field("POD_NAMESPACE", "metadata.namespace"),
+            _from_field("POD_IP", "status.podIP"),
+        ],
+        "ports": [{"name": "probes", "containerPort": PROBES_PORT}],
+        "livenessProbe": _probe("/healthz", failures=3),
+        "readinessProbe": _probe("/readyz", failures=2),
+        "resources": {
+            "requests": {"cpu": "50m", "memory": "128Mi"},
+            "limits": {"cpu": "1", "memory": "512Mi"},
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "policy", "mountPath": CONFIG_PATH, "readOnly": True},
+            {"name": "secrets", "mountPath": SECRETS_PATH, "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 (the container's own, in memory)
+        ],
+    }
+
+
+def _probe(path: str, *, failures: int) -> Object:
+    get: Json = {"path": path, "port": "probes"}
+    return {"httpGet": get, "periodSeconds": 5, "timeoutSeconds": 3, "failureThreshold": failures}
+
+
+def _from_field(name: str, path: str) -> Json:
+    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}

@@ -1,0 +1,74 @@
+"""RBAC of exactly the rights that the guard declares: a Role in each namespace where one is needed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from rollguard.model.documents import Json
+from rollguard.model.permissions import Permission, Scope
+from rollguard.render.labels import ACCOUNT, Object, labels
+
+API_GROUP = "rbac.authorization.k8s.io"
+API_VERSION = f"{API_GROUP}/v1"
+
+
+def access(
+    permissions: tuple[Permission, ...],
+    *,
+    watched: tuple[str, ...],
+    guard: str,
+    account: str = "",
+    namespaced: bool = False,
+) -> tuple[Object, ...]:
+    """Roles and bindings for the ServiceAccount of namespace `account` (else the guard's own); a ClusterRole only
+    for what no namespace holds, and never where `namespaced`."""
+    subject: Json = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": account or guard}
+    found: list[Object] = []
+    cluster = [each for each in permissions if each.scope is Scope.CLUSTER]
+    if cluster and not namespaced:
+        found += _bound(f"{ACCOUNT}:{guard}", "", cluster, subject, guard)
+    for namespace in sorted({*watched, guard}):
+        here = [each for each in permissions if each.scope.covers(namespace, watched=watched, guard=guard)]
+        if here:
+            found += _bound(ACCOUNT, namespace, here, subject, guard)
+    return tuple(found)
+
+
+def rules(permissions: Iterable[Permission]) -> list[Json]:
+    """The rules of a Role: resources with the same verbs share one."""
+    verbs: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for each in permissions:
+        verbs[each.group, each.resource].add(each.verb)
+    together: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for (group, resource), allowed in sorted(verbs.items()):
+        together[group, tuple(sorted(allowed))].append(resource)
+    return [
+        {"apiGroups": [group], "resources": list(resources), "verbs": list(allowed)}
+        for (group, allowed), resources in sorted(together.items())
+    ]
+
+
+def role(name: str, namespace: str, rules_: list[Json], labels_: Object) -> Object:
+    """A Role; without namespace a ClusterRole."""
+    kind = "Role" if namespace else "ClusterRole"
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": _metadata(name, namespace, labels_), "rules": rules_}
+
+
+def _bound(
+    name: str, namespace: str, permissions: Iterable[Permission], subject: Json, instance: str
+) -> tuple[Object, Object]:
+    made = role(name, namespace, rules(permissions), labels(instance))
+    binding: Object = {
+        "apiVersion": API_VERSION,
+        "kind": f"{made['kind']}Binding",
+        "metadata": _metadata(name, namespace, labels(instance)),
+        "roleRef": {"apiGroup": API_GROUP, "kind": made["kind"], "name": name},
+        "subjects": [subject],
+    }
+    return made, binding
+
+
+def _metadata(name: str, namespace: str, labels_: Object) -> Object:
+    place: Object = {"namespace": namespace} if namespace else {}
+    return {"name": name, **place, "labels": labels_}

@@ -1,0 +1,151 @@
+"""What an installation consists of: golden, restricted, and with no right more than declared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rollguard.adapters.kubernetes import orders, rights
+from rollguard.cli.install import objects_of
+from rollguard.cli.main import call
+from rollguard.model.permissions import Permission, Scope
+from rollguard.render import PEOPLE, access, to_yaml
+
+ROOT = Path(__file__).parents[3]
+POLICY = ROOT / "examples" / "dubbing-platform" / "policy.yaml"
+GOLDEN = ROOT / "tests" / "golden" / "install.yaml"
+DEFINITIONS = {"CustomResourceDefinition", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+
+
+def installed(**options: Any) -> list[dict[str, Any]]:
+    """The platform's installation, as plain data."""
+    made = objects_of(POLICY, **{"namespace": "monitoring", "image": "rollguard:golden", **options})
+    loaded: list[dict[str, Any]] = json.loads(json.dumps(made))
+    return loaded
+
+
+def of_kind(kind: str, objects: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [each for each in objects if each["kind"] == kind]
+
+
+def granted(role: dict[str, Any]) -> set[tuple[str, str, str]]:
+    """(group, resource, verb) that a role gives."""
+    return {
+        (group, resource, verb)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+@pytest.mark.golden
+def test_the_platforms_installation_is_the_golden_one(renew_golden: bool) -> None:
+    text = to_yaml(each for each in installed() if each["kind"] not in DEFINITIONS)
+    if renew_golden:
+        GOLDEN.write_text(text)
+    assert text == GOLDEN.read_text(), "read the difference, then renew by --renew-golden"
+
+
+def test_the_guard_gets_exactly_the_declared_rights_where_they_are_needed() -> None:
+    objects = installed()
+    roles = {role["metadata"]["namespace"]: granted(role) for role in of_kind("Role", objects)}
+    bindings = {each["metadata"]["namespace"]: each for each in of_kind("RoleBinding", objects)}
+    declared = {(each.group, each.resource, each.verb): each.scope for each in rights.CONTROLLER}
+    assert set(roles) == set(bindings) == {"monitoring", "production"}
+    assert roles["production"] == {key for key, scope in declared.items() if scope in (Scope.WATCHED, Scope.BOTH)}
+    assert roles["monitoring"] == {key for key, scope in declared.items() if scope in (Scope.GUARD, Scope.BOTH)}
+    for binding in bindings.values():
+        assert binding["roleRef"]["name"] == "rollguard"
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "rollguard", "namespace": "monitoring"}]
+
+
+def test_nobody_is_bound_to_a_cluster_role_and_none_has_the_guards_rights() -> None:
+    objects = installed()
+    assert of_kind("ClusterRoleBinding", objects) == []
+    assert {role["metadata"]["name"] for role in of_kind("ClusterRole", objects)} == {each.name for each in PEOPLE}
+
+
+def test_namespaced_means_no_cluster_role_at_all() -> None:
+    objects = installed(namespaced=True)
+    assert of_kind("ClusterRole", objects) == of_kind("ClusterRoleBinding", objects) == []
+    names = {(role["metadata"]["namespace"], role["metadata"]["name"]) for role in of_kind("Role", objects)}
+    people = {(namespace, each.name) for namespace in ("monitoring", "production") for each in PEOPLE}
+    assert names == {*people, ("monitoring", "rollguard"), ("production", "rollguard")}
+
+
+def test_a_right_for_the_cluster_gets_a_cluster_role_unless_namespaced() -> None:
+    nodes = Permission(group="", resource="nodes", verb="get", scope=Scope.CLUSTER, why="a test")
+    made = access((nodes,), watched=("shop",), guard="monitoring")
+    assert [each["kind"] for each in made] == ["ClusterRole", "ClusterRoleBinding"]
+    assert access((nodes,), watched=("shop",), guard="monitoring", namespaced=True) == ()
+
+
+def test_who_may_operate_may_do_what_the_commands_do_and_only_the_forcer_may_force() -> None:
+    viewer, operator, forcer = (
+        {(group, resource, verb) for group, resources, verbs in each.rules for resource in resources for verb in verbs}
+        for each in PEOPLE
+    )
+    asked = {(right.group, right.resource, right.verb) for right in (orders.WRITE, orders.CREATE)}
+    assert operator == asked
+    assert ("rollguard.dev", "*", "get") in viewer
+    assert not any(resource.endswith("/force") or verb != "get" for _, resource, verb in viewer if resource != "*")
+    assert forcer == {("rollguard.dev", "guardedunits/force", "update")}
+
+
+def test_the_pod_is_restricted_and_reads_its_policy_from_the_config_map() -> None:
+    objects = installed()
+    (deployment,) = of_kind("Deployment", objects)
+    (config,) = of_kind("ConfigMap", objects)
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert deployment["metadata"]["name"] == "monitoring"
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert not {key for volume in pod["volumes"] for key in volume} & {"hostPath", "persistentVolumeClaim"}
+    assert config["data"] == {"policy.yaml": POLICY.read_text()}
+    mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert f"{mounted['policy']}/policy.yaml" in container["args"]
+
+
+def test_a_changed_policy_rolls_the_guard_out(tmp_path: Path) -> None:
+    changed = tmp_path / "policy.yaml"
+    changed.write_text(POLICY.read_text().replace("mode: automatic", "mode: approve", 1))
+    assert changed.read_text() != POLICY.read_text()
+    (before,) = of_kind("Deployment", installed())
+    after = json.loads(json.dumps(objects_of(changed, namespace="monitoring", image="rollguard:golden")))[-1]
+    assert before["spec"]["template"] != after["spec"]["template"]
+
+
+def test_what_is_printed_is_always_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = []
+    for _ in range(2):
+        assert call(["install", "--print", "--policy", str(POLICY)]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+    assert call(["install", "--print", "--policy", str(POLICY), "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "List"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["install"], "--print, or --apply"),
+        (["install", "--print", "--apply"], "--print, or --apply"),
+        (["install", "--print"], "--policy FILE is missing"),
+        (["install", "--print", "--policy", "p", "--timeout", "soon"], "expected a duration"),
+        (["uninstall"], "--yes to delete, or --dry-run"),
+    ],
+)
+def test_wrong_usage_is_named(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(arguments) == 2
+    assert said in capsys.readouterr().err
