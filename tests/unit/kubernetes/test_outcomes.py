@@ -14,7 +14,6 @@ from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes import KubernetesCluster, KubernetesRecords, rights
 from rollguard.adapters.kubernetes.api import Api
 from rollguard.adapters.kubernetes.kubeconfig import Connection
-from rollguard.adapters.kubernetes.rights import collected
 from rollguard.adapters.kubernetes.writes import failed_test
 from rollguard.model.action import Applied, Conflict, Rejected, Throttled, Unknown, Write, WriteOutcome
 from rollguard.model.names import Ref, RolloutId, UnitName
@@ -161,11 +160,11 @@ def test_a_name_never_leads_to_another_path() -> None:
 
 
 def test_every_right_of_the_controller_is_declared_once_with_its_reason() -> None:
-    table = collected()
-    assert len(table) == len({right[:3] for right in table})
-    assert all(why for *_, why in table)
-    assert ("apps", "deployments", "patch") in {right[:3] for right in table}
-    assert not {right for right in table if right[1] == "secrets"}
+    table = [(right.group, right.resource, right.verb) for right in rights.CONTROLLER]
+    assert len(table) == len(set(table))
+    assert all(right.why for right in rights.CONTROLLER)
+    assert ("apps", "deployments", "patch") in table
+    assert not [right for right in rights.CONTROLLER if right.resource == "secrets"]
 
 
 def test_a_right_is_needed_only_where_its_scope_says() -> None:

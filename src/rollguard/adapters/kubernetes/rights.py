@@ -173,6 +173,8 @@ class Extra:
 
     rights: tuple[Right, ...]
     needed_by: Callable[[Policy], bool]
+    when: str = "some policies"
+    """The same in words, for docs/install.md."""
 
 
 def _looks_at_secrets(policy: Policy) -> bool:
