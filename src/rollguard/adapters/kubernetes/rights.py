@@ -182,8 +182,10 @@ def _looks_at_secrets(policy: Policy) -> bool:
 
 
 EXTRA: tuple[Extra, ...] = (
-    Extra(rights=(LIST_SECRETS, WATCH_SECRETS), needed_by=_looks_at_secrets),
-    Extra(rights=(LIST_JOBS, WATCH_JOBS), needed_by=lambda policy: policy.migration is not None),
+    Extra(rights=(LIST_SECRETS, WATCH_SECRETS), needed_by=_looks_at_secrets, when="`secrets: metadata`"),
+    Extra(
+        rights=(LIST_JOBS, WATCH_JOBS), needed_by=lambda policy: policy.migration is not None, when="`migration` is set"
+    ),
 )
 
 
