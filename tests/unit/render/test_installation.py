@@ -12,6 +12,7 @@ import pytest
 from rollguard.adapters.kubernetes import orders, rights
 from rollguard.cli.install import objects_of
 from rollguard.cli.main import call
+from rollguard.cli.policy import read
 from rollguard.model.permissions import Permission, Scope
 from rollguard.render import PEOPLE, access, to_yaml
 
@@ -55,7 +56,7 @@ def test_the_guard_gets_exactly_the_declared_rights_where_they_are_needed() -> N
     objects = installed()
     roles = {role["metadata"]["namespace"]: granted(role) for role in of_kind("Role", objects)}
     bindings = {each["metadata"]["namespace"]: each for each in of_kind("RoleBinding", objects)}
-    declared = {(each.group, each.resource, each.verb): each.scope for each in rights.CONTROLLER}
+    declared = {(each.group, each.resource, each.verb): each.scope for each in rights.needed(read(POLICY))}
     assert set(roles) == set(bindings) == {"monitoring", "production"}
     assert roles["production"] == {key for key, scope in declared.items() if scope in (Scope.WATCHED, Scope.BOTH)}
     assert roles["monitoring"] == {key for key, scope in declared.items() if scope in (Scope.GUARD, Scope.BOTH)}

@@ -10,8 +10,9 @@ import msgspec
 from rollguard.adapters.kubernetes.survey.asking import Asking, Url, reading
 from rollguard.doctor.facts import Installed, Presence, ServerVersion
 from rollguard.model.action import Absent, Unknown
+from rollguard.model.documents import Json
 from rollguard.model.permissions import Scope
-from rollguard.record import Json, manifests
+from rollguard.record import manifests
 
 VERSION = Url(
     group="", version="", resource="", verb="get", why="the server's version", scope=Scope.CLUSTER, url="/version"
