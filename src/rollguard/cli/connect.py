@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,15 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes import Api, ConfigError, KubernetesRecords, load, read_holder
+from rollguard.adapters.kubernetes import (
+    Api,
+    ConfigError,
+    InstallError,
+    KubernetesRecords,
+    NoAnswer,
+    load,
+    read_holder,
+)
 from rollguard.adapters.kubernetes.orders import KubernetesOrders
 from rollguard.cli import exits, output
 from rollguard.model.action import Absent, Applied, Conflict, Rejected, Throttled, Unknown, WriteOutcome
@@ -35,6 +43,17 @@ class Connection:
     """Only this namespace (default: all)."""
     guard_namespace: str = GUARD_NAMESPACE
     """Where the guard itself runs."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """The way to a cluster."""
+
+    kubeconfig: Path | None = None
+    """The kubeconfig; else $KUBECONFIG, the pod's own account, ~/.kube/config."""
+    context: str | None = None
+    """A context of the kubeconfig."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +89,10 @@ class Session:
 
 
 @asynccontextmanager
-async def opened(kubeconfig: Path | None, context: str | None, clock: Clock) -> AsyncIterator[Api]:
+async def opened(way: Way, clock: Clock) -> AsyncIterator[Api]:
     """A client of the cluster; ends the command with what to do where there is no way to it."""
     try:
-        where = load(kubeconfig, context)
+        where = load(way.kubeconfig, way.context)
     except ConfigError as problem:
         raise exits.CommandError(str(problem), exits.USAGE) from None
     api = Api(where, clock)
@@ -88,7 +107,7 @@ async def session(connection: Connection) -> AsyncIterator[Session]:
     """Opens the connection; ends the command with what to do where it cannot be set up."""
     clock = SystemClock()
     namespaces = (connection.namespace,) if connection.namespace else ()
-    async with opened(connection.kubeconfig, connection.context, clock) as api:
+    async with opened(Way(kubeconfig=connection.kubeconfig, context=connection.context), clock) as api:
         yield Session(
             api=api,
             records=KubernetesRecords(
@@ -103,6 +122,16 @@ async def session(connection: Connection) -> AsyncIterator[Session]:
             namespace=connection.namespace,
             guard_namespace=connection.guard_namespace,
         )
+
+
+async def refusals_told(work: Awaitable[int]) -> int:
+    """The result of an installation's work; ends the command with the server's words where it refused."""
+    try:
+        return await work
+    except InstallError as problem:
+        raise exits.CommandError(str(problem)) from None
+    except NoAnswer as problem:
+        raise exits.CommandError(f"the cluster did not answer: {problem}", exits.UNREACHABLE) from None
 
 
 SERVICE_ACCOUNT = "system:serviceaccount:"

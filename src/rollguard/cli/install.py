@@ -13,11 +13,11 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes import Api, InstallError, NoAnswer, install_manifests, rights
+from rollguard.adapters.kubernetes import Api, install_manifests, rights
 from rollguard.adapters.kubernetes.install import Placed
 from rollguard.adapters.kubernetes.running import until_running
 from rollguard.cli import exits, output
-from rollguard.cli.connect import GUARD_NAMESPACE, opened
+from rollguard.cli.connect import GUARD_NAMESPACE, Way, opened, refusals_told
 from rollguard.cli.main import program_name
 from rollguard.cli.policy import read
 from rollguard.model.documents import Json
@@ -45,8 +45,7 @@ def install(
     namespace: Annotated[str, Parameter(name=["-n", "--namespace"])] = GUARD_NAMESPACE,
     image: str = "",
     timeout: str = "2m",
-    kubeconfig: Path | None = None,
-    context: str | None = None,
+    way: Way | None = None,
     format_: Annotated[Format, Parameter(name=["-o", "--output"], help="yaml or json")] = Format.YAML,
 ) -> int:
     """Print what an installed guard consists of, or put it into the cluster and wait until it runs.
@@ -72,41 +71,26 @@ def install(
         The guard's image (default: rollguard:VERSION, as the Dockerfile makes it).
     timeout
         How long to wait for the guard, as 2m.
-    kubeconfig
-        The kubeconfig; else $KUBECONFIG, the pod's own account, ~/.kube/config.
-    context
-        A context of the kubeconfig.
     """
     if print_ == apply:
         raise exits.CommandError("say what to do: --print, or --apply", exits.USAGE)
-    within = durations.parse(timeout)
-    if within is None or within <= 0:
-        raise exits.CommandError(f"--timeout {timeout!r}: expected a duration such as 2m", exits.USAGE)
+    within = _seconds(timeout)
     if definitions_only:
         objects: Objects = definitions(definitions_of_records())
-    elif policy is None:
-        raise exits.CommandError("--policy FILE is missing; `rollguard init` writes a first one", exits.USAGE)
     else:
         objects = objects_of(policy, namespace=namespace, image=image, namespaced=namespaced)
     if print_:
         output.say(text_of(objects, format_).rstrip("\n"))
         return exits.OK
-    work = _Work(
-        objects=objects,
-        namespace="default" if definitions_only else namespace,
-        lenient=namespaced,
-        within=0.0 if definitions_only else within,
-    )
-    try:
-        return asyncio.run(work.apply(kubeconfig, context))
-    except InstallError as problem:
-        raise exits.CommandError(str(problem)) from None
-    except NoAnswer as problem:
-        raise exits.CommandError(f"the cluster did not answer: {problem}", exits.UNREACHABLE) from None
+    where = "default" if definitions_only else namespace
+    work = _Work(objects=objects, namespace=where, lenient=namespaced, within=0.0 if definitions_only else within)
+    return asyncio.run(refusals_told(work.apply(way or Way())))
 
 
-def objects_of(policy: Path, *, namespace: str, image: str = "", namespaced: bool = False) -> Objects:
-    """All objects of a guard under this policy file; ends the command where the policy has mistakes."""
+def objects_of(policy: Path | None, *, namespace: str, image: str = "", namespaced: bool = False) -> Objects:
+    """All objects of a guard under this policy file; ends the command where there is none, or it has mistakes."""
+    if policy is None:
+        raise exits.CommandError("--policy FILE is missing; `rollguard init` writes a first one", exits.USAGE)
     loaded = read(policy)
     wanted = Installation(
         namespace=namespace,
@@ -135,9 +119,9 @@ class _Work:
     within: float
     """Seconds to wait for the guard; 0 where none is installed."""
 
-    async def apply(self, kubeconfig: Path | None, context: str | None) -> int:
+    async def apply(self, way: Way) -> int:
         clock = SystemClock()
-        async with opened(kubeconfig, context, clock) as api:
+        async with opened(way, clock) as api:
             await install_manifests(api, clock, self.objects, probe_in=self.namespace, lenient=self.lenient, on=_say)
             output.say("the API server serves the definitions, and enforces who may ask")
             if self.within:
@@ -156,6 +140,13 @@ class _Work:
             f"the guard runs: {running} replicas, of which one acts\n\n"
             f"Next:\n  {me} status{place}\n  {me} watch{place}\n  {me} uninstall{removal} --dry-run"
         )
+
+
+def _seconds(timeout: str) -> float:
+    seconds = durations.parse(timeout)
+    if seconds is None or seconds <= 0:
+        raise exits.CommandError(f"--timeout {timeout!r}: expected a duration such as 2m", exits.USAGE)
+    return seconds
 
 
 def _say(placed: Placed) -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
 
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes import Api, InstallError, NoAnswer, farewell, kinds, removal
+from rollguard.adapters.kubernetes import Api, farewell, kinds, removal
 from rollguard.adapters.kubernetes.removal import Found, Lister
 from rollguard.cli import exits, output
-from rollguard.cli.connect import GUARD_NAMESPACE, opened
+from rollguard.cli.connect import GUARD_NAMESPACE, Way, opened, refusals_told
 from rollguard.model.policy import Policy
 from rollguard.policy import load
 from rollguard.render import CONFIG_NAME, POLICY_KEY
@@ -26,8 +25,7 @@ def uninstall(
     dry_run: bool = False,
     yes: bool = False,
     force: bool = False,
-    kubeconfig: Path | None = None,
-    context: str | None = None,
+    way: Way | None = None,
 ) -> int:
     """Stop the guard and leave the cluster as it was.
 
@@ -47,27 +45,16 @@ def uninstall(
         Needed, for records are deleted for good.
     force
         Also while a rollback is under way, which then stays half done.
-    kubeconfig
-        The kubeconfig; else $KUBECONFIG, the pod's own account, ~/.kube/config.
-    context
-        A context of the kubeconfig.
     """
     if dry_run == yes:
         raise exits.CommandError("say --yes to delete, or --dry-run to see what would be deleted", exits.USAGE)
-    work = _uninstall(kubeconfig, context, namespace=namespace, keep_records=keep_records, dry_run=dry_run, force=force)
-    try:
-        return asyncio.run(work)
-    except InstallError as problem:
-        raise exits.CommandError(str(problem)) from None
-    except NoAnswer as problem:
-        raise exits.CommandError(f"the cluster did not answer: {problem}", exits.UNREACHABLE) from None
+    work = _uninstall(way or Way(), namespace=namespace, keep_records=keep_records, dry_run=dry_run, force=force)
+    return asyncio.run(refusals_told(work))
 
 
-async def _uninstall(
-    kubeconfig: Path | None, context: str | None, *, namespace: str, keep_records: bool, dry_run: bool, force: bool
-) -> int:
+async def _uninstall(way: Way, *, namespace: str, keep_records: bool, dry_run: bool, force: bool) -> int:
     clock = SystemClock()
-    async with opened(kubeconfig, context, clock) as api:
+    async with opened(way, clock) as api:
         lister = Lister(api=api, namespaces=await _namespaces(api, namespace))
         found = await removal.find(lister, namespace=namespace, keep_records=keep_records)
         if dry_run:
