@@ -48,7 +48,7 @@ def doctor(
     policy
         The policy file.
     account
-        The guard's ServiceAccount, in its namespace: whose rights are looked at.
+        The guard's ServiceAccount, whose rights are looked at: NAME (in the guard's namespace) or NAMESPACE/NAME.
     as_me
         Look at the rights of whoever runs this, not at the guard's.
     """
@@ -62,7 +62,7 @@ async def _doctor(policy: Policy, connection: Connection, account: str, format_:
             clock=opened.clock,
             records=opened.records,
             guard_namespace=opened.guard_namespace,
-            account=Account(namespace=opened.guard_namespace, name=account) if account else None,
+            account=_account(account, opened.guard_namespace) if account else None,
             place=Place.ELSEWHERE,
         )
         facts = await examiner.facts(policy)
@@ -71,6 +71,11 @@ async def _doctor(policy: Policy, connection: Connection, account: str, format_:
     checks = examine(facts)
     show(checks, format_)
     return code(checks)
+
+
+def _account(text: str, guard_namespace: str) -> Account:
+    namespace, slash, name = text.rpartition("/")
+    return Account(namespace=namespace if slash else guard_namespace, name=name)
 
 
 def code(checks: Sequence[Check]) -> int:
