@@ -18,9 +18,10 @@ from rollguard.ports import Doctor
 
 EVERY = 3600.0
 AGAIN = 300.0
-"""Seconds until it looks again where something failed: what is mended should not stand in `status` for an hour."""
-WRITE_EVERY = 30.0
-"""Seconds: units come and go, and a write may fail."""
+"""Seconds until it looks again where something failed, or the cluster did not answer: what is mended should not stand
+in `status` for an hour."""
+WRITE_EVERY = 5.0
+"""Seconds: units come and go, a write may fail, and who leads changes. Where nothing changed, nothing is written."""
 CONDITION = "Doctor"
 """Begins the types of the conditions that come from here."""
 
@@ -33,31 +34,34 @@ class Checkup:
         self._doctor = doctor
         self._failed: tuple[Check, ...] = ()
         self._looked: Mono | None = None
+        self._soon = False
 
     def failures(self) -> tuple[tuple[str, int], ...]:
         """How many checks of each name failed at the last look, sorted."""
         return tuple(sorted(Counter(check.name for check in self._failed).items()))
 
     async def keep(self, active: asyncio.Event) -> None:
-        """Goes on until cancelled; rests while we do not lead."""
+        """Goes on until cancelled. It looks also while we do not lead, for what it logs may be why; it writes only
+        while we do."""
         clock = self._context.clock
         while True:
-            await active.wait()
             if self._due():
                 await self.look()
-            await self.write()
+            if active.is_set():
+                await self.write()
             await clock.sleep_until(clock.mono().plus(WRITE_EVERY))
 
     def _due(self) -> bool:
         if self._looked is None:
             return True
-        return self._context.clock.mono().since(self._looked) >= (AGAIN if self._failed else EVERY)
+        return self._context.clock.mono().since(self._looked) >= (AGAIN if self._soon else EVERY)
 
     async def look(self) -> None:
         """One examination; what failed is logged."""
+        self._looked, self._soon = self._context.clock.mono(), True
         checks = await self._doctor.examine(self._context.policy)
-        self._looked = self._context.clock.mono()
         self._failed = tuple(check for check in checks if check.state is State.FAILED)
+        self._soon = bool(self._failed) or any(c.name == "version" and c.state is State.UNKNOWN for c in checks)
         for check in self._failed:
             fields = {"check": check.name, "subject": check.subject, "found": check.found, "do": check.what_to_do}
             self._context.log("doctor-failed", fields)

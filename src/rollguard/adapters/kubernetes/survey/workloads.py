@@ -27,7 +27,7 @@ _SCALING = ("ScalingActive", "AbleToScale")
 
 class _Container(msgspec.Struct, rename="camel"):
     name: str = ""
-    readiness_probe: msgspec.Raw | None = None
+    readiness_probe: dict[str, msgspec.Raw] | None = None
 
 
 class _PodSpec(msgspec.Struct):
