@@ -65,14 +65,13 @@ class Surgery:
     place: Place = Place.GUARD
 
     async def checks(self, policy: Policy) -> tuple[Check, ...]:
-        return examine(await self.examiner(policy).facts())
+        return examine(await self.examiner().facts(policy))
 
-    def examiner(self, policy: Policy) -> Examiner:
+    def examiner(self) -> Examiner:
         return Examiner(
             api=self.api,
             clock=CLOCK,
             records=KubernetesRecords(self.api, CLOCK, random.Random(1)),
-            policy=lambda: policy,
             guard_namespace=self.guard,
             account=self.account,
             place=self.place,

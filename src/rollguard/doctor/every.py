@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from rollguard.doctor import clocks, cluster, guard, notices, rights, signals, store, watches, workloads
+from rollguard.doctor import clocks, cluster, guard, notices, owners, rights, signals, store, watches, workloads
 from rollguard.doctor.check import Check, Topic
 from rollguard.doctor.facts import Facts
 
@@ -15,6 +15,7 @@ GROUPS: tuple[Callable[[Facts], Iterator[Check]], ...] = (
     clocks.checks,
     watches.checks,
     workloads.checks,
+    owners.checks,
     store.checks,
     signals.checks,
     notices.checks,
@@ -27,6 +28,7 @@ TOPICS: tuple[Topic, ...] = (
     *clocks.TOPICS,
     *watches.TOPICS,
     *workloads.TOPICS,
+    *owners.TOPICS,
     *store.TOPICS,
     *signals.TOPICS,
     *notices.TOPICS,

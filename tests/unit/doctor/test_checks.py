@@ -27,6 +27,7 @@ from rollguard.doctor.facts import (
     WorkloadSeen,
 )
 from rollguard.model.action import Absent, Unknown
+from rollguard.model.facts import Owner, Tool
 from rollguard.model.metrics import GapCause, NoSnapshot
 from rollguard.model.names import UnitName
 from rollguard.model.records import UnitRecord
@@ -135,6 +136,8 @@ def elsewhere(found: StoreSeen) -> Facts:
     return facts(place=Place.ELSEWHERE, store=found)
 
 
+ARGO_CD = Owner(tool=Tool.ARGO_CD, name="shop", namespace="argocd")
+HELM = Owner(tool=Tool.HELM, name="shop", namespace="production")
 DOWN = store(problem="connection refused")
 ONE: dict[str, tuple[Callable[[], Facts], str, State, str]] = {
     "an old server": (
@@ -263,6 +266,18 @@ ONE: dict[str, tuple[Callable[[], Facts], str, State, str]] = {
         "autoscaler",
         State.UNKNOWN,
         "403",
+    ),
+    "a GitOps owner": (
+        lambda: a_workload(owners=(ARGO_CD,)),
+        "owner",
+        State.WARNING,
+        "Argo CD shop owns it: every rollback is held",
+    ),
+    "a Helm release that is not seen": (
+        lambda: a_workload(owners=(HELM,)),
+        "owner",
+        State.WARNING,
+        "Helm shop owns it, and its state cannot be seen",
     ),
     "a longer interval": (
         lambda: facts(store=store(interval=30.0)),
@@ -437,6 +452,15 @@ def test_workloads_that_no_watch_selects_are_an_information() -> None:
     assert problems(found) == []
     told = next(check for check in examine(found) if check.name == "unwatched")
     assert told.found == "not watched: cache; opted out: batch"
+
+
+@pytest.mark.parametrize(
+    ("owner", "key"), [(ARGO_CD, "gitops: ignore"), (HELM, "helm: ignore"), (HELM, "secrets: metadata")]
+)
+def test_an_owner_that_the_policy_deals_with_is_no_problem(owner: Owner, key: str) -> None:
+    found = replace(a_workload(owners=(owner,)), policy=policy(f"{TEXT}  {key}\n"))
+    assert problems(found) == []
+    assert "shop owns it" in next(check.found for check in examine(found) if check.name == "owner")
 
 
 def test_what_concerns_a_unit_names_it() -> None:
