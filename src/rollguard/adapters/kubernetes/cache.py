@@ -14,12 +14,14 @@ from typing import TypeVar
 
 import msgspec
 
-from rollguard.adapters.kubernetes import facts, rights
+from rollguard.adapters.kubernetes import facts, rights, wire
 from rollguard.adapters.kubernetes.api import Api
 from rollguard.adapters.kubernetes.facts import OwnedPod, OwnedRevision
+from rollguard.adapters.kubernetes.migrations import Migrations
 from rollguard.adapters.kubernetes.reflector import Change, Collection, Key, Reflector
 from rollguard.adapters.kubernetes.template import Templates
-from rollguard.model.facts import ClusterEvent, Workload
+from rollguard.model.facts import ClusterEvent, MigrationRun, Workload
+from rollguard.model.time import Instant
 from rollguard.ports import Clock
 
 T = TypeVar("T")
@@ -28,7 +30,13 @@ REMEMBERED = 20_000
 """ReplicaSets that are gone but whose pods may still be there."""
 
 
-Watch = Reflector[Workload] | Reflector[OwnedRevision] | Reflector[OwnedPod] | Reflector[ClusterEvent]
+Watch = (
+    Reflector[Workload]
+    | Reflector[OwnedRevision]
+    | Reflector[OwnedPod]
+    | Reflector[ClusterEvent]
+    | Reflector[MigrationRun]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +46,28 @@ class Namespace:
     revisions: Reflector[OwnedRevision]
     pods: Reflector[OwnedPod]
     events: Reflector[ClusterEvent]
+    jobs: Reflector[MigrationRun] | None
+    """None where the policy names no migrations."""
     tasks: tuple[asyncio.Task[None], ...]
+
+    def all(self) -> tuple[Watch, ...]:
+        """Every copy of the namespace."""
+        found: tuple[Watch, ...] = (self.revisions, self.pods, self.events)
+        return (*found, self.jobs) if self.jobs is not None else found
 
 
 class Cache:
     """All copies, with the indexes by owner. `changed` is called with (namespace, Deployment's name)."""
 
     def __init__(
-        self, api: Api, clock: Clock, rng: random.Random, changed: Callable[[str, str], None], *, stall: float
+        self,
+        api: Api,
+        clock: Clock,
+        rng: random.Random,
+        changed: Callable[[str, str], None],
+        *,
+        stall: float,
+        migrations: tuple[str, ...] = (),
     ) -> None:
         self._api = api
         self._clock = clock
@@ -53,6 +75,7 @@ class Cache:
         self._changed = changed
         self._stall = stall
         self._templates = Templates()
+        self._migrations = Migrations(migrations, self._server_now)
         self._ended: list[asyncio.Task[None]] = []
         self._lists: dict[str, asyncio.Task[None]] = {}
         self._initial: frozenset[str] = frozenset()
@@ -114,17 +137,27 @@ class Cache:
         deployments = self.deployments.get(namespace) or self.deployments.get("")
         found: tuple[Watch, ...] = (deployments,) if deployments is not None else ()
         local = self._namespaces.get(namespace)
-        return (*found, local.revisions, local.pods, local.events) if local is not None else found
+        return (*found, *local.all()) if local is not None else found
 
     def all(self) -> tuple[Watch, ...]:
         """Every copy that is kept."""
-        local = ((each.revisions, each.pods, each.events) for each in self._namespaces.values())
-        return (*self.deployments.values(), *(watch for group in local for watch in group))
+        return (*self.deployments.values(), *(watch for each in self._namespaces.values() for watch in each.all()))
 
     def workload(self, namespace: str, name: str) -> Workload | None:
         """A Deployment from the copy, without its revisions."""
         reflector = self.deployments.get(namespace) or self.deployments.get("")
         return reflector.items.get((namespace, name)) if reflector is not None else None
+
+    def migrations(self, namespace: str) -> tuple[MigrationRun, ...]:
+        """The migrations of a namespace, those included that were deleted while they were watched."""
+        return self._migrations.of(namespace)
+
+    def migrations_from(self, namespace: str) -> Instant | None:
+        """Since when none can have been missed; None where nobody watches."""
+        local = self._namespaces.get(namespace)
+        if local is None or local.jobs is None or local.jobs.since is None or local.pods.since is None:
+            return None
+        return max(local.jobs.since, local.pods.since)
 
     def sets_of(self, deployment: str) -> frozenset[str]:
         """Uids of the Deployment's ReplicaSets, those that are gone included."""
@@ -161,7 +194,7 @@ class Cache:
                 list_right=rights.LIST_PODS,
                 watch_right=rights.WATCH_PODS,
                 namespace=namespace,
-                convert=facts.owned_pod,
+                convert=self._pod,
             ),
             self._pod_changed,
         )
@@ -176,11 +209,22 @@ class Cache:
             ),
             self._event_changed,
         )
-        tasks = tuple(
-            asyncio.create_task(run, name=f"{what} in {namespace}")
-            for what, run in (("ReplicaSets", revisions.run()), ("pods", pods.run()), ("events", events.run()))
+        jobs = self._jobs(namespace) if self._migrations.patterns else None
+        kept: tuple[Watch, ...] = (revisions, pods, events, *((jobs,) if jobs is not None else ()))
+        tasks = tuple(asyncio.create_task(each.run(), name=each.collection.name) for each in kept)
+        return Namespace(revisions=revisions, pods=pods, events=events, jobs=jobs, tasks=tasks)
+
+    def _jobs(self, namespace: str) -> Reflector[MigrationRun]:
+        return self._reflector(
+            Collection(
+                name=f"Jobs in {namespace}",
+                list_right=rights.LIST_JOBS,
+                watch_right=rights.WATCH_JOBS,
+                namespace=namespace,
+                convert=self._migrations.job,
+            ),
+            lambda change: self._migration_changed(namespace, change.old, change.new),
         )
-        return Namespace(revisions=revisions, pods=pods, events=events, tasks=tasks)
 
     def _end(self, namespace: str) -> None:
         gone = self._namespaces.pop(namespace)
@@ -190,6 +234,7 @@ class Cache:
             self._forget(owned.revision.uid)
         for pod in gone.pods.items.values():
             self.pods_of.pop(pod.owner, None)
+        self._migrations.forget(namespace)
         for key in [key for key in self.events_of if key[0] == namespace]:
             del self.events_of[key]
 
@@ -207,6 +252,22 @@ class Cache:
 
     def _revision(self, raw: msgspec.Raw) -> OwnedRevision | None:
         return facts.owned_revision(raw, self._templates)
+
+    def _pod(self, raw: msgspec.Raw) -> OwnedPod | None:
+        owned = facts.owned_pod(raw)
+        run = self._migrations.pod(raw) if owned is None and self._migrations.patterns else None
+        return owned if run is None else OwnedPod(owner="", pod=wire.Pod(metadata=wire.SlimMeta()), migration=run)
+
+    def _server_now(self) -> Instant:
+        return self._clock.now().plus(self._api.clock_offset() or 0.0)
+
+    def _migration_changed(self, namespace: str, old: MigrationRun | None, new: MigrationRun | None) -> None:
+        """A migration is a matter of all units of its namespace."""
+        self._migrations.changed(namespace, old, new)
+        deployments = self.deployments.get(namespace) or self.deployments.get("")
+        for key in tuple(deployments.items) if deployments is not None else ():
+            if key[0] == namespace:
+                self._changed(*key)
 
     def _deployment_changed(self, change: Change[Workload]) -> None:
         self._changed(*change.key)
@@ -226,6 +287,11 @@ class Cache:
             self._changed(about.namespace, about.owner_name)
 
     def _pod_changed(self, change: Change[OwnedPod]) -> None:
+        was = change.old.migration if change.old is not None else None
+        is_ = change.new.migration if change.new is not None else None
+        if was is not None or is_ is not None:
+            self._migration_changed(change.key[0], was, is_)
+            return
         if change.old is not None:
             self.pods_of[change.old.owner].pop(change.key, None)
         if change.new is not None:

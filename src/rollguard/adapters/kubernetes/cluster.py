@@ -38,12 +38,13 @@ class KubernetesCluster:
         namespaces: tuple[str, ...] = (),
         instance: str = "rollguard",
         stall: float = STALL_S,
+        migrations: tuple[str, ...] = (),
     ) -> None:
         self._api = api
         self._clock = clock
         self._namespaces = namespaces
         self._instance = instance
-        self._cache = Cache(api, clock, rng, self._wake, stall=stall)
+        self._cache = Cache(api, clock, rng, self._wake, stall=stall, migrations=migrations)
         self._guarded: frozenset[UnitName] = frozenset()
         self._known: set[UnitName] = set()
         self._wakeups = Wakeups()
@@ -105,6 +106,8 @@ class KubernetesCluster:
             members=(self._with_revisions(member),) if member is not None else (),
             pods=pods,
             events=self._events(unit.namespace, pods),
+            migrations=self._cache.migrations(unit.namespace),
+            migrations_from=self._cache.migrations_from(unit.namespace),
         )
 
     async def fetch(self, ref: Ref, *, timeout: float) -> FetchOutcome:

@@ -10,7 +10,7 @@ import msgspec
 from rollguard.adapters.kubernetes import wire
 from rollguard.adapters.kubernetes.template import HASH_LABEL, Templates
 from rollguard.adapters.numbers import whole_number
-from rollguard.model.facts import ClusterEvent, Condition, Container, Pod, Revision, Template, Workload
+from rollguard.model.facts import ClusterEvent, Condition, Container, MigrationRun, Pod, Revision, Template, Workload
 from rollguard.model.names import TemplateHash, WorkloadKind, WorkloadName
 from rollguard.model.time import Instant
 
@@ -40,6 +40,8 @@ class OwnedPod:
 
     owner: str
     pod: wire.Pod
+    migration: MigrationRun | None = None
+    """For a pod that nothing controls and that migrates the database; `owner` is empty then."""
 
 
 def workload(raw: msgspec.Raw, templates: Templates) -> Workload:
@@ -116,7 +118,6 @@ def pod(found: wire.Pod, name: WorkloadName, revision: TemplateHash | None, temp
     ready = conditions.get("Ready")
     scheduled = conditions.get("PodScheduled")
     is_ready = ready is not None and ready.status == "True"
-    known = frozenset(container for container, _ in template.images)
     return Pod(
         name=meta.name,
         uid=meta.uid,
@@ -129,8 +130,8 @@ def pod(found: wire.Pod, name: WorkloadName, revision: TemplateHash | None, temp
         ready_since=instant_or_none(ready.last_transition_time) if ready is not None and is_ready else None,
         deleting=bool(meta.deletion_timestamp),
         containers=(
-            *(container(each, known, init=True) for each in status.init_container_statuses or ()),
-            *(container(each, known, init=False) for each in status.container_statuses or ()),
+            *(container(each, template, init=True) for each in status.init_container_statuses or ()),
+            *(container(each, template, init=False) for each in status.container_statuses or ()),
         ),
         unschedulable=scheduled.message
         if scheduled is not None and scheduled.status == "False" and scheduled.reason == "Unschedulable"
@@ -138,13 +139,13 @@ def pod(found: wire.Pod, name: WorkloadName, revision: TemplateHash | None, temp
     )
 
 
-def container(status: wire.ContainerStatus, known: frozenset[str], *, init: bool) -> Container:
+def container(status: wire.ContainerStatus, template: Template, *, init: bool) -> Container:
     """One container's state."""
     ended = status.state.terminated or status.last_state.terminated
     waiting = status.state.waiting or wire.Waiting()
     return Container(
         name=status.name,
-        in_template=status.name in known,
+        in_template=any(status.name == name for name, _ in template.images),
         init=init,
         image=status.image,
         image_id=status.image_id,
@@ -154,6 +155,8 @@ def container(status: wire.ContainerStatus, known: frozenset[str], *, init: bool
         waiting_message=waiting.message,
         exit_code=ended.exit_code if ended is not None else None,
         finished_at=instant_or_none(ended.finished_at) if ended is not None else None,
+        sidecar=init and status.name in template.sidecars,
+        running=status.state.running is not None,
     )
 
 

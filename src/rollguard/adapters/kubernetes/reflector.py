@@ -69,6 +69,8 @@ class Reflector(Generic[T]):
         self.items: dict[Key, T] = {}
         self.in_sync = False
         self.last_sync: Instant | None = None
+        self.since: Instant | None = None
+        """When the last full list was complete, by the server's clock: nothing has been missed since."""
         self.listed = asyncio.Event()
         self.errors = 0
         self.last_error = ""
@@ -125,6 +127,7 @@ class Reflector(Generic[T]):
                 break
         self._replace(raw)
         self._version = page.metadata.resource_version
+        self.since = self._clock.now().plus(self._api.clock_offset() or 0.0)
         self.in_sync = True
         self.listed.set()
 

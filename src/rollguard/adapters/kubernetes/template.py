@@ -33,6 +33,11 @@ def template_of(raw: bytes | msgspec.Raw) -> Template:
             for key in ("initContainers", "containers")
             for container in spec.get(key) or ()
         ),
+        sidecars=tuple(
+            sys.intern(str(container.get("name", "")))
+            for container in spec.get("initContainers") or ()
+            if container.get("restartPolicy") == "Always"
+        ),
     )
 
 

@@ -108,7 +108,12 @@ class Terminated(msgspec.Struct, rename="camel", gc=False):
     finished_at: str | None = None
 
 
+class Running(msgspec.Struct, gc=False):
+    pass
+
+
 class ContainerState(msgspec.Struct, gc=False):
+    running: Running | None = None
     waiting: Waiting | None = None
     terminated: Terminated | None = None
 
@@ -138,6 +143,29 @@ class Pod(msgspec.Struct):
     metadata: SlimMeta
     spec: PodSpec = msgspec.field(default_factory=PodSpec)
     status: PodStatus = msgspec.field(default_factory=PodStatus)
+
+
+class BarePod(msgspec.Struct):
+    """A pod with its annotations: only those without a controller are read so."""
+
+    metadata: Meta
+    status: PodStatus = msgspec.field(default_factory=PodStatus)
+
+
+class JobSpec(msgspec.Struct):
+    suspend: bool | None = None
+
+
+class JobStatus(msgspec.Struct, rename="camel"):
+    start_time: str | None = None
+    completion_time: str | None = None
+    conditions: list[StatusCondition] | None = None
+
+
+class Job(msgspec.Struct):
+    metadata: Meta
+    spec: JobSpec = msgspec.field(default_factory=JobSpec)
+    status: JobStatus = msgspec.field(default_factory=JobStatus)
 
 
 class Involved(msgspec.Struct, gc=False):

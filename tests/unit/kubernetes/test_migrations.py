@@ -1,0 +1,182 @@
+"""Which Jobs and pods migrate the database, how they ended, and what is remembered of those that are gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from rollguard.adapters.kubernetes import facts, wire
+from rollguard.adapters.kubernetes.migrations import Migrations
+from rollguard.adapters.kubernetes.template import template_of
+from rollguard.model.facts import MigrationRun
+from rollguard.model.names import WorkloadKind, WorkloadName
+from rollguard.model.time import Instant
+
+NOW = Instant.parse("2026-11-03T02:10:00Z")
+ENDED = "2026-11-03T02:05:00Z"
+MARK = {"rollguard.dev/backward-compatible": "true"}
+
+
+def runs() -> Migrations:
+    return Migrations(("prisma-migrate-*", "flyway"), lambda: NOW)
+
+
+def raw(document: dict[str, Any]) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(document))
+
+
+def job(
+    name: str = "prisma-migrate-abc",
+    condition: str = "",
+    *,
+    suspend: bool = False,
+    started: bool = True,
+    annotations: dict[str, str] | None = None,
+    uid: str = "u",
+) -> MigrationRun | None:
+    status: dict[str, Any] = {"startTime": "2026-11-03T02:04:00Z"} if started else {}
+    if condition:
+        status["conditions"] = [{"type": condition, "status": "True", "lastTransitionTime": ENDED}]
+    if condition == "Complete":
+        status["completionTime"] = ENDED
+    meta: dict[str, Any] = {"name": name, "namespace": "n", "uid": uid, "creationTimestamp": "2026-11-03T02:03:59Z"}
+    meta |= {"annotations": annotations} if annotations else {}
+    return runs().job(raw({"metadata": meta, "spec": {"suspend": suspend}, "status": status}))
+
+
+def pod(phase: str, *states: dict[str, Any], restarts: int = 0, **meta: Any) -> MigrationRun | None:
+    boxes = [{"name": f"c{n}", "state": state, "restartCount": restarts} for n, state in enumerate(states)]
+    head = {"name": "prisma-migrate-abc", "namespace": "n", "uid": "p", "creationTimestamp": "2026-11-03T02:04:00Z"}
+    return runs().pod(raw({"metadata": head | meta, "status": {"phase": phase, "containerStatuses": boxes}}))
+
+
+def ended(code: int) -> dict[str, Any]:
+    return {"terminated": {"exitCode": code, "finishedAt": ENDED}}
+
+
+@pytest.mark.parametrize(
+    ("condition", "finished", "failed"),
+    [("", None, False), ("Complete", ENDED, False), ("Failed", ENDED, True), ("Suspended", None, False)],
+)
+def test_a_job_has_ended_once_its_condition_says_so(condition: str, finished: str | None, failed: bool) -> None:
+    run = job(condition=condition)
+    assert run is not None
+    assert (run.kind, run.started) == ("Job", Instant.parse("2026-11-03T02:04:00Z"))
+    assert run.finished == (Instant.parse(finished) if finished else None)
+    assert (run.failed, run.backward_compatible) == (failed, False)
+
+
+def test_only_names_of_a_pattern_are_migrations() -> None:
+    assert job("flyway") is not None
+    assert job("flyway-2") is None
+    assert job("send-mails") is None
+    assert pod("Succeeded", ended(0), name="debug") is None
+
+
+def test_the_mark_is_an_annotation_with_the_value_true() -> None:
+    marked, unmarked = job(annotations=MARK), job(annotations={**MARK, "rollguard.dev/backward-compatible": "yes"})
+    assert marked is not None
+    assert marked.backward_compatible
+    assert unmarked is not None
+    assert not unmarked.backward_compatible
+    bare = pod("Running", annotations=MARK)
+    assert bare is not None
+    assert bare.backward_compatible
+
+
+def test_a_suspended_job_that_never_began_is_none() -> None:
+    assert job(suspend=True, started=False) is None
+    assert job(suspend=True) is not None
+
+
+def test_a_pod_of_a_job_counts_through_its_job() -> None:
+    assert pod("Succeeded", ended(0), ownerReferences=[{"kind": "Job", "name": "x", "controller": True}]) is None
+
+
+@pytest.mark.parametrize(
+    ("phase", "states", "restarts", "finished", "failed"),
+    [
+        ("Pending", (), 0, False, False),
+        ("Running", ({"running": {}},), 0, False, False),
+        ("Succeeded", (ended(0),), 0, True, False),
+        ("Failed", (ended(1),), 0, True, True),
+        ("Running", ({"waiting": {"reason": "CrashLoopBackOff"}},), 1, False, False),
+        ("Running", (ended(1),), 1, False, False),
+        ("Running", (ended(1),), 2, True, True),
+        ("Running", (ended(0),), 2, True, False),
+        ("Running", (ended(0), {"running": {}}), 0, False, False),
+    ],
+)
+def test_a_bare_pod_has_ended_by_its_phase_or_where_it_is_restarted_for_ever(
+    phase: str, states: tuple[dict[str, Any], ...], restarts: int, finished: bool, failed: bool
+) -> None:
+    run = pod(phase, *states, restarts=restarts)
+    assert run is not None
+    assert (run.finished is not None, run.failed) == (finished, failed)
+
+
+def test_a_run_that_is_deleted_is_remembered_as_it_ended() -> None:
+    known, running = runs(), job()
+    known.changed("n", None, running)
+    known.changed("n", running, job(condition="Complete"))
+    known.changed("n", job(condition="Complete"), None)
+    assert [run.finished for run in known.of("n")] == [Instant.parse(ENDED)]
+    assert not known.of("other")
+
+
+def test_one_that_is_deleted_while_it_runs_has_ended_then() -> None:
+    known = runs()
+    known.changed("n", None, job())
+    known.changed("n", job(), None)
+    assert [run.finished for run in known.of("n")] == [NOW]
+
+
+def test_another_run_of_the_same_name_does_not_hide_the_first() -> None:
+    known = runs()
+    known.changed("n", None, job(condition="Failed"))
+    known.changed("n", job(condition="Failed"), job(uid="second"))
+    assert [(run.uid, run.failed) for run in known.of("n")] == [("u", True), ("second", False)]
+
+
+def test_what_is_remembered_is_bounded_and_goes_with_the_namespace() -> None:
+    known = runs()
+    for n in range(100):
+        known.changed("n", job(uid=str(n)), None)
+    assert len(known.of("n")) == 64
+    known.forget("n")
+    assert not known.of("n")
+
+
+def test_native_sidecars_and_what_runs_are_told_apart() -> None:
+    template = template_of(
+        msgspec.json.encode(
+            {
+                "spec": {
+                    "initContainers": [
+                        {"name": "prepare", "image": "a"},
+                        {"name": "proxy", "image": "b", "restartPolicy": "Always"},
+                    ],
+                    "containers": [{"name": "app", "image": "c"}],
+                }
+            }
+        )
+    )
+    assert template.sidecars == ("proxy",)
+    status = {
+        "initContainerStatuses": [
+            {"name": "prepare", "state": ended(0)},
+            {"name": "proxy", "state": {"running": {"startedAt": ENDED}}},
+            {"name": "mesh", "state": {"running": {}}},
+        ],
+        "containerStatuses": [{"name": "app", "state": {"waiting": {"reason": "PodInitializing"}}}],
+    }
+    found = msgspec.json.decode(msgspec.json.encode({"metadata": {"name": "p"}, "status": status}), type=wire.Pod)
+    seen = facts.pod(found, WorkloadName("n", WorkloadKind.DEPLOYMENT, "w"), None, template)
+    assert [(c.name, c.in_template, c.init, c.sidecar, c.running) for c in seen.containers] == [
+        ("prepare", True, True, False, False),
+        ("proxy", True, True, True, True),
+        ("mesh", False, True, False, True),
+        ("app", True, False, False, False),
+    ]
