@@ -15,6 +15,7 @@ from rollguard.model.judgement import Finding, LevelReading, SignalGap
 from rollguard.model.metrics import Answer, Answered, Gap, GapCause, Sample, SeriesKey
 from rollguard.model.names import TemplateHash
 from rollguard.model.policy import Signal
+from rollguard.model.time import Instant
 from rollguard.observe.slots import number_starting_at_or_after
 
 _MISSING_AT_MOST = 0.1
@@ -95,6 +96,8 @@ class JudgeState:
     """Where old pods restarted since the rollout began: remembered when those pods are gone."""
     looked: float | None = None
     """Seconds since the epoch of the last look's facts; None before the first."""
+    proven: Instant | None = None
+    """Since when the old revision has served healthily, as far as it was seen."""
     event_reached: bool = False
     """An event rule was complete in the automatic part."""
 

@@ -5,10 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from rollguard.judge.events import crash_loop, exits_seen, image_pull, nodes_seen, pulls_seen
+from rollguard.judge.events import (
+    crash_loop,
+    exits_seen,
+    image_pull,
+    migration_failed,
+    nodes_seen,
+    progress_deadline,
+    pulls_seen,
+)
 from rollguard.judge.kinds import KINDS
 from rollguard.judge.levels import BLIND_AFTER, RANK, look
 from rollguard.judge.memory import JudgeState, SignalLook, SignalMemory
+from rollguard.judge.proof import served_since
 from rollguard.model.judgement import Finding, Observation, SignalGap, Verdict, VerdictKind
 from rollguard.model.policy import EventRule, LevelName, Policy, Signal, SignalKind, Timing, Watch
 from rollguard.observe.slots import number_ending_at_or_before, number_starting_at_or_after
@@ -48,7 +57,8 @@ def judge(state: JudgeState, observation: Observation, policy: Policy, watch: Wa
         if signal.kind is not SignalKind.EVENT
     )
     state, events = _events(state, signals, observation, timing)
-    state = replace(state, looks=looks)
+    proven = served_since(state.proven, looks) if policy.migration is not None else None
+    state = replace(state, looks=looks, proven=proven)
     findings = sorted(
         (*events, *(finding for seen in looks for finding in seen.findings)),
         key=lambda finding: -RANK[finding.level],
@@ -66,6 +76,7 @@ def judge(state: JudgeState, observation: Observation, policy: Policy, watch: Wa
         gaps=seen.gaps,
         readings=tuple(reading for entry in looks for reading in entry.readings),
         why=why,
+        proven=proven,
     )
 
 
@@ -100,6 +111,10 @@ def _events(
             findings += crash_loop(signal.name, level, exits, nodes, observation)
         elif signal.rule is EventRule.IMAGE_PULL:
             findings += image_pull(signal.name, level, pulls, observation)
+        elif signal.rule is EventRule.PROGRESS_DEADLINE:
+            findings += progress_deadline(signal.name, level, observation)
+        elif signal.rule is EventRule.MIGRATION_FAILED:
+            findings += migration_failed(signal.name, level, observation)
     automatic = observation.now <= observation.rollout.started.plus(timing.automatic)
     reached = state.event_reached or (automatic and bool(findings))
     state = replace(state, exits=exits, pulls=pulls, nodes=nodes, looked=at, event_reached=reached)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rollguard.judge import JudgeState, judge
-from rollguard.model.facts import ClusterEvent, Pod, UnitFacts
+from rollguard.model.facts import ClusterEvent, Condition, MigrationRun, Pod, UnitFacts
 from rollguard.model.judgement import Arms, LevelReading, Observation, Rollout, Verdict
 from rollguard.model.metrics import Answer, Answered, Counts, Gap, GapCause, Sample, SeriesKey
 from rollguard.model.names import RolloutId, TemplateHash
@@ -17,6 +17,7 @@ from rollguard.model.policy import (
     Limits,
     Links,
     MetricsStore,
+    Migration,
     Mode,
     Policy,
     Signal,
@@ -65,7 +66,7 @@ WATCH = Watch(
 )
 
 
-def policy(*signals: Signal, timing: Timing = TIMING) -> Policy:
+def policy(*signals: Signal, timing: Timing = TIMING, migration: Migration | None = None) -> Policy:
     return Policy(
         name="p",
         digest="d",
@@ -87,6 +88,7 @@ def policy(*signals: Signal, timing: Timing = TIMING) -> Policy:
         on_timeout_roll_back=False,
         webhooks=(),
         links=Links(),
+        migration=migration,
     )
 
 
@@ -132,6 +134,7 @@ class Case:
     baseline: TemplateHash | None = OLD
     timing: Timing = TIMING
     started: Instant = STARTED
+    migration: Migration | None = None
     state: JudgeState = field(default_factory=JudgeState.empty)
 
     def see(
@@ -141,6 +144,8 @@ class Case:
         before: Iterable[Answer] = (),
         pods: tuple[Pod, ...] = (),
         events: tuple[ClusterEvent, ...] = (),
+        conditions: tuple[Condition, ...] = (),
+        migrations: tuple[MigrationRun, ...] = (),
         now: Instant | None = None,
     ) -> Verdict:
         answered = tuple(answers)
@@ -159,18 +164,24 @@ class Case:
                     baseline=self.baseline,
                 ),
                 arms=Arms(new=NEW, reference=self.baseline, apart=True),
-                facts=with_events(pods, events, when),
+                facts=replace(with_events(pods, events, when, conditions), migrations=migrations),
                 answers=answered,
                 before=tuple(before),
             ),
-            policy(*self.signals, timing=self.timing),
+            policy(*self.signals, timing=self.timing, migration=self.migration),
             WATCH,
         )
         return verdict
 
 
-def with_events(pods: tuple[Pod, ...], events: tuple[ClusterEvent, ...], now: Instant) -> UnitFacts:
-    whole = facts(workload(revision(OLD, 1), revision(NEW, 2), target=NEW), pods=pods, now=now)
+def with_events(
+    pods: tuple[Pod, ...],
+    events: tuple[ClusterEvent, ...],
+    now: Instant,
+    conditions: tuple[Condition, ...] = (),
+) -> UnitFacts:
+    member = replace(workload(revision(OLD, 1), revision(NEW, 2), target=NEW), conditions=conditions)
+    whole = facts(member, pods=pods, now=now)
     return UnitFacts(
         unit=whole.unit,
         as_of=whole.as_of,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rollguard.judge.events.pull import Cause, classify, registry_of
@@ -34,6 +36,14 @@ def old(name: str = "o", *, node: str = "node-a", restarted: bool = False) -> Po
 
 def crash(*pods: Pod) -> Verdict:
     return Case((CRASH,)).see(pods=pods)
+
+
+def test_a_native_sidecar_of_the_template_that_crashes_is_the_release() -> None:
+    ended = container(name="proxy", restarts=2, exit_code=1, finished_at=STARTED.plus(20), init=True)
+    crashing = pod("n", NEW, containers=(replace(ended, sidecar=True),), ready_since=None)
+    (finding,) = crash(crashing, old()).findings
+    assert finding.attribution is Attribution.RELEASE
+    assert not crash(replace(crashing, containers=(ended,)), old()).findings
 
 
 def test_two_exits_with_an_error_are_a_crash_loop_of_the_release() -> None:

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from rollguard.judge.events.crash import crash_loop, exits_seen, nodes_seen
+from rollguard.judge.events.migration import migration_failed
+from rollguard.judge.events.progress import progress_deadline
 from rollguard.judge.events.pull import image_pull, pulls_seen
 
-__all__ = ["crash_loop", "exits_seen", "image_pull", "nodes_seen", "pulls_seen"]
+__all__ = [
+    "crash_loop",
+    "exits_seen",
+    "image_pull",
+    "migration_failed",
+    "nodes_seen",
+    "progress_deadline",
+    "pulls_seen",
+]

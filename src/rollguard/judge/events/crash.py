@@ -55,7 +55,7 @@ def _with(exits: Exits, container: Container) -> Exits:
 def nodes_seen(known: frozenset[str], observation: Observation) -> frozenset[str]:
     """The nodes on which old pods have restarted since the rollout began, also when those pods are gone by now."""
     started = observation.rollout.started
-    return known | {pod.node for pod in _old_pods(observation) if _restarted(pod, started)}
+    return known | {pod.node for pod in old_pods(observation) if _restarted(pod, started)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def crash_loop(
     alone = [entry for entry in crashing if not entry.excuse]
     worst = max(alone or crashing, key=lambda entry: entry.count)
     on = {entry.pod.node for entry in alone or crashing}
-    old = [pod for pod in _old_pods(observation) if pod.node in on]
+    old = [pod for pod in old_pods(observation) if pod.node in on]
     pod, container = worst.pod, worst.container
     text = (
         f"{signal}: container {container.name} of the new pod {pod.name} ended {worst.count} times with an error "
@@ -116,7 +116,7 @@ def crash_loop(
 def _excuse(pod: Pod, seen: Exits, nodes: frozenset[str], observation: Observation) -> str:
     if pod.node in nodes:
         return "old pods on its node restart too"
-    beside = any(old.node == pod.node for old in _old_pods(observation))
+    beside = any(old.node == pod.node for old in old_pods(observation))
     if beside or not seen.unwatched or seen.counted - seen.unwatched >= ENOUGH_EXITS:
         return ""
     return f"{seen.unwatched} of them while nobody looked, and no old pod is left on its node to compare with"
@@ -150,11 +150,12 @@ def new_pods(observation: Observation) -> tuple[Pod, ...]:
 
 
 def _judged(pod: Pod) -> list[Container]:
-    """Of the template, and no init container: those wait for dependencies by failing."""
-    return [container for container in pod.containers if container.in_template and not container.init]
+    """Of the template, native sidecars included; no other init container: those wait for dependencies by failing."""
+    return [c for c in pod.containers if c.in_template and (c.sidecar or not c.init)]
 
 
-def _old_pods(observation: Observation) -> list[Pod]:
+def old_pods(observation: Observation) -> list[Pod]:
+    """Pods of other revisions that are not being deleted."""
     return [p for p in observation.facts.pods if p.revision not in {None, observation.arms.new} and not p.deleting]
 
 
