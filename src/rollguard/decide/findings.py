@@ -8,7 +8,7 @@ from rollguard.policy.amounts import amount
 
 BESIDE = "old pods beside it"
 NO_REFERENCE = "none"
-_EVENT_UNITS = frozenset({"restarts", "pods"})
+_EVENT_UNITS = frozenset({"restarts", "pods", "migrations"})
 
 
 def decisive(verdict: Verdict) -> tuple[Finding, ...]:

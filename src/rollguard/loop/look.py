@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rollguard import decide, judge, observe
-from rollguard.loop import changes, executor, kept, opening, requests, surroundings, verify
+from rollguard.loop import changes, executor, kept, migrations, opening, requests, surroundings, verify
 from rollguard.loop.context import Context, LookAgain, Memory
 from rollguard.loop.selection import NOBODY
 from rollguard.loop.transitions import note, transit, unit_of
@@ -266,7 +266,8 @@ async def _decided(
     blind = record.verdict is VerdictKind.BLIND
 
     def seen(present: RolloutRecord) -> RolloutRecord:
-        return _with_verdict(policy.timing, present, decision, facts, now)
+        updated = _with_verdict(policy.timing, present, decision, facts, now)
+        return migrations.remembered(updated, situation, verdict.proven, now)
 
     record = await transit(context, record, Decided(decision=decision, was_blind=blind), change=seen, entries=lines)
     asked = record.asked_until if record.state is LifecycleState.AWAITING_APPROVAL else None

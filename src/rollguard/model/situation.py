@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rollguard.model.action import Target
-from rollguard.model.facts import UnitFacts
+from rollguard.model.facts import MigrationRun, UnitFacts
 from rollguard.model.names import UnitName, WorkloadName
 from rollguard.model.policy import Limits, Migration, Mode, Owners, QuietWindow, Timing, Watch
 from rollguard.model.records import Freeze, GoodRevision, RolloutRecord, UnitRecord
@@ -73,6 +73,20 @@ class Situation:
         left = tuple(good for good in self.good() if good.digest not in refused)
         before = next((good for good in left if good.hash == self.rollout.baseline), None)
         return before or next(iter(left), None)
+
+    def old_served(self, proven: Instant | None) -> Instant:
+        """Since when the way back has served healthily, as far as it was seen: judged so, or seen beside or before this
+        rollout (`proven`, or as recorded). There must be a way back."""
+        good = self.way_back()
+        if good is None:
+            raise ValueError("there is no way back")
+        shown = (proven, self.rollout.proven) if good.hash == self.rollout.baseline else ()
+        return max([good.since, *(moment for moment in shown if moment is not None)])
+
+    def migrations(self) -> tuple[MigrationRun, ...]:
+        """What is known to have run: seen now, or recorded with the rollout, the present look of each."""
+        runs = {run.uid: run for run in (*self.rollout.migrations, *self.facts.migrations)}
+        return tuple(sorted(runs.values(), key=lambda run: (run.started, run.name)))
 
     def target(self) -> Target | None:
         """The way back as a plan's target; None where there is none."""

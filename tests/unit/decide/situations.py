@@ -43,6 +43,14 @@ CRASH_LOOP = Finding(
     attribution=Attribution.RELEASE,
 )
 
+DEADLINE = replace(CRASH_LOOP, signal="progress-deadline", unit="pods", bound=0, text="2 of 2 new pods are not ready")
+MIGRATION_FAILED = replace(
+    CRASH_LOOP,
+    signal="migration-failed",
+    unit="migrations",
+    text="the migration Job prisma-migrate-abc failed",
+    attribution=Attribution.MIGRATION,
+)
 BEFORE = Reference(source="before the rollout", value=0.002, bad=2, total=1000, past_bound=False, not_worse=False)
 """The reference where no old pods run beside the new ones."""
 

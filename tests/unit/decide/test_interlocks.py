@@ -9,9 +9,10 @@ import pytest
 from rollguard import decide
 from rollguard.decide.interlocks.every import EVERY
 from rollguard.model.action import DecisionKind, Standing
-from rollguard.model.facts import Template
+from rollguard.model.facts import MigrationRun, Template
 from rollguard.model.judgement import Attribution, Finding, Verdict
-from rollguard.model.names import RolloutId
+from rollguard.model.names import RolloutId, TemplateHash
+from rollguard.model.policy import Migration, MigrationInterlock, Mode
 from rollguard.model.records import Freeze, HumanRequest, LifecycleState, RequestKind, TimelineEntry
 from rollguard.model.time import Instant
 from tests.unit.decide.owner_cases import OWNERS
@@ -19,7 +20,9 @@ from tests.unit.decide.situations import (
     BAD_TEMPLATE,
     BEFORE,
     CRASH_LOOP,
+    DEADLINE,
     GOOD,
+    MIGRATION_FAILED,
     NOW,
     OLDER,
     Case,
@@ -70,6 +73,41 @@ def template(**changes: object) -> Template:
 
 def ordered(when: Instant) -> TimelineEntry:
     return TimelineEntry(at=when, kind="plan", text="Rollback ordered: 14.8% > 10%")
+
+
+RUN = MigrationRun(kind="Job", name="prisma-migrate-abc", uid="uid-m", started=at(-90), finished=at(-60))
+BY_PROOF = Migration(patterns=("prisma-migrate-*",))
+BY_MARK = replace(BY_PROOF, interlock=MigrationInterlock.MARKED)
+UNLOOKED = replace(BY_PROOF, interlock=MigrationInterlock.OFF)
+UNWATCHED = at(-30)
+ALWAYS_WATCHED = at(-864000)
+
+
+def migrated(
+    *runs: MigrationRun,
+    rule: Migration = BY_PROOF,
+    watched: Instant | None = ALWAYS_WATCHED,
+    proven: Instant | None = None,
+    found: Finding | None = None,
+    recorded: tuple[MigrationRun, ...] = (),
+    baseline: str = "aaa",
+) -> Look:
+    """Migrations beside the bad release, and since when the old version is proven to serve on what they left."""
+    s = situation()
+    known = replace(s.facts, migrations=runs, migrations_from=watched)
+    record = replace(s.rollout, migrations=recorded, baseline=TemplateHash(baseline))
+    verdict_ = replace(verdict(found) if found is not None else verdict(), proven=proven)
+    return Look(replace(s, facts=known, rollout=record, migration=rule), verdict_)
+
+
+def shared_rolls_back(look: Look) -> Look:
+    return replace(look, situation=replace(look.situation, shared_roll_back=True))
+
+
+def recreated(*, own: bool, mode: Mode = Mode.AUTOMATIC) -> Look:
+    look = member(strategy="Recreate")
+    watch = replace(look.situation.watch, own_mode=own, mode=mode)
+    return replace(look, situation=replace(look.situation, watch=watch))
 
 
 ALONE = replace(ERRORS, reference=BEFORE)
@@ -145,6 +183,27 @@ CASES = (
     Case("outage", seen(replace(CRASH_LOOP, attribution=Attribution.NODE)), seen(CRASH_LOOP)),
     Case("outage", around(verdict(ALONE), siblings=TWO_SUFFER), around(verdict(ALONE), siblings=LATE)),
     Case("outage", around(verdict(ALONE), siblings=TWO_SUFFER), around(verdict(ERRORS), siblings=TWO_SUFFER)),
+    Case("recreate", recreated(own=False), recreated(own=True), ASK),
+    Case("surroundings", seen(replace(DEADLINE, attribution=Attribution.SURROUNDINGS)), seen(DEADLINE)),
+    Case("migration failed", migrated(found=MIGRATION_FAILED), migrated(found=CRASH_LOOP), ASK),
+    Case(
+        "migration failed",
+        migrated(replace(RUN, failed=True), found=MIGRATION_FAILED),
+        migrated(replace(RUN, failed=True), found=MIGRATION_FAILED, rule=replace(BY_PROOF, on_failure_roll_back=True)),
+        ASK,
+    ),
+    Case("migration", migrated(RUN), migrated(replace(RUN, backward_compatible=True))),
+    Case("migration", migrated(RUN, proven=at(-61)), migrated(RUN, proven=at(-60))),
+    Case("migration", migrated(RUN, proven=at(-60), baseline="zzz"), migrated(RUN, proven=at(-60))),
+    Case("migration", migrated(replace(RUN, finished=None), proven=at(-60)), migrated(RUN, proven=at(-60))),
+    Case("migration", migrated(RUN), migrated(replace(RUN, finished=at(-86400)))),
+    Case("migration", migrated(recorded=(RUN,)), migrated()),
+    Case("migration", migrated(RUN, proven=at(-60), rule=BY_MARK), migrated(RUN, proven=at(-60))),
+    Case("migration", migrated(RUN), migrated(RUN, rule=UNLOOKED)),
+    Case("migration", migrated(replace(RUN, failed=True), found=CRASH_LOOP), migrated(found=CRASH_LOOP)),
+    Case("migration", migrated(watched=UNWATCHED), migrated(watched=UNWATCHED, proven=UNWATCHED)),
+    Case("migration", migrated(watched=None), migrated()),
+    Case("shared resource", seen(DATABASE), shared_rolls_back(seen(DATABASE)), ASK),
     Case("registry trouble", seen(replace(CRASH_LOOP, attribution=Attribution.REGISTRY)), seen(CRASH_LOOP)),
     Case(
         "rollbacks of this workload",

@@ -18,6 +18,8 @@ from rollguard.decide.interlocks.gitops import gitops_owner
 from rollguard.decide.interlocks.healthy_before import healthy_before
 from rollguard.decide.interlocks.helm import helm_pending
 from rollguard.decide.interlocks.incomplete import facts_incomplete
+from rollguard.decide.interlocks.migration import migration
+from rollguard.decide.interlocks.migration_failed import migration_failed
 from rollguard.decide.interlocks.no_target import no_target
 from rollguard.decide.interlocks.not_worse import not_worse
 from rollguard.decide.interlocks.nothing_beside import nothing_beside
@@ -32,6 +34,7 @@ from rollguard.decide.interlocks.registry import registry_trouble
 from rollguard.decide.interlocks.same_images import same_images
 from rollguard.decide.interlocks.shared import shared_resource
 from rollguard.decide.interlocks.stale import stale_status
+from rollguard.decide.interlocks.surroundings import lacking
 from rollguard.decide.interlocks.window_closed import window_closed
 from rollguard.decide.interlocks.workload_limit import workload_limit
 from rollguard.model.action import DecisionKind, Standing
@@ -76,8 +79,11 @@ EVERY: tuple[Interlock, ...] = (
     Interlock(check=nothing_beside),
     Interlock(check=outage),
     Interlock(check=registry_trouble),
+    Interlock(check=lacking),
+    Interlock(check=migration),
     Interlock(check=workload_limit),
     Interlock(check=fleet_limit),
+    Interlock(check=migration_failed, leaves=DecisionKind.ASK),
     Interlock(check=shared_resource, leaves=DecisionKind.ASK),
     Interlock(check=recreate, leaves=DecisionKind.ASK),
     Interlock(check=automatic_part, leaves=DecisionKind.ASK),
