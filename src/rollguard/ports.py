@@ -65,6 +65,10 @@ class Cluster(Protocol):
         """
         ...
 
+    def look_for(self, migrations: tuple[str, ...]) -> None:
+        """By which names (globs) Jobs and bare pods are migrations from now on; they are facts of their namespace."""
+        ...
+
     def guard(self, units: frozenset[UnitName]) -> None:
         """Which units' pods are worth watching from now on."""
         ...

@@ -175,14 +175,7 @@ class _Controller:
         settings = self._settings
         async with AsyncExitStack() as stack:
             cluster = await stack.enter_async_context(
-                KubernetesCluster(
-                    api,
-                    self._clock,
-                    rng,
-                    namespaces=namespaces,
-                    instance=identity,
-                    migrations=self._policy.migration.patterns if self._policy.migration is not None else (),
-                )
+                KubernetesCluster(api, self._clock, rng, namespaces=namespaces, instance=identity)
             )
             records = await stack.enter_async_context(
                 KubernetesRecords(

@@ -56,7 +56,7 @@ def judge(state: JudgeState, observation: Observation, policy: Policy, watch: Wa
         for signal in signals
         if signal.kind is not SignalKind.EVENT
     )
-    state, events = _events(state, signals, observation, timing)
+    state, events = _events(state, signals, observation, policy)
     proven = served_since(state.proven, looks) if policy.migration is not None else None
     state = replace(state, looks=looks, proven=proven)
     findings = sorted(
@@ -96,11 +96,11 @@ def _conclusion(seen: _Look) -> tuple[VerdictKind, str]:
 
 
 def _events(
-    state: JudgeState, signals: tuple[Signal, ...], observation: Observation, timing: Timing
+    state: JudgeState, signals: tuple[Signal, ...], observation: Observation, policy: Policy
 ) -> tuple[JudgeState, tuple[Finding, ...]]:
     # not `now`: a process that was stopped in between comes with facts from before
     at = observation.facts.as_of.seconds
-    patience = WATCHED_TICKS * timing.tick
+    patience = WATCHED_TICKS * policy.timing.tick
     watched = state.looked is not None and at - state.looked <= patience
     exits = exits_seen(state.exits, observation, watched_from=at - patience if watched else math.inf)
     pulls, nodes = pulls_seen(state.pulls, observation), nodes_seen(state.nodes, observation)
@@ -113,9 +113,9 @@ def _events(
             findings += image_pull(signal.name, level, pulls, observation)
         elif signal.rule is EventRule.PROGRESS_DEADLINE:
             findings += progress_deadline(signal.name, level, observation)
-        elif signal.rule is EventRule.MIGRATION_FAILED:
+        elif signal.rule is EventRule.MIGRATION_FAILED and policy.migration is not None:
             findings += migration_failed(signal.name, level, observation)
-    automatic = observation.now <= observation.rollout.started.plus(timing.automatic)
+    automatic = observation.now <= observation.rollout.started.plus(policy.timing.automatic)
     reached = state.event_reached or (automatic and bool(findings))
     state = replace(state, exits=exits, pulls=pulls, nodes=nodes, looked=at, event_reached=reached)
     return state, tuple(findings)

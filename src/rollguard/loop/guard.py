@@ -282,6 +282,7 @@ class Guard:
         open_ = (record.unit.namespace for record in context.store.rollouts if record.closed is None)
         namespaces = frozenset((*(watch.namespace for watch in context.policy.watches), *open_))
         context.store.cover(namespaces | {self._settings.namespace})
+        context.cluster.look_for(context.policies.migrations())
         return context.cluster.cover(namespaces)
 
     async def _watch_cluster(self) -> None:

@@ -53,6 +53,11 @@ class Policies:
         """The policy that the rollout began with; the one in force where that is not known."""
         return self._known.get(rollout.policy_digest, self.present)
 
+    def migrations(self) -> tuple[str, ...]:
+        """The names of migrations in every policy that counts for somebody, sorted."""
+        rules = (policy.migration for policy in self._known.values())
+        return tuple(sorted({pattern for rule in rules if rule is not None for pattern in rule.patterns}))
+
     def known(self, rollout: RolloutRecord) -> bool:
         """Whether it is known what the rollout began with, or that this is lost."""
         return self._kept is None or rollout.policy_digest in self._known or rollout.policy_digest in self._lost

@@ -73,6 +73,9 @@ class SimCluster:
         """There is one namespace, and it is known."""
         return ()
 
+    def look_for(self, migrations: tuple[str, ...]) -> None:
+        """There are no migrations."""
+
     def guard(self, units: frozenset[UnitName]) -> None:
         """Begins to watch the pods of these units."""
         self._guarded = units

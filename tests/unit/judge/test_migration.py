@@ -54,6 +54,10 @@ def test_nothing_else_is_a_failed_migration_of_the_rollout(runs: tuple[Migration
     assert not after(*runs).findings
 
 
+def test_a_policy_without_migrations_has_no_failed_ones() -> None:
+    assert not Case((FAILED_RULE,)).see(migrations=(FAILED,)).findings
+
+
 def test_a_failure_is_not_made_good_by_a_run_that_has_not_ended() -> None:
     assert after(FAILED, replace(FAILED, uid="2", started=STARTED, finished=None, failed=False)).findings
 

@@ -67,7 +67,6 @@ class Cache:
         changed: Callable[[str, str], None],
         *,
         stall: float,
-        migrations: tuple[str, ...] = (),
     ) -> None:
         self._api = api
         self._clock = clock
@@ -75,7 +74,7 @@ class Cache:
         self._changed = changed
         self._stall = stall
         self._templates = Templates()
-        self._migrations = Migrations(migrations, self._server_now)
+        self._migrations = Migrations((), self._server_now)
         self._ended: list[asyncio.Task[None]] = []
         self._lists: dict[str, asyncio.Task[None]] = {}
         self._initial: frozenset[str] = frozenset()
@@ -112,6 +111,15 @@ class Cache:
             self._namespaces[namespace] = self._begin(namespace)
         for namespace in self._namespaces.keys() - wanted:
             self._end(namespace)
+
+    def look_for(self, migrations: tuple[str, ...]) -> None:
+        """Which names are migrations from now on. Other names than before: the namespaces are copied afresh."""
+        if migrations == self._migrations.patterns:
+            return
+        namespaces = frozenset(self._namespaces)
+        self.watch_namespaces(frozenset())
+        self._migrations = Migrations(migrations, self._server_now)
+        self.watch_namespaces(namespaces)
 
     def listed(self) -> bool:
         """Whether the first list of all Deployments is complete.

@@ -38,13 +38,12 @@ class KubernetesCluster:
         namespaces: tuple[str, ...] = (),
         instance: str = "rollguard",
         stall: float = STALL_S,
-        migrations: tuple[str, ...] = (),
     ) -> None:
         self._api = api
         self._clock = clock
         self._namespaces = namespaces
         self._instance = instance
-        self._cache = Cache(api, clock, rng, self._wake, stall=stall, migrations=migrations)
+        self._cache = Cache(api, clock, rng, self._wake, stall=stall)
         self._guarded: frozenset[UnitName] = frozenset()
         self._known: set[UnitName] = set()
         self._wakeups = Wakeups()
@@ -78,6 +77,10 @@ class KubernetesCluster:
         self._cache.watch_deployments(namespaces)
         self._known = {unit for unit in self._known if unit.namespace in namespaces}
         return self._cache.unlisted()
+
+    def look_for(self, migrations: tuple[str, ...]) -> None:
+        """By which names Jobs and bare pods are migrations from now on; Jobs are copied only where there are some."""
+        self._cache.look_for(migrations)
 
     def guard(self, units: frozenset[UnitName]) -> None:
         """Which units' ReplicaSets, pods and events are copied from now on (by their namespaces)."""
