@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -40,9 +40,15 @@ class Connection:
     context: str | None = None
     """A context of the kubeconfig."""
     namespace: Annotated[str, Parameter(name=["-n", "--namespace"])] = ""
-    """Only this namespace (default: all)."""
+    """Only this namespace (default: the one that the context names, all where it names none)."""
+    all_namespaces: Annotated[bool, Parameter(name=["-A", "--all-namespaces"])] = False
+    """All namespaces, also where the context names one."""
     guard_namespace: str = GUARD_NAMESPACE
     """Where the guard itself runs."""
+
+    def within(self, namespace: str) -> Connection:
+        """The same, in that namespace alone: a person need not have rights in any other."""
+        return replace(self, namespace=namespace, all_namespaces=False)
 
 
 @Parameter(name="*")
@@ -65,6 +71,9 @@ class Session:
     orders: Orders
     clock: Clock
     namespace: str
+    """The only one that is looked at; empty where all are."""
+    home: str
+    """Where a name without a namespace is looked for."""
     guard_namespace: str
 
     def shows(self, namespace: str) -> bool:
@@ -106,20 +115,22 @@ async def opened(way: Way, clock: Clock) -> AsyncIterator[Api]:
 async def session(connection: Connection) -> AsyncIterator[Session]:
     """Opens the connection; ends the command with what to do where it cannot be set up."""
     clock = SystemClock()
-    namespaces = (connection.namespace,) if connection.namespace else ()
     async with opened(Way(kubeconfig=connection.kubeconfig, context=connection.context), clock) as api:
+        chosen = api.namespace if api.namespace_chosen else ""
+        namespace = "" if connection.all_namespaces else connection.namespace or chosen
         yield Session(
             api=api,
             records=KubernetesRecords(
                 api,
                 clock,
                 random.Random(),  # noqa: S311 (jitter)
-                namespaces=namespaces,
+                namespaces=(namespace,) if namespace else (),
                 on_unreadable=lambda detail: output.note(f"! passed over: {detail}"),
             ),
             orders=KubernetesOrders(api, clock),
             clock=clock,
-            namespace=connection.namespace,
+            namespace=namespace,
+            home=connection.namespace or api.namespace,
             guard_namespace=connection.guard_namespace,
         )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from rollguard.cli import exits, output
+from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, Session, recorded, session, written
-from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
+from rollguard.model.names import UnitName
 from rollguard.model.records import EVERYTHING, Freeze
 from rollguard.policy import durations
 
@@ -85,26 +85,22 @@ async def _order(
 
 def told(name: UnitName, order: Freeze | None, format_: output.Format) -> str:
     """What was done: the unit is frozen, or released where there is no order."""
-    if format_ is output.Format.TABLE:
-        frozen = "released" if order is None else f"frozen until {order.until.iso()} by {order.actor}"
-        return f"{_what(name)} is {frozen}"
+    if not format_.for_programs:
+        state = "released" if order is None else f"frozen until {order.until.iso()} by {order.actor}"
+        return f"{_what(name)} is {state}"
     if order is None:
-        return output.as_object(unit=_what(name), frozen=False)
-    return output.as_object(
+        return output.document(output.as_object(unit=_what(name), frozen=False), format_)
+    frozen = output.as_object(
         unit=_what(name), frozen=True, until=order.until.iso(), actor=order.actor, reason=order.reason
     )
+    return output.document(frozen, format_)
 
 
 def named(unit: str | None, opened: Session) -> UnitName:
     """The unit that the argument names; without one, the object that stands for everything."""
     if unit is None:
         return UnitName(opened.guard_namespace, EVERYTHING)
-    namespace, slash, name = unit.rpartition("/")
-    if not slash:
-        namespace = opened.namespace
-    if not name or not namespace or "/" in namespace:
-        raise exits.CommandError(f"{unit!r}: expected NAMESPACE/NAME, or NAME with -n NAMESPACE", exits.USAGE)
-    return UnitName.of_workload(WorkloadName(namespace, WorkloadKind.DEPLOYMENT, name))
+    return lookup.unit_named(unit, opened)
 
 
 def _what(name: UnitName) -> str:

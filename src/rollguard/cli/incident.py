@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from rollguard.cli import exits, output
-from rollguard.cli.connect import Connection, Session, session
-from rollguard.model.action import Unknown
+from rollguard.cli import exits, lookup, output
+from rollguard.cli.connect import Connection, session
 from rollguard.model.records import RolloutRecord
 from rollguard.record import rollout_to_json
 from rollguard.report import incident_markdown
@@ -14,9 +13,14 @@ from rollguard.report import incident_markdown
 HEADER = ("INCIDENT", "NAMESPACE", "WORKLOAD", "STARTED", "STATE", "WHY")
 
 
-def list_(*, connection: Connection | None = None, format_: output.Output = output.Format.TABLE) -> int:
+def list_(
+    *,
+    connection: Connection | None = None,
+    format_: output.Output = output.Format.TABLE,
+    no_headers: output.NoHeaders = False,
+) -> int:
     """All incidents that the cluster still holds, newest first."""
-    return asyncio.run(_list(connection or Connection(), format_))
+    return asyncio.run(_list(connection or Connection(), format_, headers=not no_headers))
 
 
 def show(id_: str, /, *, connection: Connection | None = None, format_: output.Output = output.Format.TABLE) -> int:
@@ -30,34 +34,30 @@ def show(id_: str, /, *, connection: Connection | None = None, format_: output.O
     return asyncio.run(_show(id_, connection or Connection(), format_))
 
 
-async def _list(connection: Connection, format_: output.Format) -> int:
+async def _list(connection: Connection, format_: output.Format, *, headers: bool) -> int:
     async with session(connection) as opened:
-        incidents = [rollout for rollout in await _rollouts(opened) if rollout.incident]
-    if format_ is output.Format.JSON:
-        output.say(output.as_json([rollout_to_json(rollout) for rollout in incidents]))
+        incidents = [rollout for rollout in await lookup.rollouts(opened) if rollout.incident]
+    if format_.for_programs:
+        listed = output.as_json([rollout_to_json(rollout) for rollout in incidents])
+        output.say(output.document(listed, format_))
     elif not incidents:
         output.say("No incidents.")
     else:
-        output.say(output.table(HEADER, [_row(rollout) for rollout in incidents]))
+        output.say(output.table(HEADER, [_row(rollout) for rollout in incidents], headers=headers))
     return exits.OK
 
 
 async def _show(id_: str, connection: Connection, format_: output.Format) -> int:
     async with session(connection) as opened:
-        rollouts = await _rollouts(opened)
+        rollouts = await lookup.rollouts(opened)
     found = next((rollout for rollout in rollouts if id_ in (rollout.incident, rollout.id)), None)
     if found is None:
-        raise exits.CommandError(f"no incident {id_!r}; `rollguard incident list` names those that the cluster holds")
-    output.say(rollout_to_json(found) if format_ is output.Format.JSON else incident_markdown(found).rstrip("\n"))
+        raise exits.CommandError(
+            f"no incident {id_!r}; `rollguard incident list -A` names those that the cluster holds"
+        )
+    record = rollout_to_json(found)
+    output.say(output.document(record, format_) if format_.for_programs else incident_markdown(found).rstrip("\n"))
     return exits.OK
-
-
-async def _rollouts(opened: Session) -> list[RolloutRecord]:
-    answer = await opened.records.list_rollouts(open_only=False)
-    if isinstance(answer, Unknown):
-        raise exits.CommandError(f"the cluster did not answer: {answer.detail}", exits.UNREACHABLE)
-    records = [stored.record for stored in answer if opened.shows(stored.record.unit.namespace)]
-    return sorted(records, key=lambda record: record.started, reverse=True)
 
 
 def _row(rollout: RolloutRecord) -> tuple[str, ...]:

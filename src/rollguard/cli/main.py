@@ -15,12 +15,17 @@ ABOUT = """Watches every rollout on a Kubernetes cluster, decides with evidence 
 than the old one, and puts the old one back by itself when it is.
 
 Exit codes: 0 done, 1 the answer is no (mistakes, a refusal), 2 wrong usage or unreadable file,
-3 the cluster did not answer, 130 interrupted.
+3 the cluster did not answer, 130 interrupted. `wait` has its own: see `wait --help`.
 """
 
 COMMANDS = {
     "run": ("rollguard.cli.run:run", "Run the controller: guard the policy's workloads until stopped."),
     "status": ("rollguard.cli.status:status", "What is guarded, and how each rollout stands."),
+    "why": ("rollguard.cli.why:why", "How each level and interlock of a rollout stands, and what would change it."),
+    "history": ("rollguard.cli.history:history", "Past and present rollouts: what was done, or would have been."),
+    "wait": ("rollguard.cli.wait:wait", "For pipelines: wait until the version just deployed is judged."),
+    "approve": ("rollguard.cli.approve:approve", "Approve the rollback that the guard asks for."),
+    "reject": ("rollguard.cli.approve:reject", "Reject it: the new version stays."),
     "watch": ("rollguard.cli.watch:watch", "The same as a live table, until Ctrl-C."),
     "doctor": ("rollguard.cli.doctor:doctor", "Every reason why the guard would not work here, and what to do."),
     "rollback": ("rollguard.cli.rollback:rollback", "Put the last good revision of a workload back."),
@@ -28,6 +33,7 @@ COMMANDS = {
     "release": ("rollguard.cli.freeze:release", "Lift a freeze."),
     "install": ("rollguard.cli.install:install", "Print or apply all that a guard in the cluster consists of."),
     "uninstall": ("rollguard.cli.uninstall:uninstall", "Stop the guard and leave the cluster as it was."),
+    "completion": ("rollguard.cli.completion:completion", "Print the completion script of a shell."),
     "demo": ("rollguard.cli.demo:demo", "A bad release is caught and undone, in a simulation."),
 }
 GROUPS = {
@@ -75,10 +81,11 @@ def build() -> App:
 def call(tokens: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code."""
     app = build()
+    given = list(sys.argv[1:] if tokens is None else tokens)
     try:
-        result = app(tokens, exit_on_error=False, print_error=True, result_action="return_value")
+        result = app(given, exit_on_error=False, print_error=True, result_action="return_value")
     except CycloptsError:
-        return exits.USAGE
+        return exits.UNREACHABLE if given[:1] == ["wait"] else exits.USAGE  # 2 is an answer of `wait`
     except exits.CommandError as problem:
         sys.stderr.write(f"error: {problem}\n")
         return problem.code

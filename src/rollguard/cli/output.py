@@ -10,19 +10,37 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from rollguard.model.time import Instant
+from rollguard.render import to_yaml
+
 
 class Format(StrEnum):
-    """`table` for people, `json` for programs."""
+    """`table` and `wide` for people, `json` and `yaml` for programs."""
 
     TABLE = "table"
+    WIDE = "wide"
     JSON = "json"
+    YAML = "yaml"
+
+    @property
+    def for_programs(self) -> bool:
+        """Whether a document is wanted, and no table or sentence."""
+        return self in (Format.JSON, Format.YAML)
 
 
-Output = Annotated[Format, Parameter(name=["-o", "--output"], help="table or json")]
+Output = Annotated[Format, Parameter(name=["-o", "--output"], help="table, wide, json or yaml")]
+NoHeaders = Annotated[bool, Parameter(name="--no-headers", help="leave out the table's first line")]
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def document(text: str, format_: Format) -> str:
+    """A JSON text as the document that was asked for."""
+    return to_yaml([json.loads(text)]).rstrip("\n") if format_ is Format.YAML else text
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, headers: bool = True) -> str:
     """Aligned columns as kubectl prints them; the last column is not padded."""
+    if not headers:
+        return "\n".join(table(header, rows).splitlines()[1:])
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
 
     def line(row: Sequence[str]) -> str:
@@ -52,6 +70,11 @@ def as_json(documents: Sequence[str]) -> str:
 def as_object(**fields: str | int | bool | None) -> str:
     """One JSON object on one line: what a command did."""
     return json.dumps(fields, ensure_ascii=False)
+
+
+def moment(at: Instant) -> str:
+    """A time in UTC to the second, as `2026-11-03T02:05:30Z`."""
+    return f"{at.iso()[:19]}Z"
 
 
 def ago(seconds: float) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rollguard.cli import exits, output
 from rollguard.cli.connect import Connection, Session, recorded, session, written
 from rollguard.cli.standin import dry_run, stand_in, what_runs
-from rollguard.model.action import Absent, Plan, StepState, Unknown
+from rollguard.cli.story import Story, current
+from rollguard.model.action import Absent, Plan
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
-from rollguard.model.records import HumanRequest, LifecycleState, RequestKind, RolloutRecord, StoredUnit
+from rollguard.model.records import HumanRequest, RequestKind, StoredUnit
 from rollguard.policy import durations
 
 LOOK_EVERY_S = 0.5
@@ -57,8 +58,7 @@ def rollback(
     wanted = _Wanted(
         workload=name, reason=reason, to_revision=to_revision, force=force, patience=patience, format_=format_
     )
-    # Only the workload's namespace is read: a person need not have rights in any other.
-    return asyncio.run(_rollback(wanted, dry_run_, replace(connection or Connection(), namespace=namespace)))
+    return asyncio.run(_rollback(wanted, dry_run_, (connection or Connection()).within(namespace)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,21 +102,22 @@ def would(workload: WorkloadName, plan: Plan, format_: output.Format) -> str:
     """What a dry run found."""
     target = plan.target
     images = ", ".join(image for _, image in target.images)
-    if format_ is output.Format.JSON:
+    if format_.for_programs:
         known = {"judged": target.judged, "dry_run": True}
-        return output.as_object(workload=str(workload), revision=target.number, images=images, **known)
+        told = output.as_object(workload=str(workload), revision=target.number, images=images, **known)
+        return output.document(told, format_)
     healthy = "judged healthy" if target.judged else "not judged healthy"
     return f"would put revision {target.number} of {workload} back ({healthy}): {images}; nothing was changed"
 
 
 async def _follow(opened: Session, wanted: _Wanted, request: HumanRequest) -> int:
-    story = _Story(wanted.format_)
+    story = Story(wanted.format_)
     began = opened.clock.mono()
     helped = False
     while opened.clock.mono().since(began) < FOLLOW_S:
         stored = await opened.records.read_unit(wanted.unit)
         if isinstance(stored, StoredUnit):
-            rollout = await _current(opened, stored)
+            rollout = await current(opened, stored)
             answer = story.told(stored, rollout, request)
             if answer is not None:
                 return answer
@@ -129,66 +130,3 @@ async def _follow(opened: Session, wanted: _Wanted, request: HumanRequest) -> in
             raise exits.CommandError(f"{wanted.unit} is not guarded any more")
         await opened.clock.sleep_until(opened.clock.mono().plus(LOOK_EVERY_S))
     raise exits.CommandError(f"not restored within {FOLLOW_S / 60:.0f} min; `rollguard status` tells how it stands")
-
-
-async def _current(opened: Session, stored: StoredUnit) -> RolloutRecord | None:
-    """The unit's rollout: the current one, else the newest."""
-    answer = await opened.records.list_rollouts(open_only=False)
-    if isinstance(answer, Unknown):
-        return None
-    mine = [found.record for found in answer if found.record.unit == stored.record.name]
-    current = [record for record in mine if record.id == stored.record.current_rollout]
-    return max(current or mine, key=lambda record: record.started, default=None)
-
-
-class _Story:
-    """Prints each line of the rollout's story once, and knows its end."""
-
-    def __init__(self, format_: output.Format) -> None:
-        self._lines: set[tuple[str, str]] = set()
-        self._format = format_
-
-    def told(self, stored: StoredUnit, rollout: RolloutRecord | None, request: HumanRequest) -> int | None:
-        """Prints what is new; the exit code once the order is refused or the template is restored."""
-        if rollout is not None:
-            for entry in rollout.timeline:
-                key = (entry.at.iso(), entry.text)
-                if entry.at >= request.at.plus(-1) and key not in self._lines:
-                    self._lines.add(key)
-                    say = output.say if self._format is output.Format.TABLE else output.note
-                    say(f"{entry.at.iso()}  {entry.actor}: {entry.text}")
-        if request.id not in stored.record.handled_requests:
-            return None
-        notices = (*stored.record.notices, *(rollout.notices if rollout is not None else ()))
-        refusals = [n.text for n in notices if n.topic == "order-refused" and request.id in n.text]
-        if refusals:
-            raise exits.CommandError(refusals[-1].splitlines()[0])
-        return None if rollout is None else _ending(rollout, request, self._format)
-
-
-def _ending(rollout: RolloutRecord, request: HumanRequest, format_: output.Format) -> int | None:
-    plan = rollout.plan
-    if plan is not None and all(step.state is StepState.DONE for step in plan.steps):
-        output.say(restored(rollout, plan, request, format_))
-        return exits.OK
-    if rollout.state in (LifecycleState.HELD, LifecycleState.CLOSED):
-        raise exits.CommandError(f"stopped: {rollout.why}")
-    return None
-
-
-def restored(rollout: RolloutRecord, plan: Plan, request: HumanRequest, format_: output.Format) -> str:
-    """What was put back, and the incident that tells of it."""
-    number, incident = plan.target.number, rollout.incident
-    if format_ is output.Format.TABLE:
-        return f"restored: revision {number} of {rollout.workload}; incident {incident}"
-    return output.as_object(
-        workload=str(rollout.workload),
-        order=request.id,
-        actor=plan.actor,
-        reason=plan.reason,
-        plan=plan.id,
-        revision=number,
-        images=", ".join(image for _, image in plan.target.images),
-        judged=plan.target.judged,
-        incident=incident,
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from rollguard.cli import exits, output
+from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, Session, session
 from rollguard.model.action import Unknown
 from rollguard.model.records import EVERYTHING, RolloutRecord, UnitRecord
@@ -12,70 +12,111 @@ from rollguard.model.time import Instant
 from rollguard.record import rollout_to_json, unit_to_json
 
 HEADER = ("NAMESPACE", "WORKLOAD", "MODE", "STATE", "PHASE", "VERDICT", "REVISION", "AGE", "WHY")
+WIDE = ("ROLLOUT", "IMAGES", "POLICY")
 WHY_WIDTH = 100
 
 
-def status(*, connection: Connection | None = None, format_: output.Output = output.Format.TABLE) -> int:
+def status(
+    *,
+    connection: Connection | None = None,
+    format_: output.Output = output.Format.TABLE,
+    no_headers: output.NoHeaders = False,
+) -> int:
     """What is guarded, and how each rollout stands."""
-    return asyncio.run(_status(connection or Connection(), format_))
+    return asyncio.run(_status(connection or Connection(), format_, headers=not no_headers))
 
 
-async def _status(connection: Connection, format_: output.Format) -> int:
+async def _status(connection: Connection, format_: output.Format, *, headers: bool) -> int:
     async with session(connection) as opened:
         units, rollouts = await look(opened)
         leader = await opened.leader()
-    if format_ is output.Format.JSON:
-        output.say(output.as_json([document(unit, rollouts) for unit in units]))
+    if format_.for_programs:
+        listed = output.as_json([document(unit, rollouts) for unit in units])
+        output.say(output.document(listed, format_))
         return exits.OK
-    output.say(page(units, rollouts, opened.clock.now()))
+    wide = format_ is output.Format.WIDE
+    output.say(page(units, rollouts, opened.clock.now(), wide=wide, headers=headers, namespace=opened.namespace))
     output.note(leader)
     return exits.OK
 
 
 async def look(opened: Session) -> tuple[list[UnitRecord], dict[str, RolloutRecord]]:
-    """Guarded units (sorted, those of the session's namespace) and their current rollouts by id."""
+    """Guarded units (sorted, those of the session's namespace); by unit, the current rollout, else the newest one."""
     units = await opened.records.list_units()
     if isinstance(units, Unknown):
         raise exits.CommandError(f"the cluster did not answer: {units.detail}", exits.UNREACHABLE)
-    rollouts = await opened.records.list_rollouts(open_only=True)
-    if isinstance(rollouts, Unknown):
-        raise exits.CommandError(f"the cluster did not answer: {rollouts.detail}", exits.UNREACHABLE)
+    records = await lookup.rollouts(opened)
     found = [stored.record for stored in units if opened.shows(stored.record.name.namespace)]
     found.sort(key=lambda unit: (unit.name.namespace, unit.name.object_name))
-    return found, {str(stored.record.id): stored.record for stored in rollouts}
+    last = {unit.name: lookup.newest(records, unit.name, unit.current_rollout) for unit in found}
+    return found, {str(name): record for name, record in last.items() if record is not None}
 
 
 def document(unit: UnitRecord, rollouts: dict[str, RolloutRecord]) -> str:
     """A unit and its current rollout as one JSON object: `{"unit": ..., "rollout": ... or null}`."""
-    rollout = rollouts.get(str(unit.current_rollout))
-    inner = "null" if rollout is None else rollout_to_json(rollout)
+    rollout = rollouts.get(str(unit.name))
+    inner = "null" if rollout is None or rollout.id != unit.current_rollout else rollout_to_json(rollout)
     return '{"unit": ' + unit_to_json(unit) + ', "rollout": ' + inner + "}"
 
 
-def page(units: list[UnitRecord], rollouts: dict[str, RolloutRecord], now: Instant) -> str:
+def page(
+    units: list[UnitRecord],
+    rollouts: dict[str, RolloutRecord],
+    now: Instant,
+    *,
+    wide: bool = False,
+    headers: bool = True,
+    namespace: str = "",
+) -> str:
     """The table, and a line for each thing that is wrong; says what to do when nothing is guarded."""
     guarded = [unit for unit in units if unit.name.object_name != EVERYTHING]
     lines = [_condition(unit, kind, message) for unit in units for kind, message in unit.conditions]
     lines += [_frozen(unit) for unit in units if unit.freeze is not None and unit.freeze.until > now]
     if not guarded:
+        where = f" in the namespace {namespace} (`-A` looks at all)" if namespace else ""
         lines.append(
-            "Nothing is guarded yet. `rollguard run --policy FILE` guards the workloads that the policy's watches name."
+            f"Nothing is guarded yet{where}. `rollguard run --policy FILE` guards the workloads that the policy's"
+            " watches name."
         )
         return "\n".join(lines)
-    rows = [row(unit, rollouts.get(str(unit.current_rollout)), now) for unit in guarded]
-    return "\n".join([output.table(HEADER, rows), *lines])
+    rows = [row(unit, rollouts.get(str(unit.name)), now, wide=wide) for unit in guarded]
+    header = (*HEADER[:-1], *WIDE, HEADER[-1]) if wide else HEADER
+    return "\n".join([output.table(header, rows, headers=headers), *lines])
 
 
-def row(unit: UnitRecord, rollout: RolloutRecord | None, now: Instant) -> tuple[str, ...]:
-    """One unit's line; a unit without a rollout is steady."""
+def row(unit: UnitRecord, rollout: RolloutRecord | None, now: Instant, *, wide: bool = False) -> tuple[str, ...]:
+    """One unit's line; a unit without an open rollout is steady, and `rollout` is then its last one."""
     place = (unit.workload.namespace, unit.workload.name, unit.mode.value)
-    if rollout is None:
-        good = "no good revision known" if not unit.healthy and unit.adopted is None else ""
-        return (*place, "steady", "-", "-", "-", "-", good)
+    if rollout is None or rollout.id != unit.current_rollout:
+        good = "" if unit.healthy or unit.adopted is not None else "no good revision known"
+        why = "; ".join(part for part in (good, _last(rollout, now)) if part)
+        return (*place, "steady", "-", "-", "-", "-", *(("-",) * len(WIDE) if wide else ()), why)
     passage = f"{rollout.baseline_number or '-'}->{rollout.target_number}"
     age = output.ago(now.since(rollout.started))
-    why = rollout.why if len(rollout.why) <= WHY_WIDTH else rollout.why[: WHY_WIDTH - 1] + "…"
-    return (*place, rollout.state.value, rollout.phase.value, rollout.verdict.value, passage, age, why)
+    images = ",".join(image for _, image in rollout.target_images)
+    more = (rollout.id, images, rollout.policy_digest) if wide else ()
+    why = _would(rollout) + rollout.why
+    if not wide and len(why) > WHY_WIDTH:
+        why = why[: WHY_WIDTH - 1] + "…"
+    return (*place, rollout.state.value, rollout.phase.value, rollout.verdict.value, passage, age, *more, why)
+
+
+def _would(rollout: RolloutRecord) -> str:
+    """What mode observe kept the guard from; empty where that is what is going on now, for then the reason says it."""
+    would = rollout.would()
+    if not would or rollout.why.startswith("would have"):
+        return ""
+    return f"{would[0].sentence()}; now: "
+
+
+def _last(rollout: RolloutRecord | None, now: Instant) -> str:
+    """How the unit's last rollout ended."""
+    if rollout is None or rollout.closed is None:
+        return ""
+    would = rollout.would()
+    outcome = "closed" if rollout.outcome is None else rollout.outcome.value
+    ended = would[0].sentence() if would else outcome
+    return f"revision {rollout.target_number} {output.ago(now.since(rollout.closed))} ago: {ended}"
 
 
 def _frozen(unit: UnitRecord) -> str:

@@ -23,7 +23,7 @@ def watch(
     interval: float = 1.0,
     format_: output.Output = output.Format.TABLE,
 ) -> int:
-    """The status as a live table, until Ctrl-C (`-o json`: one JSON object per change).
+    """The status as a live table, until Ctrl-C (`-o json`, `-o yaml`: one object per change).
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def watch(
 async def _watch(connection: Connection, interval: float, format_: output.Format) -> None:
     console = Console()
     async with session(connection) as opened:
-        if console.is_terminal and format_ is output.Format.TABLE:
+        if console.is_terminal and not format_.for_programs:
             await _live(opened, console, interval)
         else:
             await _lines(opened, interval, format_)
@@ -63,17 +63,17 @@ async def _lines(opened: Session, interval: float, format_: output.Format) -> No
 
 def line(cells: tuple[str, ...], format_: output.Format) -> str:
     """One change: a unit's row without its age."""
-    if format_ is output.Format.TABLE:
+    if not format_.for_programs:
         return "  ".join(cells)
     names = (title.lower() for title in HEADER[:7] + HEADER[8:])
-    return output.as_object(**dict(zip(names, cells, strict=True)))
+    return output.document(output.as_object(**dict(zip(names, cells, strict=True))), format_)
 
 
 async def _rows(opened: Session) -> list[tuple[str, ...]]:
     units, rollouts = await look(opened)
     now = opened.clock.now()
     guarded = [unit for unit in units if unit.name.object_name != EVERYTHING]
-    return [row(unit, rollouts.get(str(unit.current_rollout)), now) for unit in guarded]
+    return [row(unit, rollouts.get(str(unit.name)), now) for unit in guarded]
 
 
 def coloured(rows: list[tuple[str, ...]]) -> Table:

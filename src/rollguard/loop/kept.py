@@ -41,7 +41,8 @@ def with_response(record: RolloutRecord, decision: Decision, now: Instant) -> Ro
     known = any(response.kind is kind and response.would is would for response in record.responses)
     if kind is DecisionKind.CONTINUE or known:
         return record
-    reason = decision.reason if len(decision.reason) <= REASON else decision.reason[: REASON - 1] + "…"
+    reason = decision.reason.partition(", because ")[2] if would else decision.reason
+    reason = reason if len(reason) <= REASON else reason[: REASON - 1] + "…"
     response = Response(at=now, kind=kind, would=would, reason=reason)
     return replace(record, responses=(*record.responses, response))
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from rollguard.model.records import CLOSED_KEPT
+
 
 class Log(Protocol):
     """Where the loop's structured log lines go. An unexpected error carries its traceback in the field `traceback`."""
@@ -32,4 +34,4 @@ class Settings:
     refresh_every: float = 30.0
     """How often the GuardedUnits are listed again, in case a wake-up was lost."""
     workers: int = 16
-    closed_rollouts: int = 10
+    closed_rollouts: int = CLOSED_KEPT

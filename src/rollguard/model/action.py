@@ -171,6 +171,8 @@ class Found:
     template; 0 where there is none."""
     raw_template: str
     """`spec.template` exactly as the server gave it, as JSON: the write guard tests for equality with it."""
+    guard: str = ""
+    """The annotation `rollguard.dev/guard`: `off` opts out."""
     last_applied: str = ""
     """The annotation `kubectl.kubernetes.io/last-applied-configuration`, empty where there is none."""
 

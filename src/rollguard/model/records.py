@@ -14,6 +14,8 @@ from rollguard.model.time import Instant
 
 EVERYTHING = "rollguard-all"
 """Name of the GuardedUnit, in the guard's namespace, that carries a freeze of everything."""
+CLOSED_KEPT = 10
+"""Closed rollouts of a unit that are kept, beside those with an open incident."""
 
 
 class RequestKind(StrEnum):
@@ -139,6 +141,15 @@ class TimelineEntry:
     actor: str = "rollguard"
 
 
+_DONE = {
+    DecisionKind.WARN: "warned",
+    DecisionKind.PAGE: "paged",
+    DecisionKind.HOLD: "held",
+    DecisionKind.ASK: "asked for approval",
+    DecisionKind.ROLL_BACK: "rolled back",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """The first decision of its kind that was not just to go on: a record's budget never cuts it."""
@@ -148,6 +159,11 @@ class Response:
     would: bool
     """In mode observe: `kind` is what would have been done, and was not."""
     reason: str
+
+    def sentence(self) -> str:
+        """What was done, when and why: `would have rolled back at 2026-11-03T02:05:30Z, because ...`."""
+        done = ("would have " if self.would else "") + _DONE.get(self.kind, self.kind.value)
+        return f"{done} at {self.at.iso()[:19]}Z, because {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +259,10 @@ class RolloutRecord:
     """The old revision has served healthily since then: what had run before does not hinder it."""
     order: str = ""
     """The order that opened it while nothing rolled out: it carries that plan and decides nothing by itself."""
+
+    def would(self) -> tuple[Response, ...]:
+        """What mode observe kept the guard from, the earliest first."""
+        return tuple(response for response in self.responses if response.would)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from rollguard.model.judgement import Finding
 from rollguard.model.lifecycle import Tell
-from rollguard.model.policy import Policy
+from rollguard.model.policy import Mode, Policy
 from rollguard.model.records import RolloutRecord, UnitRecord
 from rollguard.model.time import Instant
 
@@ -43,7 +43,7 @@ TITLES = {
 
 COMMANDS = {
     "hold": 'rollguard rollback {namespace} {name} --reason "..." (with --force against the guard\'s own judgement)',
-    "ask": 'rollguard rollback {namespace} {name} --reason "..."',
+    "ask": 'rollguard approve {namespace}/{name} --reason "..." (or reject)',
     "would-roll-back": 'rollguard rollback {namespace} {name} --reason "..."',
     "critical": 'rollguard rollback {namespace} {name} --reason "..."',
     "blind": "rollguard status -n {namespace}",
@@ -57,6 +57,10 @@ COMMANDS = {
     "plan-refused": "kubectl -n {namespace} rollout history deployment/{name}",
 }
 """What a human would run next, by topic."""
+
+
+SAME_IN_EVERY_MODE = frozenset({"healthy", "warning", "critical", "hold", "hold-over"})
+"""Topics whose notices say in mode observe that there is no difference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,7 @@ def words(tell: Tell, rollout: RolloutRecord | None, unit: UnitRecord, policy: P
     if rollout is not None:
         lines += _passage(rollout)
         lines += [f"- {_evidence(finding, policy)}" for finding in rollout.findings]
+        lines += _observed(tell.topic, rollout)
     lines += [f"Time: {both_times(now, policy.time_zone)}"]
     lines += _next(tell.topic, rollout, unit)
     lines += _links(unit, policy)
@@ -110,6 +115,14 @@ def _passage(rollout: RolloutRecord) -> list[str]:
 
 def _evidence(finding: Finding, policy: Policy) -> str:
     return f"{finding.text} (since {both_times(finding.since, policy.time_zone)})"
+
+
+def _observed(topic: str, rollout: RolloutRecord) -> list[str]:
+    """In mode observe: what would have been done so far, or that it would have been the same."""
+    would = [f"Mode observe: {response.sentence()}" for response in rollout.would()]
+    if would or rollout.mode is not Mode.OBSERVE or rollout.order or topic not in SAME_IN_EVERY_MODE:
+        return would
+    return ["Mode observe: nothing else would have been done in mode automatic so far."]
 
 
 def _next(topic: str, rollout: RolloutRecord | None, unit: UnitRecord) -> list[str]:

@@ -1,5 +1,17 @@
-"""Records -> what people read: an incident as Markdown. Pure: text out."""
+"""Records -> what people read: an incident as Markdown, a history, why. Pure: text out."""
 
+from rollguard.report.history import account, decisions, ending, figures_of, images_between, summary, verdicts
 from rollguard.report.incident import Figures, figures, incident_markdown
 
-__all__ = ["Figures", "figures", "incident_markdown"]
+__all__ = [
+    "Figures",
+    "account",
+    "decisions",
+    "ending",
+    "figures",
+    "figures_of",
+    "images_between",
+    "incident_markdown",
+    "summary",
+    "verdicts",
+]

@@ -60,6 +60,7 @@ def _summary(rollout: RolloutRecord) -> str:
         ("Verdict", f"{rollout.verdict.value}: {rollout.why}"),
         ("State", rollout.state.value if rollout.outcome is None else rollout.outcome.value),
         ("Mode", rollout.mode.value),
+        *(("Not done, for it only observes", response.sentence()) for response in rollout.would()),
         ("Start to decision", _seconds(spent.to_verdict)),
         ("Start to old version restored", _seconds(spent.to_undo)),
         ("Start to recovery", _seconds(spent.to_recovery)),

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from rollguard.cli import freeze, rollback, watch
+from rollguard.cli import freeze, rollback, story, watch
 from rollguard.cli.connect import recorded
 from rollguard.cli.main import call
 from rollguard.cli.output import Format
@@ -35,7 +35,7 @@ def test_a_freeze_and_its_release_are_told_as_json() -> None:
 
 def test_a_rollback_is_told_as_json() -> None:
     request = HumanRequest(id="r1", kind=RequestKind.ROLLBACK, actor="ana", at=START, reason="slow")
-    told = json.loads(rollback.restored(watched_rollout(), PLAN, request, Format.JSON))
+    told = json.loads(story.restored(watched_rollout(), PLAN, request, Format.JSON))
     assert (told["order"], told["plan"], told["revision"]) == ("r1", PLAN.id, PLAN.target.number)
     tried = json.loads(rollback.would(WORKLOAD, PLAN, Format.JSON))
     assert (tried["dry_run"], tried["revision"]) == (True, PLAN.target.number)

@@ -58,12 +58,12 @@ def test_each_response_is_kept_with_its_first_time_and_reason() -> None:
         (5, DecisionKind.PAGE, None),
     ):
         at = now.plus(second)
-        record = kept.with_response(record, decision(kind, at, would=would, reason=f"at {second} s"), at)
+        record = kept.with_response(record, decision(kind, at, would=would, reason=f"it would, because {second}"), at)
     told = [(response.kind, response.would, response.reason) for response in record.responses]
     assert told == [
-        (DecisionKind.ROLL_BACK, True, "at 2 s"),
-        (DecisionKind.ASK, True, "at 4 s"),
-        (DecisionKind.PAGE, False, "at 5 s"),
+        (DecisionKind.ROLL_BACK, True, "2"),
+        (DecisionKind.ASK, True, "4"),
+        (DecisionKind.PAGE, False, "it would, because 5"),
     ]
 
 
@@ -109,7 +109,7 @@ def test_what_would_have_been_done_outlives_a_release_that_got_well_again_and_it
         assert record.state is LifecycleState.CLOSED
         assert would == [response for response in then if response.would]
         assert would[0].kind is DecisionKind.ROLL_BACK
-        assert would[0].reason.startswith("would have rolled back, because error-rate")
+        assert would[0].reason.startswith("error-rate: ")
         assert record.started < would[0].at < (record.closed or record.started)
 
     play(story, policy=policies.policy(mode=Mode.OBSERVE))

@@ -69,6 +69,7 @@ class Api:
         self._clock = clock
         self._offsets: deque[float] = deque(maxlen=15)
         self.namespace = connection.namespace
+        self.namespace_chosen = connection.namespace_chosen
         self.server = connection.server
         auth = credentials(connection, clock)
         self._clients = {

@@ -20,6 +20,7 @@ from rollguard.adapters.kubernetes.wire import Deployment
 from rollguard.model.action import Absent, Evidence, FetchOutcome, Found, Unknown, Write, WriteOutcome
 from rollguard.model.facts import ClusterEvent, InventoryItem, Pod, Template, UnitFacts, Workload
 from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadKind, WorkloadName
+from rollguard.policy.selection import OPT_OUT
 from rollguard.ports import Clock
 from rollguard.record.names import ANNOTATION_STEP
 
@@ -208,5 +209,6 @@ def _found(body: bytes) -> Found:
         has_annotations=bool(annotations),
         revision=facts.number_of(annotations),
         raw_template=raw.decode(),
+        guard=annotations.get(OPT_OUT, ""),
         last_applied=annotations.get(facts.LAST_APPLIED, ""),
     )

@@ -41,6 +41,9 @@ class Connection:
     server: str
     tls: ssl.SSLContext
     namespace: str
+    """Where a name without a namespace is looked for."""
+    namespace_chosen: bool = False
+    """The context names it: somebody chose to work there."""
     proxy: str | None = None
     token: str = ""
     token_file: Path | None = None
@@ -100,7 +103,7 @@ def from_kubeconfig(paths: list[Path], context: str | None = None) -> Connection
         raise ConfigError(f"{user_file}: auth-provider is gone from Kubernetes: use an exec plugin")
     _refuse(user_file, "user", user, AS_ANOTHER, "use the credentials of that account itself")
     _refuse(cluster_file, "cluster", cluster, ("tls-server-name",), "use an address that the certificate names")
-    return _connection(cluster_file, cluster, user_file, user, str(chosen.get("namespace") or "default"))
+    return _connection(cluster_file, cluster, user_file, user, str(chosen.get("namespace") or ""))
 
 
 def _refuse(file: Path, section: str, found: Mapping[str, Any], keys: tuple[str, ...], instead: str) -> None:
@@ -120,7 +123,8 @@ def _connection(
     return Connection(
         server=server,
         tls=_tls(cluster_file, cluster, user_file, user),
-        namespace=namespace,
+        namespace=namespace or "default",
+        namespace_chosen=bool(namespace),
         proxy=cluster.get("proxy-url") or None,
         token=str(user.get("token") or ""),
         token_file=user_file.parent / token_file if token_file else None,

@@ -1,0 +1,71 @@
+"""The story of an order while a command follows it: each line once, and how it ended."""
+
+from __future__ import annotations
+
+from rollguard.cli import exits, lookup, output
+from rollguard.cli.connect import Session
+from rollguard.model.action import Plan, StepState, Unknown
+from rollguard.model.records import HumanRequest, LifecycleState, RolloutRecord, StoredUnit
+
+
+async def current(opened: Session, stored: StoredUnit) -> RolloutRecord | None:
+    """The unit's rollout: the current one, else the newest; None where it has none or the server does not answer."""
+    answer = await opened.records.list_rollouts(open_only=False)
+    if isinstance(answer, Unknown):
+        return None
+    unit = stored.record
+    return lookup.newest((found.record for found in answer), unit.name, unit.current_rollout)
+
+
+class Story:
+    """Prints each line of the rollout's story once, and knows its end."""
+
+    def __init__(self, format_: output.Format) -> None:
+        self._lines: set[tuple[str, str]] = set()
+        self._format = format_
+
+    def told(self, stored: StoredUnit, rollout: RolloutRecord | None, request: HumanRequest) -> int | None:
+        """Prints what is new; the exit code once the order is refused or the template is restored."""
+        if rollout is not None:
+            for entry in rollout.timeline:
+                key = (entry.at.iso(), entry.text)
+                if entry.at >= request.at.plus(-1) and key not in self._lines:
+                    self._lines.add(key)
+                    say = output.note if self._format.for_programs else output.say
+                    say(f"{entry.at.iso()}  {entry.actor}: {entry.text}")
+        if request.id not in stored.record.handled_requests:
+            return None
+        notices = (*stored.record.notices, *(rollout.notices if rollout is not None else ()))
+        refusals = [n.text for n in notices if n.topic == "order-refused" and request.id in n.text]
+        if refusals:
+            raise exits.CommandError(refusals[-1].splitlines()[0])
+        return None if rollout is None else _ending(rollout, request, self._format)
+
+
+def _ending(rollout: RolloutRecord, request: HumanRequest, format_: output.Format) -> int | None:
+    plan = rollout.plan
+    if plan is not None and all(step.state is StepState.DONE for step in plan.steps):
+        output.say(restored(rollout, plan, request, format_))
+        return exits.OK
+    if rollout.state in (LifecycleState.HELD, LifecycleState.CLOSED):
+        raise exits.CommandError(f"stopped: {rollout.why}")
+    return None
+
+
+def restored(rollout: RolloutRecord, plan: Plan, request: HumanRequest, format_: output.Format) -> str:
+    """What was put back, and the incident that tells of it."""
+    number, incident = plan.target.number, rollout.incident
+    if not format_.for_programs:
+        return f"restored: revision {number} of {rollout.workload}; incident {incident}"
+    told = output.as_object(
+        workload=str(rollout.workload),
+        order=request.id,
+        actor=plan.actor,
+        reason=plan.reason,
+        plan=plan.id,
+        revision=number,
+        images=", ".join(image for _, image in plan.target.images),
+        judged=plan.target.judged,
+        incident=incident,
+    )
+    return output.document(told, format_)

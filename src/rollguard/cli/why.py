@@ -1,0 +1,174 @@
+"""`rollguard why`: how each level and each interlock of a rollout stood, what followed, and what would change it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from rollguard import report
+from rollguard.cli import exits, lookup, output
+from rollguard.cli.connect import Connection, session
+from rollguard.model.action import DecisionKind
+from rollguard.model.judgement import LevelReading, Reference, VerdictKind
+from rollguard.model.policy import LevelName, Mode
+from rollguard.model.records import LastLook, LifecycleState, RolloutRecord
+from rollguard.model.time import Instant
+from rollguard.policy.amounts import amount
+from rollguard.record import rollout_to_json
+
+LEVELS = ("SIGNAL", "LEVEL", "VALUE", "BOUND", "REQUESTS", "SLOTS", "GAPS", "REACHED", "BESIDE")
+INTERLOCKS = ("INTERLOCK", "STANDS", "BECAUSE")
+UNDER_WAY = (LifecycleState.PLANNED, LifecycleState.ACTING, LifecycleState.VERIFYING)
+
+
+def why(
+    rollout: str,
+    /,
+    *,
+    connection: Connection | None = None,
+    format_: output.Output = output.Format.TABLE,
+) -> int:
+    """Each level and each interlock as it stands, the decision, and what would change it.
+
+    Parameters
+    ----------
+    rollout
+        A rollout's name as `history -o wide` prints it, NAMESPACE/WORKLOAD, or WORKLOAD with -n.
+    """
+    return asyncio.run(_why(rollout, connection, format_))
+
+
+async def _why(text: str, connection: Connection | None, format_: output.Format) -> int:
+    async with session(lookup.scoped(connection, text)) as opened:
+        record = await lookup.rollout_named(opened, text)
+        now = opened.clock.now()
+    if format_.for_programs:
+        output.say(output.document(rollout_to_json(record), format_))
+    else:
+        output.say(page(record, now, wide=format_ is output.Format.WIDE))
+    return exits.OK
+
+
+def page(rollout: RolloutRecord, now: Instant, *, wide: bool = False) -> str:
+    """The whole answer; `wide` adds each level's sentence, with its window and pods."""
+    look = rollout.last_look
+    parts = [_head(rollout, now)]
+    if look is None:
+        parts.append("No look at it is written down yet: its controller does that at its first look.")
+    else:
+        parts += [_levels(look, now, wide=wide), _gaps(look), _interlocks(look)]
+        if look.left_out:
+            parts.append(f"{look.left_out} more levels and interlocks had no room in the record; none of them decided.")
+    parts.append("What would change it:\n" + "\n".join(f"- {line}" for line in changes(rollout, now)))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _head(rollout: RolloutRecord, now: Instant) -> str:
+    state = rollout.state.value if rollout.outcome is None else f"closed, {rollout.outcome.value}"
+    age = output.ago(now.since(rollout.started))
+    lines = [
+        f"Rollout {rollout.id} of {rollout.workload}",
+        f"  revision {rollout.baseline_number or '-'} -> {rollout.target_number}, {report.images_between(rollout)}",
+        f"  began {output.moment(rollout.started)} ({age} ago), mode {rollout.mode.value}",
+        f"  {state}, phase {rollout.phase.value}, verdict {rollout.verdict.value}",
+    ]
+    if not any(response.reason == rollout.why for response in rollout.responses):
+        lines.append(f"  {rollout.why}")
+    look = rollout.last_look
+    if look is not None and rollout.closed is None and look.reason != rollout.why:
+        lines.append(f"  last decision: {look.decision.value}: {look.reason}")
+    lines += [f"  {response.sentence()}" for response in rollout.responses]
+    return "\n".join(lines)
+
+
+def _levels(look: LastLook, now: Instant, *, wide: bool) -> str:
+    title = f"Levels as of {output.moment(look.at)} ({output.ago(now.since(look.at))} ago)"
+    if not look.readings:
+        return f"{title}: none, no signal has a level for this workload or none was answered yet."
+    header = (*LEVELS, "SENTENCE") if wide else LEVELS
+    rows = [(*_level(reading), *((reading.text,) if wide else ())) for reading in look.readings]
+    return f"{title}:\n{output.table(header, rows)}"
+
+
+def _level(reading: LevelReading) -> tuple[str, ...]:
+    return (
+        reading.signal,
+        reading.level.value,
+        "no data" if reading.value is None else amount(reading.value, reading.unit),
+        amount(reading.bound, reading.unit),
+        f"{reading.traffic:,.0f}" if reading.traffic else "-",
+        str(reading.slots),
+        str(reading.gaps),
+        "yes" if reading.reached else "no",
+        _beside(reading.reference, reading.unit),
+    )
+
+
+def _beside(reference: Reference, unit: str) -> str:
+    if reference.value is None:
+        return "-"
+    not_worse = ", not worse" if reference.not_worse else ""
+    past = ", past the bound too" if reference.past_bound else ""
+    return f"{amount(reference.value, unit)} ({reference.source}{past}{not_worse})"
+
+
+def _gaps(look: LastLook) -> str:
+    said = [
+        f"- {gap.signal}{' (required)' if gap.required else ''}: {gap.in_a_row} slots, {gap.cause}: {gap.detail}"
+        for gap in look.gaps
+    ]
+    return "\n".join(["Without a complete answer then:", *said]) if said else ""
+
+
+def _interlocks(look: LastLook) -> str:
+    if not look.standings:
+        return "Interlocks: none was asked."
+    ranked = sorted(look.standings, key=lambda standing: not standing.forbids)
+    rows = [(s.name, "forbids" if s.forbids else "clear", s.reason) for s in ranked]
+    return f"Interlocks as of then:\n{output.table(INTERLOCKS, rows)}"
+
+
+def changes(rollout: RolloutRecord, now: Instant) -> list[str]:
+    """What would lead to another decision, as far as the record tells."""
+    look, place = rollout.last_look, f"{rollout.workload.namespace} {rollout.workload.name}"
+    if rollout.closed is not None:
+        return [
+            f"nothing: it was closed {output.moment(rollout.closed)}; a person may still `rollguard rollback {place}`"
+        ]
+    if rollout.state in UNDER_WAY:
+        return ["nothing decides any more: the rollback is under way (a freeze stops what has not begun)"]
+    lines = _of_state(rollout)
+    if look is not None:
+        lines += [f"the interlock {s.name} lifted, which says: {s.reason}" for s in look.standings if s.forbids]
+        lines += _of_levels(rollout, look)
+        if look.wake_at is not None and look.wake_at > now:
+            lines.append(f"time: decided again at {output.moment(look.wake_at)} even if nothing happens")
+    return [
+        *lines,
+        f"a person: `rollguard rollback {place} --reason ...`, `rollguard freeze {place.replace(' ', '/')}`",
+    ]
+
+
+def _of_state(rollout: RolloutRecord) -> list[str]:
+    name = f"{rollout.workload.namespace}/{rollout.workload.name}"
+    if rollout.state is LifecycleState.AWAITING_APPROVAL:
+        until = f" (until {output.moment(rollout.asked_until)})" if rollout.asked_until is not None else ""
+        return [f"an answer{until}: `rollguard approve {name} --reason ...` or `rollguard reject {name} --reason ...`"]
+    if rollout.mode is Mode.OBSERVE and rollout.verdict is VerdictKind.BAD:
+        return [
+            "the policy's mode: in mode observe the guard only says what it would do; a new mode counts from the"
+            " next rollout"
+        ]
+    return []
+
+
+def _of_levels(rollout: RolloutRecord, look: LastLook) -> list[str]:
+    """While nothing is reached, the level nearest to a rollback; while something is, its end."""
+    if look.decision is DecisionKind.CONTINUE:
+        known = [r for r in look.readings if r.level is LevelName.ROLLBACK and r.value is not None and r.bound > 0]
+        near = max(known, key=lambda r: (r.value or 0.0) / r.bound, default=None)
+        if near is None:
+            return []
+        value, bound = amount(near.value or 0.0, near.unit), amount(near.bound, near.unit)
+        return [f"{near.signal}: past {bound} over its whole window it is bad (now {value}, the nearest of its levels)"]
+    reached = list(dict.fromkeys(finding.signal for finding in rollout.findings))
+    return [f"{', '.join(reached)}: back inside the bound over the window"] if reached else []

@@ -1,0 +1,118 @@
+"""Many rollouts in a few words: how each ended, on what figures, and what a team would have seen the guard do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from rollguard.model.action import DecisionKind, StepState
+from rollguard.model.judgement import LevelReading
+from rollguard.model.records import LifecycleState, Outcome, Response, RolloutRecord
+from rollguard.policy.amounts import amount
+
+WOULD_ROLL_BACK = "would have been rolled back"
+WOULD_ASK = "would have been asked about"
+HELD = "held"
+ENDS = {
+    Outcome.HEALTHY: "healthy",
+    Outcome.UNDECIDED: "undecided",
+    Outcome.ROLLED_BACK: "rolled back",
+    Outcome.RECOVERED: "rolled back",
+    Outcome.UNCONFIRMED: "rolled back",
+    Outcome.DID_NOT_HELP: "rolled back",
+    Outcome.SUPERSEDED: "replaced before a conclusion",
+    Outcome.GONE: "gone with their workload",
+    Outcome.HELD: HELD,
+}
+IN_ORDER = ("healthy", WOULD_ROLL_BACK, WOULD_ASK, "rolled back", HELD, "under way", *ENDS.values())
+BECAUSE = 160
+"""Characters of a reason in the summary."""
+
+
+def ending(rollout: RolloutRecord) -> str:
+    """How the rollout counts: by what would have been done, else by how it ended or stands."""
+    would = {response.kind for response in rollout.would()}
+    if would:
+        return WOULD_ROLL_BACK if DecisionKind.ROLL_BACK in would else WOULD_ASK
+    if rollout.outcome is not None:
+        unanswered = rollout.outcome in (Outcome.UNDECIDED, Outcome.SUPERSEDED) and _hold(rollout) is not None
+        return HELD if unanswered else ENDS[rollout.outcome]
+    return HELD if rollout.state is LifecycleState.HELD else "under way"
+
+
+def summary(rollouts: Sequence[RolloutRecord]) -> str:
+    """`12 rollouts: 9 healthy, 2 would have been rolled back, 1 held because ...`."""
+    counted = Counter(ending(rollout) for rollout in rollouts)
+    parts = [f"{counted[name]} {name}" for name in dict.fromkeys(IN_ORDER) if counted[name] and name != HELD]
+    holds = [rollout for rollout in rollouts if ending(rollout) == HELD]
+    if holds:
+        parts.append(f"{len(holds)} held{_because(holds)}")
+    count = len(rollouts)
+    return f"{count} rollout{'' if count == 1 else 's'}" + (f": {', '.join(parts)}" if parts else "")
+
+
+def _because(holds: Iterable[RolloutRecord]) -> str:
+    reasons = list(dict.fromkeys(hold.reason for rollout in holds if (hold := _hold(rollout)) is not None))
+    cut = [reason if len(reason) <= BECAUSE else reason[: BECAUSE - 1] + "…" for reason in reasons]
+    more = f" (and {len(cut) - 1} other reasons)" if len(cut) > 1 else ""
+    return f" because {cut[0]}{more}" if cut else ""
+
+
+def _hold(rollout: RolloutRecord) -> Response | None:
+    return next((response for response in rollout.responses if response.kind is DecisionKind.HOLD), None)
+
+
+def account(rollout: RolloutRecord) -> str:
+    """What was done about it, or would have been, with time and reason; else why it stands as it does."""
+    if rollout.would():
+        return "; ".join(response.sentence() for response in rollout.would())
+    plan = rollout.plan
+    if plan is not None and plan.steps and all(step.state is StepState.DONE for step in plan.steps):
+        return f"rolled back to revision {plan.target.number} by {plan.actor}: {plan.reason}"
+    hold = _hold(rollout)
+    if ending(rollout) == HELD and hold is not None:
+        return hold.sentence()
+    return rollout.why
+
+
+def decisions(rollout: RolloutRecord) -> str:
+    """The kinds of decisions in their order: `warn, would roll back`; `continue` where there was no other."""
+    said = [f"would {r.kind.value}" if r.would else r.kind.value for r in rollout.responses]
+    return ", ".join(said) or DecisionKind.CONTINUE.value
+
+
+def verdicts(rollout: RolloutRecord) -> str:
+    """The verdicts in their order, as far as the story still tells them: `undecided>bad`."""
+    told = [entry.text.partition(":")[0].lower() for entry in rollout.timeline if entry.kind == "verdict"]
+    return ">".join(told or [rollout.verdict.value])
+
+
+def figures_of(rollout: RolloutRecord, *, most: int | None = None) -> str:
+    """Each signal's value and requests as of the last look: `error-rate 0.2% of 1,204`; `-` where none had traffic."""
+    look = rollout.last_look
+    best: dict[str, LevelReading] = {}
+    for reading in look.readings if look is not None else ():
+        known = best.get(reading.signal)
+        if reading.value is None or not reading.traffic:
+            continue
+        if known is None or (reading.reached, reading.traffic) > (known.reached, known.traffic):
+            best[reading.signal] = reading
+    ranked = sorted(best.values(), key=lambda reading: not reading.reached)
+    said = [f"{r.signal} {amount(r.value or 0.0, r.unit)} of {r.traffic:,.0f}" for r in ranked[:most]]
+    return ", ".join(said) or "-"
+
+
+def images_between(rollout: RolloutRecord) -> str:
+    """`v1->v2` where one repository's tag changed, else the changed images in full; only those that changed."""
+    before, after = dict(rollout.baseline_images), dict(rollout.target_images)
+    if not before:
+        return ",".join(after.values())
+    changed = [(before.get(name, "-"), after.get(name, "-")) for name in {**before, **after}]
+    changed = [(old, new) for old, new in changed if old != new]
+    return ",".join(_between(old, new) for old, new in changed) or "same images"
+
+
+def _between(old: str, new: str) -> str:
+    (old_name, _, old_tag), (new_name, _, new_tag) = old.rpartition(":"), new.rpartition(":")
+    tags = old_name == new_name and bool(old_name) and "/" not in old_tag + new_tag
+    return f"{old_tag}->{new_tag}" if tags else f"{old}->{new}"
