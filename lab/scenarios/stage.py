@@ -138,20 +138,24 @@ class Stage:
         self.tell(f"$ kubectl {' '.join(arguments)}")
         return await self._run(str(program), "--kubeconfig", str(self.lab.kubeconfig), "-n", self.namespace, *arguments)
 
-    async def rollguard(self, *arguments: str) -> str:
-        """What the command line prints, as the administrator."""
+    async def rollguard(self, *arguments: str, code: int = 0) -> str:
+        """What the command line prints (and, where it ends with another code than 0, its errors), as the administrator.
+
+        Raises ScenarioError where it ends with another code than the expected one.
+        """
         self.tell(f"$ rollguard {' '.join(arguments)}")
         where = ("--kubeconfig", str(self.lab.kubeconfig), "--guard-namespace", self.guard_namespace)
-        return await self._run(str(Path(sys.executable).with_name("rollguard")), *arguments, *where)
+        return await self._run(str(Path(sys.executable).with_name("rollguard")), *arguments, *where, code=code)
 
-    async def _run(self, *command: str) -> str:
+    async def _run(self, *command: str, code: int = 0) -> str:
         process = await asyncio.create_subprocess_exec(
             *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
         output, errors = await process.communicate()
-        if process.returncode:
-            raise ScenarioError(f"{' '.join(command)} ended with {process.returncode}: {errors.decode().strip()}")
-        return output.decode()
+        if process.returncode != code:
+            said = f"{errors.decode().strip()}\n{output.decode()}"
+            raise ScenarioError(f"{' '.join(command)} ended with {process.returncode}, not {code}: {said}")
+        return output.decode() + (errors.decode() if code else "")
 
     # --- the state of the world ---
 

@@ -85,9 +85,9 @@ def code(checks: Sequence[Check]) -> int:
 
 def show(checks: Sequence[Check], format_: output.Format) -> None:
     """Prints the checks: coloured only on a terminal, and not where NO_COLOR is set."""
-    if format_ is output.Format.JSON:
+    if format_.for_programs:
         document = {"summary": _counts(checks), "checks": [_fields(check) for check in checks]}
-        output.say(json.dumps(document, indent=2, ensure_ascii=False))
+        output.say(output.document(json.dumps(document, indent=2, ensure_ascii=False), format_))
         return
     console = Console(highlight=False)
     for line in page(checks):

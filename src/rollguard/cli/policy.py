@@ -30,8 +30,9 @@ def check(file: Path, /, *, format_: output.Output = output.Format.TABLE) -> int
     """
     loaded = _load(file)
     mistakes = () if isinstance(loaded, Policy) else loaded
-    if format_ is output.Format.JSON:
-        output.say(json.dumps({"ok": not mistakes, "mistakes": [_fields(m) for m in mistakes]}, indent=2))
+    if format_.for_programs:
+        told = json.dumps({"ok": not mistakes, "mistakes": [_fields(m) for m in mistakes]}, indent=2)
+        output.say(output.document(told, format_))
     elif isinstance(loaded, Policy):
         watches, signals = len(loaded.watches), len(loaded.signals)
         output.say(f"{file}: good: {watches} watches, {signals} signals, digest {loaded.digest[:12]}")
