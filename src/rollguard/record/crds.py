@@ -5,11 +5,11 @@ Rules use `has()` on both sides: else removing a field and adding it again would
 
 from __future__ import annotations
 
+from rollguard import policy as policies
 from rollguard.model.action import Plan
 from rollguard.model.documents import Json
 from rollguard.model.names import WorkloadKind
 from rollguard.model.records import Freeze, HumanRequest, PolicyStatus, RolloutRecord, UnitRecord
-from rollguard.policy import schema as policy_schema
 from rollguard.record.names import (
     GROUP,
     GUARD_POLICIES,
@@ -157,7 +157,7 @@ def _rollout_schema() -> Schema:
 
 def _policy_schema() -> Schema:
     """From the same table as the file's: the API server refuses wrong types, the guard's own check finds the rest."""
-    whole = structural(policy_schema())
+    whole = structural(policies.schema())
     return {
         "type": "object",
         "required": ["spec"],

@@ -6,13 +6,13 @@ from hashlib import sha256
 
 import msgspec
 
+from rollguard import policy as policies
 from rollguard.adapters.kubernetes import rights
 from rollguard.adapters.kubernetes.api import Api, Lane, NoAnswer, Reply
 from rollguard.adapters.kubernetes.rights import Right
 from rollguard.adapters.kubernetes.wire import Page
 from rollguard.model.action import Unknown
 from rollguard.model.policy import Policy
-from rollguard.policy import canonical, restored
 from rollguard.ports import PolicyLost
 from rollguard.record.names import LABEL_POLICY
 
@@ -50,7 +50,7 @@ class KubernetesKeptPolicies:
                     "annotations": {LABEL_POLICY: policy.digest},
                 },
                 "immutable": True,
-                "data": {KEY: canonical(policy).decode()},
+                "data": {KEY: policies.canonical(policy).decode()},
             }
         )
         reply = await self._send(rights.CREATE_CONFIGMAP, "", timeout, body=body)
@@ -69,7 +69,7 @@ class KubernetesKeptPolicies:
             return Unknown(detail=reply.message())
         text = (msgspec.json.decode(reply.body, type=_Kept).data or {}).get(KEY, "")
         try:
-            return restored(text.encode(), digest)
+            return policies.restored(text.encode(), digest)
         except ValueError as error:
             return PolicyLost(detail=f"ConfigMap {name_of(digest)}: {error}")
 

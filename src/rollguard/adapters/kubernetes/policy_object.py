@@ -9,6 +9,7 @@ from typing import Self
 
 import msgspec
 
+from rollguard import policy as policies
 from rollguard.adapters.kubernetes import rights
 from rollguard.adapters.kubernetes.api import MERGE_PATCH, Api, NoAnswer
 from rollguard.adapters.kubernetes.reflector import STALL_S, Change, Collection, Reflector
@@ -16,7 +17,6 @@ from rollguard.adapters.kubernetes.wire import OnlyMeta
 from rollguard.model.action import Unknown
 from rollguard.model.policy import Policy
 from rollguard.model.records import PolicyStatus
-from rollguard.policy import load_object
 from rollguard.ports import Clock, PolicyReading
 from rollguard.record import to_json
 
@@ -90,7 +90,7 @@ class KubernetesPolicy:
         if (meta.uid, generation) == self._seen:
             return
         self._seen = (meta.uid, generation)
-        loaded = load_object(change.new)
+        loaded = policies.load_object(change.new)
         if isinstance(loaded, Policy):
             self._reading = PolicyReading(policy=loaded, generation=generation)
         else:
