@@ -48,7 +48,10 @@ def done(state: LifecycleState) -> Transition:
     """The old version is back; a write that took effect after its plan was given up counts as well."""
     match state:
         case _S.PLANNED | _S.ACTING | _S.HELD | _S.WATCHING | _S.AWAITING_APPROVAL:
-            reason = "the old version's template is back; whether it helps is being watched"
+            reason = (
+                "the old version's template is back; whether it helps is being watched."
+                " What was undone is not gone back to until it is judged healthy or adopted anew"
+            )
             told = Tell(class_=NoticeClass.PAGE, topic="rolled-back", reason=reason)
             return Transition(state=_S.VERIFYING, effects=(StartVerifying(), told))
         case _S.VERIFYING | _S.CLOSED:

@@ -239,6 +239,13 @@ def with_good(unit: UnitRecord, good: GoodRevision) -> UnitRecord:
     return replace(unit, healthy=(*others, good)[-GOOD:])
 
 
+def without_good(unit: UnitRecord, digest: str) -> UnitRecord:
+    """The unit that does not go back to the revision of that template: it is undone. What is good anew counts again."""
+    healthy = tuple(good for good in unit.healthy if good.digest != digest)
+    adopted = unit.adopted if unit.adopted is not None and unit.adopted.digest != digest else None
+    return replace(unit, healthy=healthy, adopted=adopted)
+
+
 def milder(one: Mode, other: Mode) -> Mode:
     """The mode that lets the guard do less."""
     return min(one, other, key=LEAST_FIRST.index)

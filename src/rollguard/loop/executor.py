@@ -11,7 +11,7 @@ from rollguard.loop.transitions import note, transit, unit_of
 from rollguard.model.action import Absent, Applied, Conflict, Plan, Rejected, Step, StepState, Throttled, Unknown
 from rollguard.model.lifecycle import PlanDone, PlanRefused, PlanStored, PlanSuperseded
 from rollguard.model.names import UnitName
-from rollguard.model.records import EVERYTHING, LifecycleState, RolloutRecord, TimelineEntry
+from rollguard.model.records import EVERYTHING, LifecycleState, RolloutRecord, TimelineEntry, UnitRecord
 
 CONFLICTS = 5
 """Failed write guards after which a plan is given up."""
@@ -90,8 +90,7 @@ async def _send(context: Context, record: RolloutRecord, plan: Plan, send: undo.
     """One guarded write. None means: read again now; else the seconds to leave it for."""
     timeout = context.settings.request_timeout
     if send.step.state is StepState.PENDING:
-        await _count(context, record, plan)
-        await _mark(context, record, send.step, StepState.TRYING)
+        await _mark(context, record, send.step, StepState.TRYING, await _condemn(context, record, plan))
         return None  # those writes took their time: a freeze, an expiry, a newer change is seen by another fresh read
     context.gate.check(timeout)
     outcome = await context.cluster.apply(send.write, dry_run=False, timeout=timeout)
@@ -117,10 +116,19 @@ async def _send(context: Context, record: RolloutRecord, plan: Plan, send: undo.
             return PAUSE if tally.unknowns >= UNKNOWNS else None
 
 
-async def _count(context: Context, record: RolloutRecord, plan: Plan) -> None:
-    """Counts an automatic rollback in its unit, once, before its first write: a crash must not forget it."""
-    if plan.actor == "rollguard":
-        await context.store.change_unit(record.unit, lambda unit: changes.with_rollback(unit, plan.created))
+async def _condemn(context: Context, record: RolloutRecord, plan: Plan) -> str:
+    """Its unit forgets what is undone as good, and counts a rollback of the guard's own, once: before the first write,
+    for a crash must not lose it. Returns what is to be told of it."""
+
+    def undone(unit: UnitRecord) -> UnitRecord:
+        left = changes.without_good(unit, record.target_digest)
+        return changes.with_rollback(left, plan.created) if plan.actor == planning.GUARD else left
+
+    unit = unit_of(context, record.unit)
+    await context.store.change_unit(record.unit, undone)
+    if changes.without_good(unit, record.target_digest) == unit:
+        return ""
+    return f"revision {record.target_number} was good until now, and is not gone back to any more"
 
 
 async def _mark(context: Context, record: RolloutRecord, step: Step, state: StepState, detail: str = "") -> None:
@@ -139,7 +147,9 @@ async def _mark(context: Context, record: RolloutRecord, step: Step, state: Step
 
 
 async def _finish(context: Context, record: RolloutRecord, plan: Plan) -> None:
-    """Every step is done: from here on it is watched whether it helps."""
+    """Every step is done, by whom ever: from here on it is watched whether it helps."""
+    digest = record.target_digest
+    await context.store.change_unit(record.unit, lambda unit: changes.without_good(unit, digest))
     line = TimelineEntry(at=context.now(), kind="step", text=f"Revision {plan.target.number} is put back")
     await transit(context, record, PlanDone(), entries=(line,))
 

@@ -1,0 +1,70 @@
+"""What was undone is bad: it is not gone back to, and where it comes again it is undone again."""
+
+from __future__ import annotations
+
+import asyncio
+
+from rollguard.model.metrics import GapCause
+from rollguard.model.policy import Mode
+from rollguard.model.records import LifecycleState, RequestKind
+from rollguard.sim.world import Blind
+from tests.simulation import policies
+from tests.unit.loop.stage import CRASHING, GOOD, Stage, play
+from tests.unit.loop.test_guard import request
+
+LATE = "registry.lab/api:v2-errors-40pct-after-75s"
+"""It is judged healthy before it fails."""
+
+
+def good_images(stage: Stage) -> set[str]:
+    unit = stage.unit()
+    assert unit is not None
+    good = (*unit.healthy, *((unit.adopted,) if unit.adopted is not None else ()))
+    return {revision.images[0][1] for revision in good}
+
+
+async def judged_healthy(stage: Stage, image: str) -> None:
+    stage.world.set_image(stage.api, image)
+    await stage.until(lambda: image in good_images(stage), within=200)
+
+
+async def ordered_back(stage: Stage) -> None:
+    request(stage, RequestKind.ROLLBACK, f"order-{len(stage.rollouts())}")
+    await stage.until(lambda: stage.image() == GOOD, within=20)
+    await stage.until(lambda: stage.rollout().closed is not None, within=200)
+
+
+def test_a_healthy_version_that_a_person_ordered_back_is_no_target_for_the_next_rollback() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        await judged_healthy(stage, "registry.lab/api:v2")
+        await ordered_back(stage)
+        assert good_images(stage) == {GOOD}
+        assert "not gone back to" in stage.told("rolled-back")[0]
+        assert any("revision 2 was good until now" in line.text for line in stage.rollout().timeline)
+        now = stage.world.loop.time()
+        stage.world.blind.append(Blind(start=now + 20, end=now + 60, cause=GapCause.TIMEOUT))
+        stage.world.set_image(stage.api, "registry.lab/api:v3")
+        await asyncio.sleep(5)
+        await stage.until(lambda: stage.rollout().closed is not None, within=400)
+        await asyncio.sleep(5)
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: stage.image() != CRASHING)
+        assert stage.image() == GOOD
+
+    play(story)
+
+
+def test_a_version_that_turned_bad_after_it_was_called_healthy_is_asked_about_again_when_it_comes_again() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        for _ in range(2):
+            await judged_healthy(stage, LATE)
+            await stage.until(lambda: stage.rollout().state is LifecycleState.AWAITING_APPROVAL, within=200)
+            await ordered_back(stage)
+        assert len(stage.told("ask")) == 2
+        assert not stage.told("hold")
+
+    play(story, policy=policies.policy(mode=Mode.APPROVE))
