@@ -11,6 +11,7 @@ from rollguard.model.lifecycle import (
     ApprovalTimedOut,
     Close,
     Decided,
+    EndQuestion,
     LifecycleInput,
     NewTarget,
     OrderOver,
@@ -31,6 +32,15 @@ def advance(state: LifecycleState, input: LifecycleInput) -> Transition:
     """The next state with its effects, in the order in which they are to happen; defined for every pair."""
     if state is LifecycleState.CLOSED:
         return Transition(state=state, effects=())
+    transition = _row(state, input)
+    if state is not LifecycleState.AWAITING_APPROVAL or transition.state in (state, LifecycleState.CLOSED):
+        return transition
+    if isinstance(input, ApprovalTimedOut | ApprovalRefused):
+        return transition
+    return Transition(state=transition.state, effects=(EndQuestion(), *transition.effects))
+
+
+def _row(state: LifecycleState, input: LifecycleInput) -> Transition:
     match input:
         case Decided():
             return decisions.decided(state, input.decision, was_blind=input.was_blind)

@@ -28,7 +28,8 @@ def decided(state: LifecycleState, decision: Decision, *, was_blind: bool) -> Tr
 def _watching(decision: Decision) -> Transition:
     match decision.kind:
         case DecisionKind.HOLD:
-            return Transition(state=LifecycleState.HELD, effects=_hold(decision))
+            blind = decision.verdict.kind is VerdictKind.BLIND  # it comes and goes with the store: once is enough
+            return Transition(state=LifecycleState.HELD, effects=_hold(decision, anew=not blind))
         case DecisionKind.ASK:
             return _ask(decision)
         case DecisionKind.ROLL_BACK:
@@ -45,14 +46,14 @@ def _awaiting(decision: Decision) -> Transition:
         case DecisionKind.ASK:
             return Transition(state=LifecycleState.AWAITING_APPROVAL, effects=())
         case DecisionKind.HOLD:
-            return Transition(state=LifecycleState.HELD, effects=_hold(decision))
+            return Transition(state=LifecycleState.HELD, effects=_hold(decision, anew=True))
         case DecisionKind.ROLL_BACK:
             return _roll_back(decision)
         case DecisionKind.WARN | DecisionKind.PAGE if not decision.would:
             # A value that wavers around its bound is no reason to take the question back.
             return Transition(state=LifecycleState.AWAITING_APPROVAL, effects=())
         case DecisionKind.CONTINUE | DecisionKind.WARN | DecisionKind.PAGE:
-            withdrawn = Tell(class_=NoticeClass.INFO, topic="ask-withdrawn", reason=decision.reason)
+            withdrawn = Tell(class_=NoticeClass.INFO, topic="ask-withdrawn", reason=decision.reason, anew=True)
             return Transition(state=LifecycleState.WATCHING, effects=(withdrawn, *_watch(decision)))
         case _:
             assert_never(decision.kind)
@@ -76,7 +77,7 @@ def _held(decision: Decision, *, was_blind: bool) -> Transition:
             # A value that wavers around its bound does not end the hold and begin it anew.
             return Transition(state=LifecycleState.HELD, effects=())
         case DecisionKind.CONTINUE | DecisionKind.WARN | DecisionKind.PAGE:
-            over = Tell(class_=NoticeClass.INFO, topic="hold-over", reason=decision.reason)
+            over = Tell(class_=NoticeClass.INFO, topic="hold-over", reason=decision.reason, anew=not was_blind)
             return Transition(state=LifecycleState.WATCHING, effects=(over, *_watch(decision)))
         case _:
             assert_never(decision.kind)
@@ -95,16 +96,17 @@ def _watch(decision: Decision) -> tuple[Effect, ...]:
     return ()
 
 
-def _hold(decision: Decision) -> tuple[Effect, ...]:
+def _hold(decision: Decision, *, anew: bool = False) -> tuple[Effect, ...]:
     """To be blind is no fault of the release: it is paged, but it opens no incident of the rollout."""
     if decision.verdict.kind is VerdictKind.BLIND:
-        return (Tell(class_=NoticeClass.PAGE, topic="blind", reason=decision.reason),)
-    told = Tell(class_=NoticeClass.PAGE, topic="hold", reason=decision.reason)
+        return (Tell(class_=NoticeClass.PAGE, topic="blind", reason=decision.reason, anew=anew),)
+    told = Tell(class_=NoticeClass.PAGE, topic="hold", reason=decision.reason, anew=anew)
     return (OpenIncident(reason=decision.reason), told)
 
 
 def _ask(decision: Decision) -> Transition:
-    told = Tell(class_=NoticeClass.PAGE, topic="ask", reason=decision.reason)
+    """Each question has its own time limit, and so somebody is asked each time."""
+    told = Tell(class_=NoticeClass.PAGE, topic="ask", reason=decision.reason, anew=True)
     effects = (OpenIncident(reason=decision.reason), AskApproval(), told)
     return Transition(state=LifecycleState.AWAITING_APPROVAL, effects=effects)
 

@@ -12,6 +12,7 @@ from rollguard.model.facts import UnitFacts
 from rollguard.model.lifecycle import (
     AskApproval,
     Close,
+    EndQuestion,
     MakePlan,
     OpenIncident,
     ResolveIncident,
@@ -99,6 +100,8 @@ def advanced(
                 record = with_entries(record, (entry,))
             case AskApproval():
                 record = replace(record, asked_until=now.plus(policy.timing.approval_within))
+            case EndQuestion():
+                record = replace(record, asked_until=None)
             case StartVerifying():
                 record = replace(record, verify_since=now)
             case OpenIncident() if not record.incident:
@@ -120,16 +123,18 @@ def told(record: RolloutRecord, tell: Tell, *, unit: UnitRecord, policy: Policy,
     """The record with the notice in its outbox; the same topic and reason again only at the policy's interval.
 
     Numbers in the reason do not make it another reason: a value that moves is not news, and to be blind is one state
-    whatever hides the values now. What a person has acknowledged is not repeated at all.
+    whatever hides the values now. What a person has acknowledged is not repeated at all. What begins anew is told anew.
     """
     key = _key(tell)
     mine = [n for n in record.notices if n.topic == tell.topic]
     same = [n for n in mine if n.id.rsplit(".", 1)[0] == f"{record.id}.{tell.topic}.{key}"]
-    if same and (now.since(same[-1].at) < policy.timing.repeat_notice or _acknowledged(record, same[-1].at)):
+    known = bool(same) and not tell.anew
+    if known and (now.since(same[-1].at) < policy.timing.repeat_notice or _acknowledged(record, same[-1].at)):
         return record
+    number = 1 + max((int(n.id.rsplit(".", 1)[1]) for n in same), default=0)
     text = words(tell, record, unit, policy, now)
     notice = Notice(
-        id=f"{record.id}.{tell.topic}.{key}.{len(same) + 1}",
+        id=f"{record.id}.{tell.topic}.{key}.{number}",
         class_=tell.class_,
         topic=tell.topic,
         title=text.title,
@@ -149,11 +154,13 @@ def told_unit(unit: UnitRecord, tell: Tell, *, policy: Policy, now: Instant) -> 
     key = _key(tell)
     prefix = f"{unit.name.object_name}.{tell.topic}.{key}"
     same = [n for n in unit.notices if n.id.rsplit(".", 1)[0] == prefix]
-    if same and now.since(same[-1].at) < policy.timing.repeat_notice:
+    id_ = f"{prefix}.{int(now.seconds)}"
+    known = bool(same) and not tell.anew
+    if any(n.id == id_ for n in same) or (known and now.since(same[-1].at) < policy.timing.repeat_notice):
         return unit
     text = words(tell, None, unit, policy, now)
     notice = Notice(
-        id=f"{prefix}.{int(now.seconds)}",
+        id=id_,
         class_=tell.class_,
         topic=tell.topic,
         title=text.title,

@@ -27,6 +27,7 @@ from rollguard.model.records import (
 )
 
 OPEN_TO_ORDERS = (LifecycleState.WATCHING, LifecycleState.AWAITING_APPROVAL, LifecycleState.HELD)
+OPEN_TO_REJECTION = (LifecycleState.AWAITING_APPROVAL, LifecycleState.PLANNED)
 AGAIN = 0.5
 SETTLING = 10.0
 """Seconds that an order waits for the rollout that it is for to be taken under guard."""
@@ -59,7 +60,9 @@ async def handle_all(context: Context, memory: Memory, facts: UnitFacts) -> None
     """Handles what is pending for the unit, in order."""
     name = UnitName.of_workload(memory.workload)
     unit = context.store.unit(name)
-    for request in pending(unit) if unit is not None else ():
+    if unit is None:
+        return
+    for request in pending(unit):
         record = context.store.rollout(name)
         match request.kind:
             case RequestKind.ROLLBACK:
@@ -67,24 +70,41 @@ async def handle_all(context: Context, memory: Memory, facts: UnitFacts) -> None
             case RequestKind.RESOLVE:
                 await _resolve(context, name, request, record)
             case _:
-                await _answer(context, name, request, record)
+                await _answer(context, unit, request, record)
 
 
-async def _answer(context: Context, unit: UnitName, request: HumanRequest, record: RolloutRecord | None) -> None:
+async def _answer(context: Context, unit: UnitRecord, request: HumanRequest, record: RolloutRecord | None) -> None:
     """Approvals, rejections, acknowledgements: of the rollout that is meant, else they come too late."""
-    if record is not None and request.rollout in (None, record.id):
-        line = (human(request, f"{request.kind.value.capitalize()}: {request.reason}"),)
-        waiting = record.state is LifecycleState.AWAITING_APPROVAL
-        if request.kind is RequestKind.APPROVE and waiting:
-            given = ApprovalGiven(actor=request.actor, reason=f"approved: {request.reason}")
-            await transit(context, record, given, entries=line)
-        elif request.kind is RequestKind.REJECT:
-            await transit(context, record, ApprovalRefused(actor=request.actor, reason=request.reason), entries=line)
-        else:
-            await note(context, record, lambda r: changes.with_entries(r, line))
+    meant = record if record is not None and request.rollout in (None, record.id) else None
+    state = meant.state if meant is not None else LifecycleState.CLOSED
+    line = human(request, f"{request.kind.value.capitalize()}: {request.reason}")
+    if request.kind is RequestKind.ACKNOWLEDGE:
+        if meant is not None:
+            await note(context, meant, lambda r: changes.with_entries(r, (line,)))
+    elif meant is not None and request.kind is RequestKind.APPROVE and state is LifecycleState.AWAITING_APPROVAL:
+        given = ApprovalGiven(actor=request.actor, reason=f"approved: {request.reason}")
+        await transit(context, meant, given, entries=(line,))
+    elif meant is not None and request.kind is RequestKind.REJECT and state in OPEN_TO_REJECTION:
+        await transit(context, meant, ApprovalRefused(actor=request.actor, reason=request.reason), entries=(line,))
     else:
-        context.log("request-too-late", {"unit": str(unit), "request": request.id, "kind": request.kind.value})
-    await mark_handled(context, unit, request)
+        text = f"{request.actor}'s answer {request.id} ({request.kind.value}): {_unasked(request.kind, meant)}"
+        tell = Tell(class_=NoticeClass.INFO, topic="answer-unasked", reason=text, anew=True)
+        await _tell_back(context, unit, tell, line, meant)
+    await mark_handled(context, unit.name, request)
+
+
+def _unasked(kind: RequestKind, record: RolloutRecord | None) -> str:
+    """What an answer means where no question is open."""
+    if record is None:
+        return "there is no rollout that it could be for (any more)"
+    if record.state not in OPEN_TO_ORDERS:
+        return "a rollback is under way already" + (
+            ": only a freeze stops it" if kind is RequestKind.REJECT else ", and goes on"
+        )
+    if kind is RequestKind.REJECT:
+        return "no rollback is asked about; from here on this rollout is held instead of being rolled back"
+    held = f"the rollback is held ({record.why})" if record.state is LifecycleState.HELD else "the rollout is watched"
+    return f"no rollback waits for approval: {held}; to roll back nevertheless, order it"
 
 
 async def _resolve(context: Context, unit: UnitName, request: HumanRequest, record: RolloutRecord | None) -> None:
@@ -200,20 +220,28 @@ async def refuse(
 ) -> None:
     """The order is handled, and who gave it is told why nothing is done."""
     text = f"{request.actor}'s rollback {request.id}: {reason}"
-    tell = Tell(class_=NoticeClass.INFO, topic="order-refused", reason=text)
+    tell = Tell(class_=NoticeClass.INFO, topic="order-refused", reason=text, anew=True)
+    line = human(request, f"Rollback ordered and refused: {reason}")
+    await _tell_back(context, unit, tell, line, record)
+    await mark_handled(context, unit.name, request)
+
+
+async def _tell_back(
+    context: Context, unit: UnitRecord, tell: Tell, line: TimelineEntry, record: RolloutRecord | None
+) -> None:
+    """Who asked for something is told what became of it; once, as the line of the story is there once."""
     now = context.now()
+
+    def told(present: RolloutRecord) -> RolloutRecord:
+        noted = changes.with_entries(present, (line,))
+        if noted == present:
+            return present
+        return changes.told(noted, tell, unit=unit, policy=context.policies.of(present), now=now)
+
     if record is not None:
-        line = human(request, f"Rollback ordered and refused: {reason}")
-        await note(
-            context,
-            record,
-            lambda r: changes.told(
-                changes.with_entries(r, (line,)), tell, unit=unit, policy=context.policies.of(r), now=now
-            ),
-        )
+        await note(context, record, told)
     else:
         await context.store.change_unit(unit.name, lambda u: changes.told_unit(u, tell, policy=context.policy, now=now))
-    await mark_handled(context, unit.name, request)
 
 
 def human(request: HumanRequest, text: str) -> TimelineEntry:

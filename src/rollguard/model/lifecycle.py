@@ -143,12 +143,19 @@ class AskApproval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndQuestion:
+    """The question was answered or taken back: that its time is up later means nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tell:
     """Put a notice into the outbox."""
 
     class_: NoticeClass
     topic: str
     reason: str
+    anew: bool = False
+    """Something begins again: that people were told the same before is no reason to be silent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +183,18 @@ class Close:
     reason: str
 
 
-Effect = MakePlan | Act | StartVerifying | AskApproval | Tell | OpenIncident | ResolveIncident | MarkHealthy | Close
+Effect = (
+    MakePlan
+    | Act
+    | StartVerifying
+    | AskApproval
+    | EndQuestion
+    | Tell
+    | OpenIncident
+    | ResolveIncident
+    | MarkHealthy
+    | Close
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from rollguard.model.lifecycle import (
     AskApproval,
     Close,
     Decided,
+    EndQuestion,
     LifecycleInput,
     MakePlan,
     MarkHealthy,
@@ -176,6 +177,8 @@ def test_each_change_of_state_carries_its_effect(state: LifecycleState, name: st
     assert (Act in effects) == (entered is X)
     assert (StartVerifying in effects) == (entered is Y)
     assert (AskApproval in effects) == (entered is A)
+    unanswered = name in {"timed out", "timed out, roll back", "rejected"}
+    assert (EndQuestion in effects) == (state is A and entered not in (None, C) and not unanswered)
     if entered is H and name != "rejected":
         assert any(t.class_ is NoticeClass.PAGE for t in told(transition))
     assert outcome(transition) is not Outcome.RECOVERED or name == "recovered"
@@ -209,6 +212,14 @@ def test_a_hold_pages_and_opens_an_incident_but_blindness_only_pages() -> None:
     assert OpenIncident in kinds(advance(W, INPUTS["hold"]))
     assert told(advance(W, INPUTS["blind"])) == page("blind")
     assert OpenIncident not in kinds(advance(W, INPUTS["blind"]))
+
+
+def test_a_hold_and_a_question_that_begin_again_are_told_again_and_blindness_that_flickers_is_not() -> None:
+    begins = ((W, "hold"), (A, "hold"), (A, "blind"), (W, "ask"), (H, "ask"), (A, "continue"), (H, "continue"))
+    for state, name in begins:
+        assert [e.anew for e in advance(state, INPUTS[name]).effects if isinstance(e, Tell)] == [True]
+    for state, name in ((H, "hold"), (W, "blind"), (H, "blind")):
+        assert [e.anew for e in advance(state, INPUTS[name]).effects if isinstance(e, Tell)] == [False]
 
 
 def test_a_blind_hold_that_turns_out_bad_is_told() -> None:

@@ -1,0 +1,131 @@
+"""A question, and what takes it away: who was not asked has not declined."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from rollguard import lifecycle
+from rollguard.loop import changes
+from rollguard.model.action import Decision, DecisionKind
+from rollguard.model.judgement import VerdictKind
+from rollguard.model.lifecycle import Decided
+from rollguard.model.metrics import GapCause
+from rollguard.model.names import UnitName
+from rollguard.model.policy import Mode
+from rollguard.model.records import Freeze, LifecycleState, RequestKind, RolloutRecord
+from rollguard.sim.objects import at
+from rollguard.sim.world import Blind
+from tests.simulation import policies
+from tests.unit.decide import situations
+from tests.unit.judge.building import policy as some_policy
+from tests.unit.loop.stage import FAILING, GOOD, Stage, play
+from tests.unit.loop.test_guard import request
+from tests.unit.records import START, rollout_record, unit_record
+
+APPROVE = policies.policy(mode=Mode.APPROVE)
+LONG = replace(APPROVE, timing=replace(APPROVE.timing, automatic=400.0, close=900.0))
+
+
+async def asked(stage: Stage) -> None:
+    await stage.until(stage.adopted)
+    stage.world.set_image(stage.api, FAILING)
+    await stage.until(lambda: bool(stage.rollouts()) and stage.rollout().state is LifecycleState.AWAITING_APPROVAL)
+
+
+def test_after_a_freeze_that_took_the_question_away_it_is_asked_again_and_paged() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await asked(stage)
+        unit, now = UnitName.of_workload(stage.api.name), stage.world.loop.time()
+        stage.world.records.freeze(unit, Freeze(until=at(now + 1000), actor="alice", reason="wait, I look at it"))
+        await stage.until(lambda: stage.rollout().state is LifecycleState.HELD)
+        await asyncio.sleep(40)
+        assert len(stage.told("ask")) == 1
+        stage.world.records.freeze(unit, None)
+        await stage.until(lambda: stage.rollout().state is LifecycleState.AWAITING_APPROVAL, within=20)
+        await stage.until(lambda: len(stage.told("ask")) == 2, within=5)
+        request(stage, RequestKind.APPROVE, "yes")
+        await stage.until(lambda: stage.image() == GOOD, within=10)
+
+    play(story, policy=LONG)
+
+
+def test_a_question_that_blindness_took_away_is_asked_again_when_sight_is_back() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await asked(stage)
+        now = stage.world.loop.time()
+        stage.world.blind.append(Blind(start=now + 4, end=now + 36, cause=GapCause.TIMEOUT))
+        await stage.until(lambda: stage.rollout().state is LifecycleState.HELD)
+        await stage.until(lambda: len(stage.told("ask")) == 2, within=80)
+        assert stage.rollout().state is LifecycleState.AWAITING_APPROVAL
+
+    play(story, policy=LONG)
+
+
+def test_a_question_that_nobody_answered_is_not_asked_again() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await asked(stage)
+        await asyncio.sleep(90)
+        assert stage.rollout().state is LifecycleState.HELD
+        assert len(stage.told("approval-timed-out")) == len(stage.told("ask")) == 1
+
+    play(story, policy=LONG)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [(RequestKind.APPROVE, "the rollback is held"), (RequestKind.REJECT, "from here on this rollout")]
+)
+def test_who_answers_while_nothing_is_asked_is_told(kind: RequestKind, said: str) -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await asked(stage)
+        unit, now = UnitName.of_workload(stage.api.name), stage.world.loop.time()
+        stage.world.records.freeze(unit, Freeze(until=at(now + 1000), actor="bob", reason="wait"))
+        await stage.until(lambda: stage.rollout().state is LifecycleState.HELD)
+        request(stage, kind, "answer-1")
+        await asyncio.sleep(1)
+        request(stage, kind, "answer-2")
+        await stage.until(lambda: len(stage.told("answer-unasked")) == 2, within=10)
+        assert all(said in text for text in stage.told("answer-unasked"))
+        assert "alice's answer answer-1" in stage.told("answer-unasked")[0]
+        assert stage.image() == FAILING
+
+    play(story, policy=LONG)
+
+
+def test_who_answers_after_the_rollout_is_over_is_told() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        request(stage, RequestKind.APPROVE, "late")
+        await stage.until(lambda: bool(stage.told("answer-unasked")), within=10)
+        assert "there is no rollout" in stage.told("answer-unasked")[0]
+
+    play(story, policy=LONG)
+
+
+@pytest.mark.parametrize("kind", [DecisionKind.HOLD, DecisionKind.ASK])
+def test_what_begins_again_within_the_interval_is_paged_again(kind: DecisionKind) -> None:
+    def after(record: RolloutRecord, kind: DecisionKind, found: VerdictKind, minute: float) -> RolloutRecord:
+        decision = Decision(
+            kind=kind,
+            reason=f"error-rate: {14 + minute:g}% over 5m; but frozen",
+            interlocks=(),
+            verdict=situations.verdict(kind=found),
+            target=None,
+        )
+        transition = lifecycle.advance(record.state, Decided(decision=decision))
+        now = START.plus(60 * minute)
+        return changes.advanced(record, transition, unit=unit_record(), policy=some_policy(), now=now)
+
+    fresh = replace(rollout_record(), state=LifecycleState.WATCHING, notices=(), closed=None, outcome=None)
+    record = after(fresh, kind, VerdictKind.BAD, 0)
+    assert after(record, kind, VerdictKind.BAD, 1).notices == record.notices
+    again = after(after(record, DecisionKind.CONTINUE, VerdictKind.UNDECIDED, 2), kind, VerdictKind.BAD, 3)
+    assert [notice.topic for notice in again.notices if notice.topic == kind.value] == [kind.value] * 2
+    assert len({notice.id for notice in again.notices}) == len(again.notices)
