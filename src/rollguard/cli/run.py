@@ -26,6 +26,7 @@ from rollguard.adapters.kubernetes import (
     KubernetesLeadership,
     KubernetesPolicy,
     KubernetesRecords,
+    Look,
     load,
 )
 from rollguard.adapters.log import LogJournal, LogNotifier, StructuredLog
@@ -40,7 +41,7 @@ from rollguard.cli.policy import read
 from rollguard.doctor.facts import Place
 from rollguard.loop import Guard, Settings
 from rollguard.model.action import Unknown
-from rollguard.model.policy import Policy, WebhookChannel
+from rollguard.model.policy import Policy, SecretsAccess, WebhookChannel
 from rollguard.ports import Notifier, PolicySource
 
 LISTEN = "127.0.0.1:9095"
@@ -173,9 +174,12 @@ class _Controller:
         namespaces = tuple(sorted({watch.namespace for watch in policy.watches}))
         identity = f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{secrets.token_hex(4)}"
         settings = self._settings
+        secrets_seen = policy.owners.secrets is SecretsAccess.METADATA
         async with AsyncExitStack() as stack:
             cluster = await stack.enter_async_context(
-                KubernetesCluster(api, self._clock, rng, namespaces=namespaces, instance=identity)
+                KubernetesCluster(
+                    api, self._clock, rng, namespaces=namespaces, instance=identity, look=Look(secrets=secrets_seen)
+                )
             )
             records = await stack.enter_async_context(
                 KubernetesRecords(

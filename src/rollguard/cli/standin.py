@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from rollguard import undo
-from rollguard.adapters.kubernetes import KubernetesCluster, KubernetesLeadership, KubernetesRecords
+from rollguard.adapters.kubernetes import KubernetesCluster, KubernetesLeadership, KubernetesRecords, Look
 from rollguard.adapters.log import LogJournal, StructuredLog
 from rollguard.cli import exits, output
 from rollguard.cli.connect import Session
@@ -30,6 +30,8 @@ FACTS_WITHIN_S = 15.0
 LOOK_EVERY_S = 0.1
 TIMEOUT_S = 10.0
 ACT_WITHIN_S = 300.0
+ORDERS = Look(config=False)
+"""An order needs no configuration, and not everybody who may give one may list ConfigMaps."""
 
 
 class NoMetrics:
@@ -84,7 +86,7 @@ async def what_runs(opened: Session, workload: WorkloadName) -> str:
     """Digest of the template that the workload asks for now; empty where it cannot be read."""
     ref = Ref(workload.kind.value, workload.namespace, workload.name, "")
     rng = random.Random()  # noqa: S311 (jitter of retries)
-    cluster = KubernetesCluster(opened.api, opened.clock, rng, namespaces=(workload.namespace,))
+    cluster = KubernetesCluster(opened.api, opened.clock, rng, namespaces=(workload.namespace,), look=ORDERS)
     found = await cluster.fetch(ref, timeout=TIMEOUT_S)
     return found.template_digest if isinstance(found, Found) else ""
 
@@ -157,7 +159,7 @@ async def _until_acted(records: KubernetesRecords, unit: UnitName, request: Huma
 @asynccontextmanager
 async def _cluster(opened: Session, unit: UnitName) -> AsyncIterator[KubernetesCluster]:
     rng = random.Random()  # noqa: S311 (jitter of retries)
-    async with KubernetesCluster(opened.api, opened.clock, rng, namespaces=(unit.namespace,)) as cluster:
+    async with KubernetesCluster(opened.api, opened.clock, rng, namespaces=(unit.namespace,), look=ORDERS) as cluster:
         cluster.guard(frozenset({unit}))
         yield cluster
 

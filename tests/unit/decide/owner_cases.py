@@ -16,7 +16,7 @@ from rollguard.model.facts import (
     Tool,
 )
 from rollguard.model.names import TemplateHash
-from rollguard.model.policy import OwnerRule, QuietWindow, SecretsAccess
+from rollguard.model.policy import OwnerRule, QuietWindow
 from rollguard.model.records import UnitRecord
 from rollguard.model.time import Instant
 from tests.unit.decide.situations import BAD_TEMPLATE, GOOD, NOW, Case, Look, facts, situation, verdict, workload
@@ -75,10 +75,12 @@ def ran(
     return Look(replace(s, unit=known, facts=replace(facts(member), pods=(pod,))), verdict())
 
 
-def owned(owner: Owner, *releases: HelmRelease, **rules: object) -> Look:
+def owned(owner: Owner, *releases: HelmRelease, looked: bool = False, **rules: object) -> Look:
     s = situation()
-    seen_ = replace(facts(replace(workload(), owners=(owner,))), helm=releases)
-    return Look(replace(s, facts=seen_, owners=replace(s.owners, **rules)), verdict())  # type: ignore[arg-type]
+    kinds = frozenset({"ConfigMap", "Secret"} if looked else {"ConfigMap"})
+    member = replace(workload(), owners=(owner,))
+    seen = replace(facts(member), helm=releases, config=Configuration(kinds=kinds))
+    return Look(replace(s, facts=seen, owners=replace(s.owners, **rules)), verdict())  # type: ignore[arg-type]
 
 
 def quiet(*windows: QuietWindow) -> Look:
@@ -130,8 +132,8 @@ OWNERS = (
     Case("GitOps owner", owned(FLUX), Look(situation(), verdict())),
     Case(
         "Helm release under way",
-        owned(HELM, PENDING_RELEASE, secrets=SecretsAccess.METADATA),
-        owned(HELM, replace(PENDING_RELEASE, status="deployed"), secrets=SecretsAccess.METADATA),
+        owned(HELM, PENDING_RELEASE, looked=True),
+        owned(HELM, replace(PENDING_RELEASE, status="deployed"), looked=True),
     ),
     Case("Helm release under way", owned(HELM), owned(HELM, helm=OwnerRule.IGNORE)),
 )

@@ -8,7 +8,6 @@ import pytest
 
 from rollguard import decide
 from rollguard.model.facts import Configuration, Owner, Tool, UnitFacts
-from rollguard.model.policy import SecretsAccess
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
 from tests.unit.decide.owner_cases import FLUX, HELM, NIGHT, PENDING_RELEASE, configured, owned, ran, revision_of
@@ -81,7 +80,7 @@ def test_a_gitops_owner_is_named_with_the_next_step(owner: Owner, next_step: str
 
 
 def test_a_pending_release_says_what_to_do_with_helm() -> None:
-    said = says(owned(HELM, PENDING_RELEASE, secrets=SecretsAccess.METADATA), "Helm release under way")
+    said = says(owned(HELM, PENDING_RELEASE, looked=True), "Helm release under way")
     assert "shop is pending-upgrade (version 7)" in said
     assert "`helm history shop -n production`" in said
     assert "`helm rollback shop -n production`" in said
@@ -91,7 +90,7 @@ def test_an_unknown_state_of_a_release_names_both_ways_out() -> None:
     blind = says(owned(HELM), "Helm release under way")
     assert "`spec.secrets: metadata`" in blind
     assert "`spec.helm: ignore`" in blind
-    looked = says(owned(HELM, secrets=SecretsAccess.METADATA), "Helm release under way")
+    looked = says(owned(HELM, looked=True), "Helm release under way")
     assert "no record of it is seen" in looked
 
 

@@ -99,3 +99,11 @@ async def _request(reader: asyncio.StreamReader) -> Asked | None:
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     parts = urlsplit(target)
     return Asked(method=method, path=parts.path, query=dict(parse_qsl(parts.query)), headers=headers, body=body)
+
+
+async def until(probe: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    """Polls until the probe says yes."""
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    while not probe():
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.01)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from rollguard.adapters.kubernetes.api import Api
 from rollguard.adapters.kubernetes.kubeconfig import Connection
 from rollguard.adapters.kubernetes.reflector import Change, Collection, Reflector
 from rollguard.adapters.kubernetes.wire import OnlyMeta
-from tests.unit.kubernetes.server import Conversation, Script, Server, serving
+from tests.unit.kubernetes.server import Conversation, Script, Server, serving, until
 
 Copy = Reflector[str]
 CLOCK = SystemClock()
@@ -52,13 +52,6 @@ async def copying(script: Script, *, stall: float = 5.0) -> AsyncIterator[tuple[
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             await api.close()
-
-
-async def until(probe: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    deadline = asyncio.get_running_loop().time() + timeout_s
-    while not probe():
-        assert asyncio.get_running_loop().time() < deadline
-        await asyncio.sleep(0.01)
 
 
 def names(copy: Copy) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rollguard.adapters.kubernetes.api import Api, NoAnswer
+from rollguard.adapters.kubernetes.cache import Look
 from rollguard.adapters.kubernetes.cluster import KubernetesCluster
 from rollguard.adapters.kubernetes.install import InstallError, install_manifests
 from rollguard.adapters.kubernetes.kept import KubernetesKeptPolicies
@@ -21,6 +22,7 @@ __all__ = [
     "KubernetesLeadership",
     "KubernetesPolicy",
     "KubernetesRecords",
+    "Look",
     "NoAnswer",
     "install_manifests",
     "load",

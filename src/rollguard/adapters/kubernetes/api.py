@@ -102,6 +102,7 @@ class Api:
         content_type: str = JSON,
         timeout: float = DEFAULT_TIMEOUT_S,
         lane: Lane | None = None,
+        accept: str = JSON,
     ) -> Reply:
         """One request, within `timeout` seconds in all. Raises NoAnswer for timeouts, resets and the like."""
         client = self._clients[lane or (Lane.ACTING if right.mutates else Lane.READING)]
@@ -113,7 +114,7 @@ class Api:
                     right.path(namespace, name),
                     params=dict(params or {}),
                     content=body.encode() if isinstance(body, str) else body,
-                    headers={"Content-Type": content_type} if body is not None else {},
+                    headers={"Accept": accept} | ({"Content-Type": content_type} if body is not None else {}),
                 )
         except TimeoutError:
             raise NoAnswer(f"no answer from {self.server} within {timeout:g} s") from None
@@ -129,14 +130,18 @@ class Api:
 
     @asynccontextmanager
     async def stream(
-        self, right: Right, namespace: str, params: Mapping[str, str], *, stall: float
+        self, right: Right, namespace: str, params: Mapping[str, str], *, stall: float, accept: str = JSON
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """The lines of a watch. Raises NoAnswer, also where nothing comes for `stall` seconds, or Refusal."""
         timeout = httpx2.Timeout(DEFAULT_TIMEOUT_S, read=stall)
         client = self._clients[Lane.WATCHING]
         try:
             async with client.stream(
-                right.method, right.path(namespace), params=dict(params), timeout=timeout
+                right.method,
+                right.path(namespace),
+                params=dict(params),
+                headers={"Accept": accept},
+                timeout=timeout,
             ) as response:
                 if response.status_code != 200:
                     body = await response.aread()

@@ -1,6 +1,7 @@
 """Copies of the collections behind the facts: Deployments always, the rest only where units are guarded.
 
-ReplicaSets, pods and events are watched by namespace: all of a namespace that has a guarded unit, not the unit's alone.
+ReplicaSets, pods, events and configuration are watched by namespace: all of a namespace that has a guarded unit, not
+the unit's alone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import msgspec
 
 from rollguard.adapters.kubernetes import facts, rights, wire
 from rollguard.adapters.kubernetes.api import Api
+from rollguard.adapters.kubernetes.configuration import ConfigObject, Copies, copies
 from rollguard.adapters.kubernetes.facts import OwnedPod, OwnedRevision
 from rollguard.adapters.kubernetes.migrations import Migrations
 from rollguard.adapters.kubernetes.reflector import Change, Collection, Key, Reflector
@@ -36,7 +38,18 @@ Watch = (
     | Reflector[OwnedPod]
     | Reflector[ClusterEvent]
     | Reflector[MigrationRun]
+    | Reflector[ConfigObject]
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What is copied beside workloads, pods and events."""
+
+    config: bool = True
+    """ConfigMaps, as fingerprints."""
+    secrets: bool = False
+    """Secrets' metadata too: needs the right to list them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +59,17 @@ class Namespace:
     revisions: Reflector[OwnedRevision]
     pods: Reflector[OwnedPod]
     events: Reflector[ClusterEvent]
+    config: Copies | None
+    """None where nobody asks what the configuration is."""
     jobs: Reflector[MigrationRun] | None
     """None where the policy names no migrations."""
     tasks: tuple[asyncio.Task[None], ...]
 
     def all(self) -> tuple[Watch, ...]:
         """Every copy of the namespace."""
-        found: tuple[Watch, ...] = (self.revisions, self.pods, self.events)
-        return (*found, self.jobs) if self.jobs is not None else found
+        config = self.config.watches if self.config is not None else ()
+        jobs = (self.jobs,) if self.jobs is not None else ()
+        return (self.revisions, self.pods, self.events, *config, *jobs)
 
 
 class Cache:
@@ -67,12 +83,14 @@ class Cache:
         changed: Callable[[str, str], None],
         *,
         stall: float,
+        look: Look,
     ) -> None:
         self._api = api
         self._clock = clock
         self._rng = rng
         self._changed = changed
         self._stall = stall
+        self._look = look
         self._templates = Templates()
         self._migrations = Migrations((), self._server_now)
         self._ended: list[asyncio.Task[None]] = []
@@ -151,6 +169,11 @@ class Cache:
         """Every copy that is kept."""
         return (*self.deployments.values(), *(watch for each in self._namespaces.values() for watch in each.all()))
 
+    def configuration(self, namespace: str) -> Copies | None:
+        """The copies of a namespace's ConfigMaps and Secrets; None where they are not watched."""
+        local = self._namespaces.get(namespace)
+        return local.config if local is not None else None
+
     def workload(self, namespace: str, name: str) -> Workload | None:
         """A Deployment from the copy, without its revisions."""
         reflector = self.deployments.get(namespace) or self.deployments.get("")
@@ -218,9 +241,11 @@ class Cache:
             self._event_changed,
         )
         jobs = self._jobs(namespace) if self._migrations.patterns else None
-        kept: tuple[Watch, ...] = (revisions, pods, events, *((jobs,) if jobs is not None else ()))
+        config = copies(namespace, self._reflector, secrets=self._look.secrets) if self._look.config else None
+        others: tuple[Watch, ...] = (*(config.watches if config else ()), *((jobs,) if jobs is not None else ()))
+        kept: tuple[Watch, ...] = (revisions, pods, events, *others)
         tasks = tuple(asyncio.create_task(each.run(), name=each.collection.name) for each in kept)
-        return Namespace(revisions=revisions, pods=pods, events=events, jobs=jobs, tasks=tasks)
+        return Namespace(revisions=revisions, pods=pods, events=events, config=config, jobs=jobs, tasks=tasks)
 
     def _jobs(self, namespace: str) -> Reflector[MigrationRun]:
         return self._reflector(

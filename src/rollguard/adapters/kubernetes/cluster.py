@@ -12,13 +12,14 @@ import msgspec
 
 from rollguard.adapters.kubernetes import evidence, facts, notes, saved, writes
 from rollguard.adapters.kubernetes.api import Api, NoAnswer
-from rollguard.adapters.kubernetes.cache import Cache
+from rollguard.adapters.kubernetes.cache import Cache, Look
+from rollguard.adapters.kubernetes.configuration import releases
 from rollguard.adapters.kubernetes.reflector import STALL_S
 from rollguard.adapters.kubernetes.template import template_of
 from rollguard.adapters.kubernetes.wakeups import Wakeups
 from rollguard.adapters.kubernetes.wire import Deployment
 from rollguard.model.action import Absent, Evidence, FetchOutcome, Found, Unknown, Write, WriteOutcome
-from rollguard.model.facts import ClusterEvent, InventoryItem, Pod, Template, UnitFacts, Workload
+from rollguard.model.facts import ClusterEvent, Configuration, InventoryItem, Pod, Template, UnitFacts, Workload
 from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadKind, WorkloadName
 from rollguard.policy.selection import OPT_OUT
 from rollguard.ports import Clock
@@ -39,12 +40,13 @@ class KubernetesCluster:
         namespaces: tuple[str, ...] = (),
         instance: str = "rollguard",
         stall: float = STALL_S,
+        look: Look | None = None,
     ) -> None:
         self._api = api
         self._clock = clock
         self._namespaces = namespaces
         self._instance = instance
-        self._cache = Cache(api, clock, rng, self._wake, stall=stall)
+        self._cache = Cache(api, clock, rng, self._wake, stall=stall, look=look or Look())
         self._guarded: frozenset[UnitName] = frozenset()
         self._known: set[UnitName] = set()
         self._wakeups = Wakeups()
@@ -84,7 +86,7 @@ class KubernetesCluster:
         self._cache.look_for(migrations)
 
     def guard(self, units: frozenset[UnitName]) -> None:
-        """Which units' ReplicaSets, pods and events are copied from now on (by their namespaces)."""
+        """Which units' ReplicaSets, pods, events and configuration are copied from now on (by their namespaces)."""
         self._guarded = units
         self._cache.watch_namespaces(frozenset(unit.namespace for unit in units))
 
@@ -102,6 +104,7 @@ class KubernetesCluster:
         stale = [each.last_sync for each in behind if not each.in_sync and each.last_sync is not None]
         member = self._cache.workload(unit.namespace, name)
         pods = self._pods(member) if member is not None else ()
+        config = self._cache.configuration(unit.namespace)
         return UnitFacts(
             unit=unit,
             as_of=min([now, *stale]),
@@ -112,6 +115,8 @@ class KubernetesCluster:
             events=self._events(unit.namespace, pods),
             migrations=self._cache.migrations(unit.namespace),
             migrations_from=self._cache.migrations_from(unit.namespace),
+            config=config.configuration() if config is not None else Configuration(),
+            helm=releases((member,) if member is not None else (), self._cache.configuration),
         )
 
     async def fetch(self, ref: Ref, *, timeout: float) -> FetchOutcome:

@@ -13,6 +13,7 @@ from rollguard.adapters.numbers import whole_number
 from rollguard.model.facts import ClusterEvent, Condition, Container, MigrationRun, Pod, Revision, Template, Workload
 from rollguard.model.names import TemplateHash, WorkloadKind, WorkloadName
 from rollguard.model.time import Instant
+from rollguard.observe import owners
 
 REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -48,8 +49,10 @@ def workload(raw: msgspec.Raw, templates: Templates) -> Workload:
     """A Deployment, still without its revisions."""
     found = _DEPLOYMENTS.decode(raw)
     meta, spec, status = found.metadata, found.spec, found.status
+    name = WorkloadName(meta.namespace, WorkloadKind.DEPLOYMENT, meta.name)
+    managers = frozenset(entry.manager for entry in meta.managed_fields or ())
     return Workload(
-        name=WorkloadName(meta.namespace, WorkloadKind.DEPLOYMENT, meta.name),
+        name=name,
         uid=meta.uid,
         created=instant(meta.creation_timestamp),
         generation=meta.generation,
@@ -66,6 +69,7 @@ def workload(raw: msgspec.Raw, templates: Templates) -> Workload:
         conditions=tuple(condition(each) for each in status.conditions or ()),
         labels=pairs(meta.labels),
         annotations=tuple(pair for pair in pairs(meta.annotations) if pair[0] != LAST_APPLIED),
+        owners=owners(name, meta.labels or {}, meta.annotations or {}, managers),
     )
 
 

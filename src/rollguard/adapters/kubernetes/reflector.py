@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from rollguard.adapters.kubernetes.api import Api, Lane, NoAnswer, Refusal
+from rollguard.adapters.kubernetes.api import JSON, Api, Lane, NoAnswer, Refusal
 from rollguard.adapters.kubernetes.rights import Right
 from rollguard.adapters.kubernetes.wire import OnlyMeta, Page, Status, Watched
 from rollguard.model.time import Instant
@@ -41,6 +41,20 @@ class Collection(Generic[T]):
     namespace: str
     convert: Callable[[msgspec.Raw], T | None]
     field_selector: str = ""
+    label_selector: str = ""
+    metadata_only: bool = False
+    """Asks for the objects' metadata alone: the rest never leaves the server."""
+    page: int = PAGE
+
+    @property
+    def selectors(self) -> dict[str, str]:
+        """As the server's query has them."""
+        named = (("fieldSelector", self.field_selector), ("labelSelector", self.label_selector))
+        return {name: value for name, value in named if value}
+
+    def accept(self, kind: str) -> str:
+        """The form of the answer that is asked for: of an object's metadata, or of their list."""
+        return f"application/json;as={kind};g=meta.k8s.io;v=v1" if self.metadata_only else JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +146,7 @@ class Reflector(Generic[T]):
         self.listed.set()
 
     async def _page(self, token: str) -> Page:
-        params = {"limit": str(PAGE), **self._selector()}
+        params = {"limit": str(self.collection.page), **self.collection.selectors}
         if token:
             params["continue"] = token
         reply = await self._api.send(
@@ -141,6 +155,7 @@ class Reflector(Generic[T]):
             params=params,
             timeout=LIST_TIMEOUT_S,
             lane=Lane.READING,
+            accept=self.collection.accept("PartialObjectMetadataList"),
         )
         if not reply.ok:
             raise Refusal(reply)
@@ -160,10 +175,11 @@ class Reflector(Generic[T]):
             "allowWatchBookmarks": "true",
             "resourceVersion": self._version,
             "timeoutSeconds": str(self._rng.randint(*WATCH_S)),
-            **self._selector(),
+            **self.collection.selectors,
         }
         right, namespace = self.collection.watch_right, self.collection.namespace
-        async with self._api.stream(right, namespace, params, stall=self._stall) as lines:
+        accept = self.collection.accept("PartialObjectMetadata")
+        async with self._api.stream(right, namespace, params, stall=self._stall, accept=accept) as lines:
             self.in_sync = True
             async for line in lines:
                 self._event(msgspec.json.decode(line, type=Watched))
@@ -202,6 +218,3 @@ class Reflector(Generic[T]):
         old = self.items.pop(key, None)
         if old is not None:
             self._on_change(Change(key=key, old=old, new=None))
-
-    def _selector(self) -> dict[str, str]:
-        return {"fieldSelector": self.collection.field_selector} if self.collection.field_selector else {}

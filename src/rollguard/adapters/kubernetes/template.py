@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from rollguard.model.facts import Template
+from rollguard.observe import references
 
 HASH_LABEL = "pod-template-hash"
 CAPACITY = 100_000
@@ -38,6 +39,7 @@ def template_of(raw: bytes | msgspec.Raw) -> Template:
             for container in spec.get("initContainers") or ()
             if container.get("restartPolicy") == "Always"
         ),
+        config=references(body),
     )
 
 

@@ -32,6 +32,18 @@ class Meta(msgspec.Struct, rename="camel"):
         return next((owner for owner in self.owner_references or () if owner.controller), None)
 
 
+class ManagedFields(msgspec.Struct, gc=False):
+    """Of an entry only who wrote it."""
+
+    manager: str = ""
+
+
+class ManagedMeta(Meta):
+    """With the field managers: tools that leave no other mark show there."""
+
+    managed_fields: list[ManagedFields] | None = None
+
+
 class SlimMeta(msgspec.Struct, rename="camel"):
     """A pod's: without annotations, which are large and unused."""
 
@@ -77,7 +89,7 @@ class DeploymentStatus(msgspec.Struct, rename="camel"):
 
 
 class Deployment(msgspec.Struct):
-    metadata: Meta
+    metadata: ManagedMeta
     spec: DeploymentSpec = msgspec.field(default_factory=DeploymentSpec)
     status: DeploymentStatus = msgspec.field(default_factory=DeploymentStatus)
 
@@ -166,6 +178,12 @@ class Job(msgspec.Struct):
     metadata: Meta
     spec: JobSpec = msgspec.field(default_factory=JobSpec)
     status: JobStatus = msgspec.field(default_factory=JobStatus)
+
+
+class ConfigMap(msgspec.Struct, rename="camel"):
+    metadata: Meta
+    data: dict[str, str] | None = None
+    binary_data: dict[str, str] | None = None
 
 
 class Involved(msgspec.Struct, gc=False):

@@ -6,7 +6,7 @@ from rollguard.decide.interlocks.standing import clear, forbids
 from rollguard.model.action import Standing
 from rollguard.model.facts import HelmRelease, Tool
 from rollguard.model.judgement import Verdict
-from rollguard.model.policy import OwnerRule, SecretsAccess
+from rollguard.model.policy import OwnerRule
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
 
@@ -41,6 +41,6 @@ def _under_way(release: HelmRelease) -> str:
 
 def _unknown(situation: Situation, release: HelmRelease) -> str:
     said = f"the state of the Helm release {release.name} in {release.namespace} is not known"
-    if situation.owners.secrets is SecretsAccess.NONE:
+    if "Secret" not in situation.facts.config.kinds:
         return f"{said}, for Secrets are not looked at: set `spec.secrets: metadata`, or `spec.helm: ignore`"
     return f"{said}, for no record of it is seen there: `helm history` knows more, or set `spec.helm: ignore`"
