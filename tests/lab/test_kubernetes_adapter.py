@@ -22,12 +22,14 @@ from lab.api import JSON_PATCH, MERGE, ApiError
 from lab.api import Api as LabApi
 from lab.controlplane import ControlPlane
 from lab.world import Lab, deployment_path
+from rollguard import observe
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes import (
     Api,
     KubernetesCluster,
     KubernetesLeadership,
     KubernetesRecords,
+    Look,
     install_manifests,
     load,
 )
@@ -44,7 +46,7 @@ from rollguard.model.action import (
     Unknown,
     Write,
 )
-from rollguard.model.facts import UnitFacts
+from rollguard.model.facts import ABSENT, HelmRelease, Owner, Tool, UnitFacts
 from rollguard.model.judgement import Phase, VerdictKind
 from rollguard.model.names import Ref, RolloutId, TemplateHash, UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import Mode
@@ -91,9 +93,9 @@ async def until(probe: Callable[[], Awaitable[bool]], *, what: str, timeout_s: f
 
 
 @asynccontextmanager
-async def guarding(api: Api, namespace: str, *names: str) -> AsyncIterator[KubernetesCluster]:
+async def guarding(api: Api, namespace: str, *names: str, look: Look | None = None) -> AsyncIterator[KubernetesCluster]:
     """A cluster adapter that guards these Deployments, once their facts are complete."""
-    async with KubernetesCluster(api, CLOCK, random.Random(1)) as cluster:
+    async with KubernetesCluster(api, CLOCK, random.Random(1), look=look) as cluster:
         cluster.guard(frozenset(unit(namespace, name) for name in names))
 
         async def complete() -> bool:
@@ -192,6 +194,66 @@ async def test_the_pods_of_a_running_service_are_ready_since_a_time_and_name_the
             assert pod.node in lab.settings.nodes
             assert [(c.name, c.in_template, c.ready) for c in pod.containers] == [("lip-sync", True, True)]
             assert pod.containers[0].image_id
+
+
+async def configured(admin: LabApi, namespace: str) -> None:
+    """A Helm release of one Deployment that reads a ConfigMap and a Secret, and pulls its image for every pod."""
+    core = f"/api/v1/namespaces/{namespace}"
+    labels = {"owner": "helm", "name": "shop", "status": "pending-upgrade", "version": "2"}
+    release_ = {"metadata": {"name": "sh.helm.release.v1.shop.v2", "labels": labels}, "type": "helm.sh/release.v1"}
+    await admin.create(f"{core}/configmaps", {"metadata": {"name": "settings"}, "data": {"mode": "a"}})
+    await admin.create(f"{core}/secrets", {"metadata": {"name": "db"}, "stringData": {"password": "hunter2"}})
+    await admin.create(f"{core}/secrets", release_)
+    body = manifests.deployment("lip-sync", tag="v1", replicas=1)
+    body["metadata"]["labels"] |= {"app.kubernetes.io/managed-by": "Helm", "argocd.argoproj.io/instance": "team"}
+    body["metadata"]["annotations"] |= {"meta.helm.sh/release-name": "shop"}
+    container = body["spec"]["template"]["spec"]["containers"][0]
+    container["imagePullPolicy"] = "Always"
+    container["envFrom"] = [{"configMapRef": {"name": "settings"}}, {"secretRef": {"name": "db"}}]
+    container["envFrom"] += [{"configMapRef": {"name": "extra", "optional": True}}]
+    await admin.create(f"/apis/apps/v1/namespaces/{namespace}/deployments", body)
+
+
+async def test_configuration_image_digests_and_owners_arrive_as_facts(
+    lab: Lab, api: Api, admin: LabApi, namespace: str
+) -> None:
+    await lab.namespace(namespace)
+    await configured(admin, namespace)
+    await lab.until_rolled_out(namespace, "lip-sync")
+    subject, core = unit(namespace, "lip-sync"), f"/api/v1/namespaces/{namespace}"
+    async with guarding(api, namespace, "lip-sync", look=Look(secrets=True)) as cluster:
+        seen = cluster.facts(subject)
+        target = seen.members[0].target()
+        assert target is not None
+        good = observe.good_revision(target, seen, NOW)
+        then = dict(good.config)
+        assert set(then) == {"ConfigMap/settings", "ConfigMap/extra", "Secret/db"}
+        assert then["ConfigMap/extra"] == ABSENT
+        assert [container for container, _ in good.image_ids] == ["lip-sync"]
+        assert set(seen.members[0].owners) == {
+            Owner(tool=Tool.HELM, name="shop", namespace=namespace),
+            Owner(tool=Tool.ARGO_CD, name="team", namespace=""),
+        }
+        assert seen.helm == (HelmRelease(name="shop", namespace=namespace, version=2, status="pending-upgrade"),)
+        assert "hunter2" not in repr(seen)
+        await admin.patch(f"{core}/configmaps/settings", {"data": {"mode": "b"}}, MERGE)
+        await admin.patch(f"{core}/secrets/db", {"stringData": {"password": "hunter3"}}, MERGE)
+        await admin.create(f"{core}/configmaps", {"metadata": {"name": "extra"}, "data": {"a": "b"}})
+        deployed = {"metadata": {"labels": {"status": "deployed"}}}
+        await admin.patch(f"{core}/secrets/sh.helm.release.v1.shop.v2", deployed, MERGE)
+        await lab.disturb(namespace, image=manifests.image("lip-sync", "v1"), retag="pushed again")
+        await admin.delete(f"{core}/pods/{seen.pods[0].name}")
+
+        async def all_changed() -> bool:
+            now = cluster.facts(subject)
+            contents = {observe.content_of(c.image_id) for pod in now.pods for c in pod.containers if c.image_id}
+            return (
+                all(now.config.fingerprint(name) != was for name, was in then.items())
+                and [release_.status for release_ in now.helm] == ["deployed"]
+                and bool(contents - {content for _, content in good.image_ids})
+            )
+
+        await until(all_changed, what="changes of configuration, image and release")
 
 
 async def test_evidence_holds_the_logs_of_a_crashing_version(lab: Lab, api: Api, admin: LabApi, namespace: str) -> None:

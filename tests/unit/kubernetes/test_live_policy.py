@@ -23,8 +23,8 @@ from rollguard.model.records import PolicyStatus
 from rollguard.policy import canonical
 from rollguard.ports import PolicyLost
 from rollguard.record import unit_to_json
-from tests.unit.kubernetes.server import Conversation, Script, Server, serving
-from tests.unit.kubernetes.test_reflector import forever, page, until
+from tests.unit.kubernetes.server import Conversation, Script, Server, serving, until
+from tests.unit.kubernetes.test_reflector import forever, page
 from tests.unit.policy.test_object import as_object
 from tests.unit.policy.texts import GOOD, added, changed, good
 from tests.unit.records import unit_record
