@@ -6,7 +6,7 @@ import pytest
 
 from rollguard.judge.events.pull import Cause, classify, registry_of
 from rollguard.model.facts import ClusterEvent, Pod
-from rollguard.model.judgement import Attribution, Verdict, VerdictKind
+from rollguard.model.judgement import Attribution, Finding, Verdict, VerdictKind
 from rollguard.model.policy import LevelName
 from tests.unit.judge.building import CRASH, PULL, STARTED, Case
 from tests.unit.observe.building import LONG_AGO, NEW, OLD, container, pod
@@ -61,6 +61,20 @@ def test_where_old_pods_on_the_node_restart_too_it_is_the_node() -> None:
     verdict = crash(crashed(), old(restarted=True))
     assert (verdict.kind, verdict.findings[0].attribution) == (VerdictKind.BAD, Attribution.NODE)
     assert verdict.findings[0].reference.not_worse
+
+
+def test_where_no_old_pod_is_on_the_node_and_all_others_restart_it_is_not_the_release() -> None:
+    def watched(*others: Pod) -> Finding:
+        case = Case((CRASH,))
+        case.see(pods=(looping(0), *others), now=STARTED.plus(1))
+        case.see(pods=(looping(1), *others), now=STARTED.plus(11))
+        return case.see(pods=(looping(2), *others), now=STARTED.plus(21)).findings[0]
+
+    elsewhere = tuple(old(f"o-{node}", node=node, restarted=True) for node in ("node-b", "node-c"))
+    finding = watched(*elsewhere)
+    assert finding.attribution is Attribution.NODE
+    assert finding.text.endswith("no old pod runs on its node, and on every other node old pods restart too")
+    assert watched(*elsewhere, old("o-d", node="node-d")).attribution is Attribution.RELEASE
 
 
 def test_an_old_pod_that_restarts_on_another_node_does_not_excuse_the_release() -> None:
@@ -181,6 +195,14 @@ def test_an_event_rule_that_the_watch_does_not_name_is_not_judged() -> None:
 
 NOT_FOUND = f'rpc error: code = NotFound desc = failed to pull and unpack image "{IMAGE}": not found'
 DENIED = "failed to authorize: failed to fetch anonymous token: unexpected status: 401 Unauthorized"
+LOST_LAYER = (
+    f'failed to pull and unpack image "{IMAGE}": failed to extract layer sha256:4dcab: NotFound: failed to get reader '
+    "from content store: content digest sha256:51f5: not found"
+)
+LOST_SNAPSHOT = (
+    f'failed to pull and unpack image "{IMAGE}": failed to prepare extraction snapshot "extract-795 sha256:9281": '
+    "parent snapshot sha256:0b16 does not exist: not found"
+)
 BUSY = "unexpected status from HEAD request to https://registry.example.com/v2/x: 429 Too Many Requests"
 
 
@@ -207,6 +229,9 @@ def pull(*pods: Pod, events: tuple[ClusterEvent, ...] = ()) -> Verdict:
             Cause.UNAUTHORISED,
         ),
         (BUSY, Cause.REGISTRY),
+        (LOST_LAYER, Cause.NODE),
+        (LOST_SNAPSHOT, Cause.NODE),
+        ("failed to copy: write /var/lib/containerd/ingest/1: no space left on device", Cause.NODE),
         ("toomanyrequests: You have reached your pull rate limit", Cause.REGISTRY),
         ("unexpected status code 503 Service Unavailable", Cause.REGISTRY),
         ("dial tcp: lookup registry.example.com: no such host", Cause.REGISTRY),
@@ -245,6 +270,13 @@ def test_one_of_several_new_pods_on_one_node_is_not_enough_and_two_nodes_are() -
 @pytest.mark.parametrize("message", [BUSY, "dial tcp 10.0.0.9:443: i/o timeout"])
 def test_a_registry_in_trouble_is_not_the_release(message: str) -> None:
     assert pull(waiting(message=message)).findings[0].attribution is Attribution.REGISTRY
+
+
+@pytest.mark.parametrize("message", [LOST_LAYER, LOST_SNAPSHOT])
+def test_a_node_that_cannot_unpack_the_image_is_not_the_release(message: str) -> None:
+    (finding,) = pull(waiting(message=message), old()).findings
+    assert finding.attribution is Attribution.NODE
+    assert finding.text.endswith("; this may be the node's disk or image store, not the release")
 
 
 def test_unauthorised_is_the_releases_only_while_another_image_of_the_registry_comes() -> None:

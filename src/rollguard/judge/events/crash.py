@@ -116,8 +116,10 @@ def crash_loop(
 def _excuse(pod: Pod, seen: Exits, nodes: frozenset[str], observation: Observation) -> str:
     if pod.node in nodes:
         return "old pods on its node restart too"
-    beside = any(old.node == pod.node for old in old_pods(observation))
-    if beside or not seen.unwatched or seen.counted - seen.unwatched >= ENOUGH_EXITS:
+    old_nodes = {old.node for old in old_pods(observation)}
+    if pod.node not in old_nodes and old_nodes and old_nodes <= nodes:
+        return "no old pod runs on its node, and on every other node old pods restart too"
+    if pod.node in old_nodes or not seen.unwatched or seen.counted - seen.unwatched >= ENOUGH_EXITS:
         return ""
     return f"{seen.unwatched} of them while nobody looked, and no old pod is left on its node to compare with"
 

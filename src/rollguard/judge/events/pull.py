@@ -27,11 +27,19 @@ class Cause(StrEnum):
     NOT_FOUND = "not found"
     UNAUTHORISED = "unauthorised"
     REGISTRY = "the registry does not answer"
+    NODE = "the node cannot unpack or keep it"
 
 
 # A refusal for load or an unreachable registry is looked for first: "not found" may be said of a host or of a cache.
 _PATTERNS: tuple[tuple[Cause, re.Pattern[str]], ...] = (
     (Cause.INVALID, re.compile(r"invalid reference format|couldn't parse image|invalid image name|invalidimagename")),
+    (
+        # A node's own store in trouble says "not found" too, of a snapshot or of a layer that it had.
+        Cause.NODE,
+        re.compile(
+            r"snapshot|content digest|content store|extract layer|no space left|input/output error|read-only file system"
+        ),
+    ),
     (
         Cause.REGISTRY,
         re.compile(
@@ -114,7 +122,12 @@ def image_pull(
         if (pull := known.get((pod.uid, container.name))) is not None
     ]
     release = [f for f in failing if _is_releases(f, observation)]
-    for group, attribution in ((release, Attribution.RELEASE), (failing, Attribution.REGISTRY)):
+    nodes = [f for f in failing if f.cause is Cause.NODE]
+    for group, attribution in (
+        (release, Attribution.RELEASE),
+        (nodes, Attribution.NODE),
+        (failing, Attribution.REGISTRY),
+    ):
         if group and _everywhere(group, observation):
             return (_finding(signal, level, group, attribution, observation),)
     return ()
@@ -165,6 +178,8 @@ def _finding(
     )
     if attribution is Attribution.REGISTRY:
         text += "; this may be the registry or its credentials, not the release"
+    elif attribution is Attribution.NODE:
+        text += "; this may be the node's disk or image store, not the release"
     return Finding(
         signal=signal,
         level=level,
