@@ -132,6 +132,11 @@ def _missing(state: JudgeState, looks: tuple[SignalLook, ...], observation: Obse
     required = [seen for seen in looks if seen.signal.required]
     if not required:
         return "the policy requires no signal for this workload, so nothing shows it to be healthy"
+    members = observation.facts.members
+    unfinished = members[0].unfinished() if members else "the workload is not seen"
+    if unfinished:
+        # One ready pod that fares well says nothing of those that never came.
+        return f"the rollout is not complete: {unfinished}"
     for seen in required:
         short = _short(seen.memory, seen.signal, observation, timing)
         if short:

@@ -49,6 +49,9 @@ class Condition:
     reason: str
     message: str
     since: Instant | None
+    """When its status last changed."""
+    updated: Instant | None = None
+    """When anything of it, the reason included, last changed, where the condition has that time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +202,18 @@ class Workload:
         """The revision that the spec asks for; None until its ReplicaSet exists and is seen."""
         same = [r for r in self.revisions if r.template.digest == self.template.digest]
         return max(same, key=lambda r: r.number) if same else None
+
+    def unfinished(self) -> str:
+        """What is missing until its template is all that runs, and all of it available; empty where nothing is."""
+        if self.observed_generation < self.generation:
+            return f"generation {self.observed_generation} of {self.generation} is observed"
+        if self.updated < self.desired:
+            return f"{self.updated} of {self.desired} pods are updated"
+        if self.total > self.updated:
+            return f"{self.total - self.updated} old pods are left"
+        if self.available < self.updated:
+            return f"{self.available} of {self.updated} updated pods are available"
+        return ""
 
     def revision(self, hash_: TemplateHash) -> Revision | None:
         """The recorded revision of that hash, if it is still there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rollguard.model.action import Plan
-from rollguard.model.facts import UnitFacts, Workload
+from rollguard.model.facts import UnitFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,23 +42,11 @@ def progress(plan: Plan, facts: UnitFacts) -> Progress:
         return StillRolling(detail="the restored template is not seen yet")
     if workload.template.digest != step.goal:
         return Stalled(detail="the template was changed after it was restored")
-    if workload.observed_generation < workload.generation:
-        return StillRolling(detail=f"generation {workload.observed_generation} of {workload.generation} is observed")
-    missing = _missing(workload)
+    missing = workload.unfinished()
     if not missing:
         return Restored()
     stuck = [c for c in workload.conditions if c.type == "Progressing" and c.status == "False"]
-    if stuck:
+    # conditions of an older generation are those of the bad version
+    if stuck and workload.observed_generation >= workload.generation:
         return Stalled(detail=f"{stuck[0].reason}: {stuck[0].message} ({missing})")
     return StillRolling(detail=missing)
-
-
-def _missing(workload: Workload) -> str:
-    """What the Deployment still lacks, empty where it is complete."""
-    if workload.updated < workload.desired:
-        return f"{workload.updated} of {workload.desired} pods are restored"
-    if workload.total > workload.updated:
-        return f"{workload.total - workload.updated} old pods are left"
-    if workload.available < workload.updated:
-        return f"{workload.available} of {workload.updated} restored pods are available"
-    return ""

@@ -147,6 +147,7 @@ class Case:
         conditions: tuple[Condition, ...] = (),
         migrations: tuple[MigrationRun, ...] = (),
         now: Instant | None = None,
+        available: int = 2,
     ) -> Verdict:
         answered = tuple(answers)
         ends = [answer.slot.end for answer in answered]
@@ -164,7 +165,7 @@ class Case:
                     baseline=self.baseline,
                 ),
                 arms=Arms(new=NEW, reference=self.baseline, apart=True),
-                facts=replace(with_events(pods, events, when, conditions), migrations=migrations),
+                facts=replace(with_events(pods, events, when, conditions, available=available), migrations=migrations),
                 answers=answered,
                 before=tuple(before),
             ),
@@ -179,9 +180,11 @@ def with_events(
     events: tuple[ClusterEvent, ...],
     now: Instant,
     conditions: tuple[Condition, ...] = (),
+    *,
+    available: int = 2,
 ) -> UnitFacts:
-    member = replace(workload(revision(OLD, 1), revision(NEW, 2), target=NEW), conditions=conditions)
-    whole = facts(member, pods=pods, now=now)
+    rolling = workload(revision(OLD, 1), revision(NEW, 2), target=NEW, available=available)
+    whole = facts(replace(rolling, conditions=conditions), pods=pods, now=now)
     return UnitFacts(
         unit=whole.unit,
         as_of=whole.as_of,

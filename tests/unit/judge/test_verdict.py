@@ -57,6 +57,16 @@ def test_slots_before_the_first_ready_pod_are_left_out_up_to_the_startup_phase()
     assert ready_after(20) is VerdictKind.UNDECIDED
 
 
+def test_healthy_needs_the_whole_rollout_and_waits_for_it() -> None:
+    case = Case()
+    early = case.see(run([FINE] * AUTOMATIC), now=OVER, available=1)
+    assert (early.kind, early.why) == (
+        VerdictKind.UNDECIDED,
+        "the rollout is not complete: 1 of 2 updated pods are available",
+    )
+    assert case.see(now=OVER.plus(15)).kind is VerdictKind.HEALTHY
+
+
 def test_healthy_needs_traffic() -> None:
     verdict = Case().see(run([(0, 0)] * AUTOMATIC), now=OVER)
     assert (verdict.kind, verdict.why) == (VerdictKind.UNDECIDED, "error-rate: 0 requests seen, 20 are needed")
