@@ -187,8 +187,8 @@ def _complete_since(workload: Workload, pods: tuple[Pod, ...], target: Revision)
     if progressing is not None:
         if progressing.reason != _COMPLETE:
             return None
-        if progressing.since is not None:
-            times.append(progressing.since)
+        # The status stays True from the first progress on; the reason became "complete" at the last update.
+        times += [moment for moment in (progressing.since, progressing.updated) if moment is not None]
     if any(revision.created > target.created for revision in workload.revisions):
         ready = [pod.ready_since for pod in pods if pod.revision == target.hash and pod.ready_since is not None]
         if not ready:

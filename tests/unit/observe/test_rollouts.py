@@ -229,6 +229,22 @@ def test_a_replica_set_used_again_stands_only_as_long_as_its_pods() -> None:
     assert adopted(facts(reused, pods=WHOLE.pods)) == OLD
 
 
+def test_the_day_begins_when_the_rollout_was_complete_and_not_when_it_first_made_progress() -> None:
+    def completed(at: Instant) -> UnitFacts:
+        progressing = Condition(
+            type="Progressing",
+            status="True",
+            reason="NewReplicaSetAvailable",
+            message="",
+            since=LONG_AGO,
+            updated=at,
+        )
+        return facts(workload(revision(OLD, 1), target=OLD, progressing=progressing), pods=WHOLE.pods)
+
+    assert adopted(completed(NOW.plus(-3600))) is None
+    assert adopted(completed(NOW.plus(-86400))) == OLD
+
+
 def test_nothing_is_adopted_twice_or_under_guard() -> None:
     good = adoption(SETTLED, WHOLE, DAY, NOW)
     assert good is not None

@@ -187,6 +187,7 @@ def condition(found: wire.StatusCondition) -> Condition:
         reason=found.reason,
         message=found.message,
         since=instant_or_none(found.last_transition_time),
+        updated=instant_or_none(found.last_update_time),
     )
 
 

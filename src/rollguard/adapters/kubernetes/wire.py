@@ -66,6 +66,7 @@ class StatusCondition(msgspec.Struct, rename="camel", gc=False):
     reason: str = ""
     message: str = ""
     last_transition_time: str | None = None
+    last_update_time: str | None = None
 
 
 class Strategy(msgspec.Struct):
