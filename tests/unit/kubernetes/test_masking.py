@@ -32,6 +32,13 @@ SECRETS = {
     "Slack hook": ("POST https://hooks.slack.com/services/" + "T0/B0/XXXX", "XXXX"),
     "signed URL": ("GET https://b.s3.amazonaws.com/k?X-Amz-Signature=" + "deadbeef&x=1", "deadbeef"),
     "URL password with a slash": ("amqp://svc:hun" + "ter/2@mq:5672/", "ter/2"),
+    "header as Go prints it": ("map[Accept:[*/*] Authorization:[Bearer " + "opaque-token] X:[y]]", "opaque-token"),
+    "basic header as Go prints it": ("Authorization:[Basic " + "dXNlcjpw]", "dXNlcjpw"),
+    "token header as Go prints it": ("map[X-Auth-Token:[" + "abcdef12345]]", "abcdef12345"),
+    "pass": ("DB_PASS=" + "hunter2", "hunter2"),
+    "pass in YAML": ('redis_pass: "' + 'hunter2"', "hunter2"),
+    "fine-grained GitHub token": ("github_pat_" + "11ABCDEFG0123456789_abcdefghij", "11ABCDEFG"),
+    "client key": ("client-key-data: " + "LS0tLS1CRUdJTiBSU0Eg", "LS0tLS1"),
     "JSON assignment": ('{"db_password": "' + 's3 cret", "n": 1}', "s3 cret"),
 }
 
@@ -51,6 +58,7 @@ def test_a_secret_is_masked(kind: str) -> None:
         "Traceback (most recent call last):",
         "connect https://registry.example.com/dubbing/translation:v2: connection refused",
         "pool exhausted: 100 of 100 connections",
+        "bypass: off, passing=3, compass: 5",
     ],
 )
 def test_an_ordinary_line_is_kept_as_it_is(line: str) -> None:
@@ -64,7 +72,7 @@ def test_what_surrounds_a_secret_stays() -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["a", "password", "eyJabcdefg", "://", "x=", "token.", " ", "-----BEGIN A-----", "https://a", "Basic ", '"'],
+    ["a", "password", "eyJabcdefg", "://", "x=", "token.", " ", "-----BEGIN A-----", "https://a", "Basic ", '"', "-", "pass", "a-"],
 )
 def test_a_long_line_costs_little_whatever_it_holds(piece: str) -> None:
     line = (piece * 131_072)[:131_072]

@@ -7,7 +7,8 @@ import re
 HIDDEN = "[masked]"
 
 _WORDS = (
-    r"password|passwd|pwd|passphrase|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key|credential"
+    r"password|passwd|pwd|passphrase|(?<![a-z])pass(?![a-z])|secret|token|credential"
+    r"|(?:api|access|account|private|client)[_-]?key"
 )
 # JSON within JSON, as log lines have it: quotes may be escaped, once or more.
 _QUOTE = r"(?:\\{0,8}[\"'])?"
@@ -24,8 +25,9 @@ _RULES = (
     ),
     (
         re.compile(
-            r"(?i)(authorization[\"']?\s{0,4}[:=]\s{0,4}[\"']?)"
-            r"(?:(?:bearer|basic|digest|token)\s{1,4})?[^\s\"',;]{1,8192}"
+            # Go prints a header as map[Authorization:[Bearer ...]].
+            r"(?i)(authorization[\"']?\s{0,4}[:=]\s{0,4}\[?[\"']?)"
+            r"(?:(?:bearer|basic|digest|token)\s{1,4})?[^\s\"',;\]]{1,8192}"
         ),
         rf"\1{HIDDEN}",
     ),
@@ -39,13 +41,13 @@ _RULES = (
     (re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b"), HIDDEN),
     (re.compile(r"\bAIza[A-Za-z0-9_-]{35}"), HIDDEN),
     (
-        re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{30,255}|glpat-[A-Za-z0-9_-]{20,64}|xox[abprs]-[A-Za-z0-9-]{10,255})"),
+        re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_[A-Za-z0-9_]{20,255}|glpat-[A-Za-z0-9_-]{20,64}|xox[abprs]-[A-Za-z0-9-]{10,255})"),
         HIDDEN,
     ),
     (re.compile(r"\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{16,255}"), HIDDEN),
     # --db-password VALUE
     (
-        re.compile(rf"(?i)(--?[\w.-]{{0,40}}(?:{_WORDS})[\w.-]{{0,40}}\s{{1,4}})[^\s\"'-][^\s\"']{{0,8191}}"),
+        re.compile(rf"(?i)((?<![\w.-])--?[\w.-]{{0,40}}(?:{_WORDS})[\w.-]{{0,40}}\s{{1,4}})[^\s\"'-][^\s\"']{{0,8191}}"),
         rf"\1{HIDDEN}",
     ),
     # "name": "DB_PASSWORD", "value": "..."
