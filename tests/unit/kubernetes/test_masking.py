@@ -72,7 +72,22 @@ def test_what_surrounds_a_secret_stays() -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["a", "password", "eyJabcdefg", "://", "x=", "token.", " ", "-----BEGIN A-----", "https://a", "Basic ", '"', "-", "pass", "a-"],
+    [
+        "a",
+        "password",
+        "eyJabcdefg",
+        "://",
+        "x=",
+        "token.",
+        " ",
+        "-----BEGIN A-----",
+        "https://a",
+        "Basic ",
+        '"',
+        "-",
+        "pass",
+        "a-",
+    ],
 )
 def test_a_long_line_costs_little_whatever_it_holds(piece: str) -> None:
     line = (piece * 131_072)[:131_072]

@@ -41,13 +41,18 @@ _RULES = (
     (re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b"), HIDDEN),
     (re.compile(r"\bAIza[A-Za-z0-9_-]{35}"), HIDDEN),
     (
-        re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_[A-Za-z0-9_]{20,255}|glpat-[A-Za-z0-9_-]{20,64}|xox[abprs]-[A-Za-z0-9-]{10,255})"),
+        re.compile(
+            r"\b(?:gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_[A-Za-z0-9_]{20,255}|glpat-[A-Za-z0-9_-]{20,64}"
+            r"|xox[abprs]-[A-Za-z0-9-]{10,255})"
+        ),
         HIDDEN,
     ),
     (re.compile(r"\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{16,255}"), HIDDEN),
     # --db-password VALUE
     (
-        re.compile(rf"(?i)((?<![\w.-])--?[\w.-]{{0,40}}(?:{_WORDS})[\w.-]{{0,40}}\s{{1,4}})[^\s\"'-][^\s\"']{{0,8191}}"),
+        re.compile(
+            rf"(?i)((?<![\w.-])--?[\w.-]{{0,40}}(?:{_WORDS})[\w.-]{{0,40}}\s{{1,4}})[^\s\"'-][^\s\"']{{0,8191}}"
+        ),
         rf"\1{HIDDEN}",
     ),
     # "name": "DB_PASSWORD", "value": "..."
