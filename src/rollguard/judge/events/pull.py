@@ -37,7 +37,8 @@ _PATTERNS: tuple[tuple[Cause, re.Pattern[str]], ...] = (
         # A node's own store in trouble says "not found" too, of a snapshot or of a layer that it had.
         Cause.NODE,
         re.compile(
-            r"snapshot|content digest|content store|extract layer|no space left|input/output error|read-only file system"
+            r"snapshot|content digest|content store|extract layer|no space left|input/output error"
+            r"|read-only file system"
         ),
     ),
     (
