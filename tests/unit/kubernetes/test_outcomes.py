@@ -29,7 +29,9 @@ def connect(url: str) -> Api:
     return Api(Connection(server=url, tls=ssl.create_default_context(), namespace="n"), CLOCK)
 
 
-async def applied(status: int, body: Any, *, fresh: Any = None, timeout: float = 2.0, **headers: str) -> WriteOutcome:
+async def applied(
+    status: int, body: Any, *, fresh: Any = None, timeout: float = 2.0, dry_run: bool = False, **headers: str
+) -> WriteOutcome:
     """The outcome of one write that the server answers so; `fresh` is what a read shows afterwards."""
 
     async def script(on: Conversation) -> None:
@@ -45,11 +47,11 @@ async def applied(status: int, body: Any, *, fresh: Any = None, timeout: float =
     async with serving(script) as server:
         api = connect(server.url)
         cluster = KubernetesCluster(api, CLOCK, random.Random(1))
-        outcome = await cluster.apply(Write(ref=REF, patch=PATCH), dry_run=False, timeout=timeout)
+        outcome = await cluster.apply(Write(ref=REF, patch=PATCH), dry_run=dry_run, timeout=timeout)
         await api.close()
         patches = [asked for asked in server.asked if asked.method == "PATCH"]
         assert len(patches) == 1, "a write is sent once, whatever the answer"
-        assert patches[0].query == {"fieldManager": "rollguard"}
+        assert patches[0].query == {"fieldManager": "rollguard", **({"dryRun": "All"} if dry_run else {})}
     return outcome
 
 
@@ -72,6 +74,22 @@ async def test_409_is_a_conflict_and_403_a_rejection_in_the_servers_words() -> N
     assert isinstance(await applied(409, {"message": "modified"}), Conflict)
     outcome = await applied(403, {"message": "admission webhook denied it"})
     assert outcome == Rejected(status=403, detail="403 admission webhook denied it")
+
+
+NO_RIGHT = 'deployments.apps "x" is forbidden: User "system:serviceaccount:m:rollguard" cannot patch resource'
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [(401, "Unauthorized"), (403, NO_RIGHT), (408, "timeout"), (425, ""), (499, "")]
+)
+async def test_what_a_server_that_has_just_started_says_of_users_and_rights_ends_no_rollback(
+    status: int, message: str
+) -> None:
+    assert isinstance(await applied(status, {"message": message}), Unknown)
+
+
+async def test_a_right_that_is_missing_in_the_dry_run_is_a_rejection() -> None:
+    assert isinstance(await applied(403, {"message": NO_RIGHT}, dry_run=True), Rejected)
 
 
 async def test_422_is_classified_by_a_fresh_read() -> None:

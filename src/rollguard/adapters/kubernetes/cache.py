@@ -101,7 +101,8 @@ class Cache:
         self.revisions_of: defaultdict[str, dict[str, OwnedRevision]] = defaultdict(dict)
         self.pods_of: defaultdict[str, dict[Key, OwnedPod]] = defaultdict(dict)
         self.events_of: defaultdict[Key, dict[Key, ClusterEvent]] = defaultdict(dict)
-        self._owner_of_set: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
+        self._owner_of_set: dict[str, tuple[str, str, str]] = {}
+        self._gone_sets: OrderedDict[str, None] = OrderedDict()
         self._sets: defaultdict[str, set[str]] = defaultdict(set)
 
     def watch_deployments(self, namespaces: frozenset[str]) -> None:
@@ -272,6 +273,7 @@ class Cache:
             del self.events_of[key]
 
     def _forget(self, set_uid: str) -> None:
+        self._gone_sets.pop(set_uid, None)
         owner, _, _ = self._owner_of_set.pop(set_uid, ("", "", ""))
         self._sets[owner].discard(set_uid)
         if not self._sets[owner]:
@@ -308,13 +310,15 @@ class Cache:
     def _revision_changed(self, change: Change[OwnedRevision]) -> None:
         if change.old is not None:
             self.revisions_of[change.old.owner].pop(change.old.revision.uid, None)
+            self._gone_sets[change.old.revision.uid] = None
         if change.new is not None:
             owned = change.new
             self.revisions_of[owned.owner][owned.revision.uid] = owned
             self._owner_of_set[owned.revision.uid] = (owned.owner, owned.namespace, owned.owner_name)
             self._sets[owned.owner].add(owned.revision.uid)
-            if len(self._owner_of_set) > REMEMBERED:
-                self._forget(next(iter(self._owner_of_set)))
+            self._gone_sets.pop(owned.revision.uid, None)
+        while len(self._gone_sets) > REMEMBERED:
+            self._forget(next(iter(self._gone_sets)))
         about = change.new or change.old
         if about is not None:
             self._changed(about.namespace, about.owner_name)

@@ -16,6 +16,8 @@ from rollguard.model.names import Ref
 from rollguard.ports import Clock
 
 THROTTLED_S = 1.0
+UNSAID = (408, 425, 499)
+"""The server, or something before it, gave up: that says nothing of the write."""
 MISSING = object()
 
 
@@ -38,7 +40,17 @@ async def patch(api: Api, clock: Clock, write: Write, *, dry_run: bool, timeout:
     if reply.status == 422:
         left = max(0.1, timeout - clock.mono().since(began))
         return await _classify(api, write, reply, timeout=left)
+    if not dry_run and _not_yet(reply):
+        return Unknown(detail=reply.message())
     return _outcome(reply, clock)
+
+
+def _not_yet(reply: Reply) -> bool:
+    """An API server that has just started may not know its users and roles yet: 401, and 403 by authorization.
+
+    The dry run had the right a moment ago. It is tried again until the plan expires; a 403 by admission is an answer.
+    """
+    return reply.status == 401 or (reply.status == 403 and " is forbidden: User " in reply.message())
 
 
 def _outcome(reply: Reply, clock: Clock) -> WriteOutcome:
@@ -51,7 +63,7 @@ def _outcome(reply: Reply, clock: Clock) -> WriteOutcome:
         return Conflict(detail=reply.message())
     if reply.status == 429:
         return Throttled(after=reply.retry_after if reply.retry_after is not None else THROTTLED_S)
-    if 400 <= reply.status < 500:
+    if 400 <= reply.status < 500 and reply.status not in UNSAID:
         return Rejected(status=reply.status, detail=reply.message())
     return Unknown(detail=reply.message())
 
