@@ -15,7 +15,7 @@ from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes import cache as cache_module
 from rollguard.adapters.kubernetes import facts
 from rollguard.adapters.kubernetes.api import Api
-from rollguard.adapters.kubernetes.cache import Cache
+from rollguard.adapters.kubernetes.cache import Cache, Look
 from rollguard.adapters.kubernetes.facts import OwnedRevision
 from rollguard.adapters.kubernetes.kubeconfig import Connection
 from rollguard.adapters.kubernetes.reflector import Change
@@ -46,7 +46,7 @@ async def copies(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cache]:
     monkeypatch.setattr(cache_module, "REMEMBERED", 3)
     clock = SystemClock()
     api = Api(Connection(server="https://127.0.0.1:1", tls=ssl.create_default_context(), namespace="n"), clock)
-    yield Cache(api, clock, random.Random(1), lambda _namespace, _name: None, stall=5.0)
+    yield Cache(api, clock, random.Random(1), lambda _namespace, _name: None, stall=5.0, look=Look())
     await api.close()
 
 
