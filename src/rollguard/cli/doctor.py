@@ -15,24 +15,25 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
-from rollguard.adapters.kubernetes.survey import Account
+from rollguard.adapters.kubernetes.survey import Account, read_config
 from rollguard.cli import exits, output
-from rollguard.cli.connect import Connection, session
+from rollguard.cli.connect import Connection, Session, session
 from rollguard.cli.examination import Examiner
 from rollguard.cli.policy import read
 from rollguard.doctor import Check, State, examine
 from rollguard.doctor.facts import Facts, Place
-from rollguard.model.action import Unknown
+from rollguard.model.action import Absent, Unknown
 from rollguard.model.policy import Policy
+from rollguard.policy import load
+from rollguard.render import ACCOUNT, CONFIG_NAME, POLICY_KEY
 
-ACCOUNT = "rollguard"
 PATIENCE_S = 1.0
 STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red", State.UNKNOWN: "magenta"}
 
 
 def doctor(
     *,
-    policy: Path,
+    policy: Path | None = None,
     connection: Connection | None = None,
     account: str = ACCOUNT,
     as_me: Annotated[bool, Parameter(name="--as-me")] = False,
@@ -46,17 +47,19 @@ def doctor(
     Parameters
     ----------
     policy
-        The policy file.
+        The policy file; else the policy that is installed in the cluster.
     account
         The guard's ServiceAccount, whose rights are looked at: NAME (in the guard's namespace) or NAMESPACE/NAME.
     as_me
         Look at the rights of whoever runs this, not at the guard's.
     """
-    return asyncio.run(_doctor(read(policy), connection or Connection(), "" if as_me else account, format_))
+    loaded = read(policy) if policy is not None else None
+    return asyncio.run(_doctor(loaded, connection or Connection(), "" if as_me else account, format_))
 
 
-async def _doctor(policy: Policy, connection: Connection, account: str, format_: output.Format) -> int:
+async def _doctor(loaded: Policy | None, connection: Connection, account: str, format_: output.Format) -> int:
     async with session(connection) as opened, _progress():
+        policy = loaded or await _installed(opened)
         examiner = Examiner(
             api=opened.api,
             clock=opened.clock,
@@ -71,6 +74,21 @@ async def _doctor(policy: Policy, connection: Connection, account: str, format_:
     checks = examine(facts)
     show(checks, format_)
     return code(checks)
+
+
+async def _installed(opened: Session) -> Policy:
+    """The policy of the installed guard; ends the command with what to do where there is none."""
+    where = f"ConfigMap {opened.guard_namespace}/{CONFIG_NAME}"
+    found = await read_config(opened.api, opened.guard_namespace, CONFIG_NAME, POLICY_KEY)
+    if isinstance(found, Unknown):
+        raise exits.CommandError(f"{where}: {found.detail}; name a policy: --policy FILE", exits.UNREACHABLE)
+    if isinstance(found, Absent):
+        text = f"no policy is installed ({where}); name one: --policy FILE (`rollguard init` writes one)"
+        raise exits.CommandError(text, exits.USAGE)
+    policy = load(found, where)
+    if not isinstance(policy, Policy):
+        raise exits.CommandError(f"{where} has mistakes:\n" + "\n".join(map(str, policy)), exits.USAGE)
+    return policy
 
 
 def _account(text: str, guard_namespace: str) -> Account:

@@ -6,17 +6,18 @@ import msgspec
 
 from rollguard.adapters.kubernetes.api import Api, Lane, NoAnswer
 from rollguard.adapters.kubernetes.rights import CREATE_UNIT
-from rollguard.model.action import Unknown
+from rollguard.model.action import Rejected, Unknown
 from rollguard.ports import Clock
 from rollguard.record.names import API_VERSION, UNIT_KIND
 
 PROBE = "rollguard-install-probe"
 REFUSAL = "the actor"
+FORBIDDEN = 403
 
 
-async def enforced(api: Api, clock: Clock, namespace: str) -> bool | Unknown:
-    """Whether an order under somebody else's name is refused; nothing is written. Unknown where the request was
-    refused for another reason, or not answered."""
+async def enforced(api: Api, clock: Clock, namespace: str) -> bool | Rejected | Unknown:
+    """Whether an order under somebody else's name is refused; nothing is written. Rejected where the caller may not
+    try, Unknown where it came to something else or was not answered."""
     request = {"id": "probe", "kind": "acknowledge", "actor": PROBE, "at": clock.now().iso(), "reason": "probe"}
     unit = {
         "apiVersion": API_VERSION,
@@ -31,6 +32,6 @@ async def enforced(api: Api, clock: Clock, namespace: str) -> bool | Unknown:
         return Unknown(detail=str(error))
     if reply.ok:
         return False
-    if reply.status == 403 and REFUSAL in reply.message():
-        return True
-    return Unknown(detail=reply.message())
+    if reply.status != FORBIDDEN:
+        return Unknown(detail=reply.message())
+    return True if REFUSAL in reply.message() else Rejected(status=reply.status, detail=reply.message())

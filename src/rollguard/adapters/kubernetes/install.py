@@ -10,16 +10,17 @@ import msgspec
 
 from rollguard.adapters.kubernetes import kinds
 from rollguard.adapters.kubernetes.api import APPLY_PATCH, MANAGER, Api, Reply
+from rollguard.adapters.kubernetes.enforcement import enforced
 from rollguard.adapters.kubernetes.kinds import CLUSTER_KINDS, Thing
 from rollguard.adapters.kubernetes.wire import OnlyMeta
+from rollguard.model.action import Rejected, Unknown
 from rollguard.model.documents import Json
 from rollguard.ports import Clock
 from rollguard.record import manifests
-from rollguard.record.names import API_VERSION, UNIT_KIND
+from rollguard.record.names import UNIT_KIND
 
 POLL_S = 0.1
 TIMEOUT_S = 60.0
-PROBE = "rollguard-install-probe"
 NOT_FOUND = 404
 FORBIDDEN = 403
 
@@ -148,25 +149,15 @@ async def _established(api: Api, clock: Clock, name: str) -> None:
 
 async def _enforced(api: Api, clock: Clock, namespace: str) -> None:
     """Tries, without effect, to write as somebody else until that is refused."""
-    request = {"id": "probe", "kind": "acknowledge", "actor": PROBE, "at": clock.now().iso(), "reason": "probe"}
-    body = msgspec.json.encode(
-        {
-            "apiVersion": API_VERSION,
-            "kind": UNIT_KIND,
-            "metadata": {"name": PROBE, "namespace": namespace},
-            "spec": {"requests": [request]},
-        }
-    )
-    asked = kinds.right(UNIT_KIND, "create")
     deadline = clock.mono().plus(TIMEOUT_S)
     while True:
-        reply = await api.send(asked, namespace, params={"dryRun": "All"}, body=body)
-        if reply.status == FORBIDDEN and "the actor" in reply.message():
+        answer = await enforced(api, clock, namespace)
+        if answer is True:
             return
-        if reply.status == FORBIDDEN:
-            raise InstallError(
-                f"{reply.message()}\nneeded, to see the rules enforced: {kinds.needed(asked, namespace)}"
-            )
+        if isinstance(answer, Rejected):
+            needed = kinds.needed(kinds.right(UNIT_KIND, "create"), namespace)
+            raise InstallError(f"{answer.detail}\nneeded, to see the rules enforced: {needed}")
         if clock.mono() > deadline:
-            raise InstallError(f"the admission policy is not enforced: {reply.message()}")
+            detail = answer.detail if isinstance(answer, Unknown) else "an order under another's name is not refused"
+            raise InstallError(f"the admission policy is not enforced: {detail}")
         await clock.sleep_until(clock.mono().plus(POLL_S))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from rollguard.adapters.prometheus.access import NoAccess
 from rollguard.adapters.prometheus.answer import LabelNames, Trouble, Values, refusal, values_of
-from rollguard.adapters.prometheus.http import LARGEST_BODY, Opened, StoreHttp
+from rollguard.adapters.prometheus.http import LARGEST_BODY, Pairs, Reply, StoreHttp
+from rollguard.adapters.prometheus.inspect import Door, StoreProblem
 from rollguard.adapters.prometheus.snapshots import snapshot
 from rollguard.model.metrics import GapCause, MetricsAnswer, NoSnapshot, Question
 from rollguard.model.policy import MetricsStore
@@ -22,6 +25,9 @@ GRACE_SECONDS = 5.0
 """How much older than one scrape interval the newest sample may be before it is stale."""
 
 
+_Send = Callable[[str, Pairs], Awaitable[Reply | Trouble]]
+
+
 @dataclass(slots=True)
 class PrometheusMetrics:
     """The store that a policy names. Close it when done."""
@@ -29,6 +35,8 @@ class PrometheusMetrics:
     store: MetricsStore
     clock: Clock
     largest_body: int = LARGEST_BODY
+    door: Door | None = None
+    """Another way to the store than its address, such as the API server's proxy."""
     _http: StoreHttp = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,29 +76,44 @@ class PrometheusMetrics:
             workload=question.workload_label,
             class_=question.class_label,
         )
+        seconds = deadline.since(self.clock.mono())
         try:
-            opened = await self._http.open()
+            send, masked = await self._way(seconds)
         except NoAccess as error:
             return Trouble(GapCause.REFUSED, str(error))
-        seconds = deadline.since(self.clock.mono())
         if seconds <= 0:
             return Trouble(GapCause.TIMEOUT, "the deadline had passed before it was asked")
         forms = [_form(question.instants, expression.promql, step, seconds) for expression in question.expressions]
         try:
             async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
-                asked = [group.create_task(self._query(opened, form, names)) for form in forms]
+                asked = [group.create_task(self._query(send, form, names)) for form in forms]
         except TimeoutError:
             return Trouble(GapCause.TIMEOUT, f"no answer within {seconds:.1f} s")
         found: dict[str, Values] = {}
         for expression, answer in zip(question.expressions, (task.result() for task in asked), strict=True):
             if isinstance(answer, Trouble):
-                return Trouble(answer.cause, opened.secret.masked(f"{expression.part}: {answer.detail}"))
+                return Trouble(answer.cause, masked(f"{expression.part}: {answer.detail}"))
             found[expression.part] = answer
         return found
 
-    async def _query(self, opened: Opened, form: dict[str, str], names: LabelNames) -> Values | Trouble:
+    async def _way(self, seconds: float) -> tuple[_Send, Callable[[str], str]]:
+        """How a request is sent, and what takes secrets out of the words of a trouble. Raises NoAccess."""
+        door = self.door
+        if door is None:
+            opened = await self._http.open()
+            return partial(self._http.send, opened, "POST"), opened.secret.masked
+
+        async def through(path: str, pairs: Pairs) -> Reply | Trouble:
+            try:
+                return await door.get(path, pairs, seconds)
+            except StoreProblem as problem:
+                return Trouble(GapCause.UNREACHABLE, problem.reason)
+
+        return through, str
+
+    async def _query(self, send: _Send, form: dict[str, str], names: LabelNames) -> Values | Trouble:
         path = "/api/v1/query_range" if "step" in form else "/api/v1/query"
-        reply = await self._http.send(opened, "POST", path, tuple(form.items()))
+        reply = await send(path, tuple(form.items()))
         if isinstance(reply, Trouble):
             return reply
         if reply.status != 200:

@@ -12,8 +12,6 @@ from rollguard.adapters.kubernetes.survey.asking import Asking
 from rollguard.adapters.kubernetes.wire import Deployment
 from rollguard.doctor.facts import GuardSeen, LeaseSeen, Replicas
 
-DEPLOYMENT = "monitoring"
-
 
 class _LeaseSpec(msgspec.Struct, rename="camel"):
     holder_identity: str | None = None

@@ -14,7 +14,7 @@ from rollguard.adapters.kubernetes.survey.installed import installed, version
 from rollguard.adapters.kubernetes.survey.rights import Account, RightsAsked, rights_of
 from rollguard.adapters.kubernetes.survey.workloads import namespace
 from rollguard.doctor.facts import GuardSeen, Installed, NamespaceSeen, Rights, ServerVersion
-from rollguard.model.action import Unknown
+from rollguard.model.action import Rejected, Unknown
 from rollguard.model.policy import Policy
 from rollguard.ports import Clock
 
@@ -42,7 +42,7 @@ async def survey(
     async with asyncio.TaskGroup() as group:
         is_version = group.create_task(version(asking))
         is_installed = group.create_task(installed(asking))
-        is_enforced = group.create_task(enforced(api, clock, guard_namespace))
+        is_enforced = group.create_task(_enforced(api, clock, guard_namespace))
         has_rights = group.create_task(rights_of(asking, account, asked, me=me))
         is_guard = group.create_task(guard(asking, guard_namespace))
         are_there = [group.create_task(namespace(asking, name, clock.now())) for name in watched]
@@ -55,3 +55,8 @@ async def survey(
         namespaces=tuple(task.result() for task in are_there),
         offset=asking.clock_offset(),
     )
+
+
+async def _enforced(api: Api, clock: Clock, namespace: str) -> bool | Unknown:
+    answer = await enforced(api, clock, namespace)
+    return Unknown(detail=answer.detail) if isinstance(answer, Rejected) else answer
