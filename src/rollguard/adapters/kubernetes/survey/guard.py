@@ -11,6 +11,7 @@ from rollguard.adapters.kubernetes.leadership import LEASE_NAME
 from rollguard.adapters.kubernetes.survey.asking import Asking
 from rollguard.adapters.kubernetes.wire import Deployment
 from rollguard.doctor.facts import GuardSeen, LeaseSeen, Replicas
+from rollguard.render import DEPLOYMENT
 
 
 class _LeaseSpec(msgspec.Struct, rename="camel"):
