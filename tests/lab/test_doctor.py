@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import random
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,7 +23,7 @@ from lab.controlplane import ControlPlane
 from lab.scenarios.stage import Stage
 from lab.world import Lab
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes import Api, KubernetesLeadership, KubernetesRecords, install_manifests, load
+from rollguard.adapters.kubernetes import Api, KubernetesLeadership, install_manifests, load
 from rollguard.adapters.kubernetes.rights import Right, needed
 from rollguard.adapters.kubernetes.survey import Account, RightsAsked
 from rollguard.adapters.kubernetes.survey.asking import Asking
@@ -71,7 +70,6 @@ class Surgery:
         return Examiner(
             api=self.api,
             clock=CLOCK,
-            records=KubernetesRecords(self.api, CLOCK, random.Random(1)),
             guard_namespace=self.guard,
             account=self.account,
             place=self.place,

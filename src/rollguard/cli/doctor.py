@@ -63,7 +63,6 @@ async def _doctor(loaded: Policy | None, connection: Connection, account: str, f
         examiner = Examiner(
             api=opened.api,
             clock=opened.clock,
-            records=opened.records,
             guard_namespace=opened.guard_namespace,
             account=_account(account, opened.guard_namespace) if account else None,
             place=Place.ELSEWHERE,

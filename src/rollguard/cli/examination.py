@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import dataclass
 
 from rollguard import doctor
 from rollguard.adapters import reach
-from rollguard.adapters.kubernetes import Api
+from rollguard.adapters.kubernetes import Api, KubernetesRecords
 from rollguard.adapters.kubernetes.orders import KubernetesOrders
 from rollguard.adapters.kubernetes.survey import Account, survey
 from rollguard.adapters.prometheus import PrometheusMetrics
@@ -20,7 +21,7 @@ from rollguard.model.action import Unknown
 from rollguard.model.names import WorkloadName
 from rollguard.model.policy import Policy
 from rollguard.model.records import UnitRecord
-from rollguard.ports import Clock, Records
+from rollguard.ports import Clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,6 @@ class Examiner:
 
     api: Api
     clock: Clock
-    records: Records
     guard_namespace: str
     account: Account | None
     """Whose rights are looked at; None: those of who asks."""
@@ -44,7 +44,7 @@ class Examiner:
         me = await self._me()
         cluster, units, channels, files = await asyncio.gather(
             survey(self.api, self.clock, policy, guard_namespace=self.guard_namespace, account=self.account, me=me),
-            self._units(),
+            self._units(policy),
             reach.channels(policy),
             asyncio.to_thread(reach.files, policy),
         )
@@ -70,8 +70,11 @@ class Examiner:
         name = await KubernetesOrders(self.api, self.clock).whoami()
         return "who asks" if isinstance(name, Unknown) else name
 
-    async def _units(self) -> tuple[UnitRecord, ...] | Unknown:
-        listed = await self.records.list_units()
+    async def _units(self, policy: Policy) -> tuple[UnitRecord, ...] | Unknown:
+        """Those of the watched namespaces, whatever namespace the caller's context names."""
+        namespaces = tuple(sorted({watch.namespace for watch in policy.watches}))
+        rng = random.Random()  # noqa: S311 (jitter of watches, of which there is none here)
+        listed = await KubernetesRecords(self.api, self.clock, rng, namespaces=namespaces).list_units()
         return listed if isinstance(listed, Unknown) else tuple(stored.record for stored in listed)
 
     async def _store(self, policy: Policy, namespaces: tuple[NamespaceSeen, ...]) -> StoreSeen:

@@ -208,7 +208,6 @@ class _Controller:
                 doctor=Examiner(
                     api=api,
                     clock=self._clock,
-                    records=records,
                     guard_namespace=settings.namespace,
                     account=None,
                     place=Place.GUARD,
