@@ -87,6 +87,7 @@ async def _up(settings: LabSettings, *, guarded: bool) -> int:
             for name in MODEL_SERVICES:
                 await lab.until_rolled_out(NAMESPACE, name)
             policy = lab.policy()
+            await lab.grant(policy)
             if guarded:
                 lab.controller(policy, kubeconfig=account)
                 _say("the guard runs; waiting until it knows the running versions as good")

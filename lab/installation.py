@@ -1,65 +1,101 @@
-"""The product installed in the lab as in a cluster: its objects, a ServiceAccount, and a Role of what it declares."""
+"""The product installed in the lab as in a cluster: what `rollguard install` renders, but for its Deployment.
 
-from collections import defaultdict
+A story's guard is a process that the story starts itself; it runs under the product's ServiceAccount, with the Roles
+that the product renders for the story's own policy.
+"""
+
+import asyncio
 from pathlib import Path
-from typing import Any
 
-from lab.api import Api, ApiError
+import msgspec
+
+from lab.api import Api as LabApi
 from lab.controlplane import ControlPlane
+from lab.processes import ProcessError
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes import Api as ProductApi
-from rollguard.adapters.kubernetes import load
-from rollguard.adapters.kubernetes.install import install_manifests
-from rollguard.adapters.kubernetes.rights import collected
+from rollguard.adapters.kubernetes import Api, install_manifests, load
+from rollguard.adapters.kubernetes.rights import Right, needed
+from rollguard.cli.policy import read
+from rollguard.model.documents import Json
+from rollguard.record import manifests as definitions
+from rollguard.render import ACCOUNT, access
 
-ACCOUNT = "rollguard"
 NAMESPACE = "monitoring"
-RBAC = "/apis/rbac.authorization.k8s.io/v1"
+POLL_S = 0.1
+ATTEMPTS = 100
 
 
-async def install(plane: ControlPlane, api: Api, *, namespace: str = NAMESPACE) -> Path:
-    """Installs definitions, admission policy and rights (again is harmless); returns the controller's kubeconfig."""
-    clock = SystemClock()
-    product = ProductApi(load(plane.kubeconfig), clock)
-    try:
-        await install_manifests(product, clock)
-    finally:
-        await product.close()
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}}
-    await _ensure(api, "/api/v1/namespaces", _named("v1", "Namespace", namespace))
-    await _ensure(api, f"/api/v1/namespaces/{namespace}/serviceaccounts", account)
-    await _ensure(api, f"{RBAC}/clusterroles", role())
-    await _ensure(api, f"{RBAC}/clusterrolebindings", _binding(namespace))
-    return await plane.kubeconfig_for_service_account(namespace, ACCOUNT)
+async def install(plane: ControlPlane) -> Path:
+    """Installs the definitions, the admission policy and the ServiceAccount (again is harmless), which has no right
+    yet; returns its kubeconfig."""
+    space: dict[str, Json] = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    name: dict[str, Json] = {"name": ACCOUNT, "namespace": NAMESPACE}
+    account: dict[str, Json] = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": name}
+    await _apply(plane, *definitions(), space, account)
+    return await plane.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
 
 
-def role() -> dict[str, Any]:
-    """The ClusterRole of exactly those requests that the controller declares."""
-    verbs: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for group, resource, verb, _why in collected():
-        verbs[group, resource].add(verb)
-    rules = [
-        {"apiGroups": [group], "resources": [resource], "verbs": sorted(allowed)}
-        for (group, resource), allowed in sorted(verbs.items())
-    ]
-    return {**_named("rbac.authorization.k8s.io/v1", "ClusterRole", ACCOUNT), "rules": rules}
+async def grant(plane: ControlPlane, policy: Path, *, guard: str) -> None:
+    """Gives the ServiceAccount exactly the rights that a guard in namespace `guard` needs under this policy."""
+    loaded = read(policy)
+    watched = tuple(sorted({watch.namespace for watch in loaded.watches}))
+    await allow(plane, needed(loaded), watched=watched, guard=guard)
 
 
-def _binding(namespace: str) -> dict[str, Any]:
-    return {
-        **_named("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", ACCOUNT),
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": ACCOUNT},
-        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}],
+async def allow(plane: ControlPlane, rights: tuple[Right, ...], *, watched: tuple[str, ...], guard: str) -> None:
+    """Applies the Roles of these rights; returns when the API server goes by them."""
+    permissions = tuple(right.permission for right in rights)
+    roles = access(permissions, watched=watched, guard=guard, account=NAMESPACE)
+    await _apply(plane, *roles)
+    async with LabApi.from_file(plane.kubeconfig) as api:
+        for role in roles:
+            if role["kind"] == "Role":
+                await _until_allowed(api, msgspec.convert(role, _Role))
+
+
+class _Rule(msgspec.Struct, rename="camel"):
+    api_groups: list[str]
+    resources: list[str]
+    verbs: list[str]
+
+
+class _Metadata(msgspec.Struct):
+    namespace: str
+
+
+class _Role(msgspec.Struct):
+    metadata: _Metadata
+    rules: list[_Rule]
+
+
+async def _until_allowed(api: LabApi, role: _Role) -> None:
+    """The authorizer learns of a Role by a watch, a moment after it was written."""
+    rule = role.rules[-1]
+    resource, _, subresource = rule.resources[-1].partition("/")
+    asked = {
+        "namespace": role.metadata.namespace,
+        "group": rule.api_groups[0],
+        "resource": resource,
+        "subresource": subresource,
+        "verb": rule.verbs[-1],
     }
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}", "resourceAttributes": asked},
+    }
+    for _ in range(ATTEMPTS):
+        answer = await api.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+        if answer["status"]["allowed"]:
+            return
+        await asyncio.sleep(POLL_S)
+    raise ProcessError(f"the API server does not go by the Role in {role.metadata.namespace}: {asked}")
 
 
-def _named(api_version: str, kind: str, name: str) -> dict[str, Any]:
-    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}}
-
-
-async def _ensure(api: Api, path: str, body: Any) -> None:
+async def _apply(plane: ControlPlane, *objects: dict[str, Json]) -> None:
+    clock = SystemClock()
+    api = Api(load(plane.kubeconfig), clock)
     try:
-        await api.create(path, body)
-    except ApiError as error:
-        if error.reason != "AlreadyExists":
-            raise
+        await install_manifests(api, clock, objects)
+    finally:
+        await api.close()

@@ -179,9 +179,13 @@ class Lab:
         path.write_text(text.replace(EXAMPLE_ADDRESS, self.prometheus.url))
         return path
 
-    async def install(self, *, namespace: str = installation.NAMESPACE) -> Path:
-        """Installs the product's objects and rights; returns the kubeconfig of its ServiceAccount."""
-        return await installation.install(self.plane, self.api, namespace=namespace)
+    async def install(self) -> Path:
+        """Installs the product's objects; returns the kubeconfig of its ServiceAccount, which has no right yet."""
+        return await installation.install(self.plane)
+
+    async def grant(self, policy: Path, *, namespace: str = installation.NAMESPACE) -> None:
+        """Gives the ServiceAccount the rights that a guard whose Lease is in `namespace` needs under the policy."""
+        await installation.grant(self.plane, policy, guard=namespace)
 
     def controller(
         self,

@@ -222,10 +222,12 @@ async def guarded(
             **spec,
         )
         _narrow(document["spec"], signals, selectors or {})
+        policy = policies.write(lab.workdir / f"{namespace}.json", document)
+        await lab.grant(policy, namespace=namespace)
         here = Guarded(
             lab=lab,
             namespace=namespace,
-            policy=policies.write(lab.workdir / f"{namespace}.json", document),
+            policy=policy,
             installed=installed,
             proxy=proxy,
             receiver=receiver,

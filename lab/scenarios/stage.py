@@ -93,6 +93,7 @@ class Stage:
             namespace=self.namespace, prometheus=self.lab.prometheus.url, workloads=names, **options
         )
         policy = policies.write(self.lab.workdir / f"{self.namespace}-policy.json", document)
+        await self.lab.grant(policy, namespace=self.guard_namespace)
         guard = self.lab.controller(
             policy,
             kubeconfig=self.account,

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from lab import manifests
+from lab import installation, manifests
 from lab.api import JSON_PATCH, MERGE
 from lab.api import Api as LabApi
 from lab.controlplane import ControlPlane
@@ -22,10 +22,9 @@ from rollguard.adapters.kubernetes import (
     KubernetesCluster,
     KubernetesLeadership,
     KubernetesRecords,
-    install_manifests,
     load,
+    rights,
 )
-from rollguard.adapters.kubernetes.rights import collected
 from rollguard.model.names import UnitName
 from rollguard.model.records import HumanRequest
 from rollguard.ports import Leadership
@@ -74,23 +73,8 @@ class _Human:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def guards_kubeconfig(control_plane: ControlPlane) -> Path:
-    """The guard's ServiceAccount, with a ClusterRole made of the declared rights and nothing else."""
-    clock = SystemClock()
-    installer = Api(load(control_plane.kubeconfig), clock)
-    await install_manifests(installer, clock)
-    await installer.close()
-    rules = [
-        {"apiGroups": [group], "resources": [resource], "verbs": [verb]} for group, resource, verb, _ in collected()
-    ]
-    name = {"name": "contract-guard"}
-    role = {"kind": "ClusterRole", "apiGroup": "rbac.authorization.k8s.io", **name}
-    subject = {"kind": "ServiceAccount", "namespace": "default", **name}
-    rbac = "/apis/rbac.authorization.k8s.io/v1"
-    async with LabApi.from_file(control_plane.kubeconfig) as admin:
-        await admin.create("/api/v1/namespaces/default/serviceaccounts", {"metadata": name})
-        await admin.create(f"{rbac}/clusterroles", {"metadata": name, "rules": rules})
-        await admin.create(f"{rbac}/clusterrolebindings", {"metadata": name, "subjects": [subject], "roleRef": role})
-    return await control_plane.kubeconfig_for_service_account("default", "contract-guard")
+    """The guard's ServiceAccount, which gets the declared rights in each test's namespace and nothing else."""
+    return await installation.install(control_plane)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
@@ -106,11 +90,12 @@ async def test_the_real_api_server_keeps_the_contract(
 
     async with LabApi.from_file(control_plane.kubeconfig) as admin:
         await admin.create("/api/v1/namespaces", manifests.namespace(namespace))
+        await installation.allow(control_plane, rights.CONTROLLER, watched=(namespace,), guard=namespace)
         async with KubernetesCluster(api, clock, rng, namespaces=(namespace,)) as cluster:
             ground = Ground(
                 namespace=namespace,
                 cluster=cluster,
-                records=KubernetesRecords(api, clock, rng),
+                records=KubernetesRecords(api, clock, rng, namespaces=(namespace,)),
                 clock=clock,
                 human=_Human(admin, namespace),
                 contender=contender,

@@ -193,8 +193,3 @@ def needed(policy: Policy) -> tuple[Right, ...]:
     """The rights that the running guard needs under this policy, each once."""
     extra = (right for each in EXTRA if each.needed_by(policy) for right in each.rights)
     return tuple(dict.fromkeys((*CONTROLLER, *extra)))
-
-
-def collected() -> tuple[tuple[str, str, str, str], ...]:
-    """(group, resource, verb, why) of every request that the running guard makes, sorted; for its Role."""
-    return tuple(sorted((right.group, right.resource, right.verb, right.why) for right in CONTROLLER))
