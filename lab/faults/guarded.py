@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -179,6 +179,19 @@ async def _running(lab: Lab, namespace: str, names: tuple[str, ...], rps: float)
         await lab.until_rolled_out(namespace, name)
 
 
+def _between(lab: Lab, installed: Path, script: Script, *, name: str) -> AbstractAsyncContextManager[Proxy]:
+    """A proxy before the API server, under the guard's own account."""
+    upstream = read_kubeconfig(installed)
+    return proxying(
+        upstream=upstream.server,
+        ca_file=lab.plane.ca_file,
+        token=upstream.token,
+        workdir=lab.workdir,
+        script=script,
+        name=name,
+    )
+
+
 @asynccontextmanager
 async def guarded(
     lab: Lab,
@@ -201,17 +214,7 @@ async def guarded(
     async with AsyncExitStack() as stack:
         await lab.namespace(namespace)
         receiver = await stack.enter_async_context(receiving())
-        upstream = read_kubeconfig(installed)
-        proxy = await stack.enter_async_context(
-            proxying(
-                upstream=upstream.server,
-                ca_file=lab.plane.ca_file,
-                token=upstream.token,
-                workdir=lab.workdir,
-                script=script,
-                name=f"{namespace}-proxy",
-            )
-        )
+        proxy = await stack.enter_async_context(_between(lab, installed, script, name=f"{namespace}-proxy"))
         api = Api(load(lab.kubeconfig), SystemClock())
         stack.push_async_callback(api.close)
         document = policies.policy(
