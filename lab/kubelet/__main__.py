@@ -15,6 +15,7 @@ from lab.kubelet.chaos import Chaos
 from lab.kubelet.events import Events
 from lab.kubelet.node import Node
 from lab.kubelet.pods import Pods
+from lab.kubelet.program import Programs
 from lab.kubelet.runtime import Runtime, Services, Settings
 from lab.kubelet.scheduler import Scheduler
 from lab.kubelet.server import Server, self_signed
@@ -70,6 +71,7 @@ async def _start(options: argparse.Namespace, tasks: Tasks) -> Callable[[], Awai
         events=events,
         addresses=Addresses((ord(name[-1]) - ord("a")) % 4, start=os.getpid()),
         services=services,
+        programs=Programs(api, options.kubeconfig),
     )
     pods = Pods(api, runtime)
     server = Server(pods, runtime.chaos, name, time.time)

@@ -184,15 +184,12 @@ class Container:
 
     async def _run_once(self, listen: tuple[str, int] | None) -> tuple[float, Exit]:
         await asyncio.sleep(self._random.uniform(*_CREATE_S))
+        await self._prepare(listen)
         loop = asyncio.get_running_loop()
         self._exit = loop.create_future()
         self._begin()
         started_at = self._runtime.clock()
-        work = [asyncio.create_task(self._serve(listen)), asyncio.create_task(self._look_at_memory())]
-        if self._behaviour.crash_after_s is not None:
-            work.append(asyncio.create_task(self._crash(self._behaviour.crash_after_s)))
-        elif self._job:
-            work.append(asyncio.create_task(self._complete()))
+        work = self._work(listen)
         try:
             return started_at, await self._exit
         finally:
@@ -202,6 +199,17 @@ class Container:
             if self._server is not None:
                 self._server.abort()
                 self._server = None
+
+    async def _prepare(self, listen: tuple[str, int] | None) -> None:
+        """What must be there before the container starts; an app needs nothing."""
+
+    def _work(self, listen: tuple[str, int] | None) -> list[asyncio.Task[None]]:
+        work = [asyncio.create_task(self._serve(listen)), asyncio.create_task(self._look_at_memory())]
+        if self._behaviour.crash_after_s is not None:
+            work.append(asyncio.create_task(self._crash(self._behaviour.crash_after_s)))
+        elif self._job:
+            work.append(asyncio.create_task(self._complete()))
+        return work
 
     def _begin(self) -> None:
         now = self._runtime.clock()
@@ -216,11 +224,14 @@ class Container:
         self.started = True
         self.has_started.set()
         self._event("Normal", "Started", f"Started container {self.name}")
-        self._write(f"INFO starting {self._image}")
-        self._write(SECRET_LINE)
+        self._greet()
         self.changed()
 
-    def _new_app(self) -> App:
+    def _greet(self) -> None:
+        self._write(f"INFO starting {self._image}")
+        self._write(SECRET_LINE)
+
+    def _new_app(self) -> App | None:
         env = environment(self.spec)
         backend = env.get("BACKEND")
         namespace = self._pod["metadata"]["namespace"]
@@ -253,7 +264,9 @@ class Container:
             self._server = server
             self._write(f"INFO listening on port {listen[1]}")
         app.ready = self._behaviour.becomes_ready
-        probe = Probe.of(self.spec, listen, lambda: app.ready)
+        await self._show_readiness(Probe.of(self.spec, listen, lambda: app.ready))
+
+    async def _show_readiness(self, probe: Probe) -> None:
         async for ready in probe.results():
             if ready != self.ready:
                 self.ready = ready

@@ -14,6 +14,7 @@ from lab.http_client import Pool
 from lab.kubelet.addresses import Addresses, loopback
 from lab.kubelet.chaos import Chaos
 from lab.kubelet.events import Events
+from lab.kubelet.program import Programs
 
 _CALLEE_TIMEOUT_S = 15.0
 
@@ -39,6 +40,8 @@ class Runtime:
     events: Events
     addresses: Addresses
     services: Services
+    programs: Programs | None = None
+    """Runs pods of the product itself; a node without it has no such image."""
     images: dict[str, str] = field(default_factory=dict)
     """Digests by image, of what this node has pulled."""
 

@@ -9,6 +9,8 @@ from typing import Any
 from lab.api import Api, ApiError
 from lab.kubelet.addresses import loopback
 from lab.kubelet.container import Container
+from lab.kubelet.program import is_product
+from lab.kubelet.program_container import ProgramContainer
 from lab.kubelet.runtime import Runtime
 from lab.kubelet.status import conditions, phase, with_times
 from lab.kubelet.timestamps import rfc3339
@@ -91,7 +93,8 @@ class Worker:
         job = policy != "Always"
         if init and policy == "OnInit":
             policy = "Never" if self._policy == "Never" else "OnFailure"
-        container = Container(
+        product = self._runtime.programs is not None and is_product(spec["image"])
+        container = (ProgramContainer if product else Container)(
             self._runtime, self.pod, spec, field_path=field_path, restart_policy=policy, job=job, seed=self._seed
         )
         container.changed = self._dirty.set

@@ -6,6 +6,8 @@ from rollguard.model.documents import Json
 from rollguard.render.labels import ACCOUNT, CONFIG_NAME, DEPLOYMENT, POLICY_KEY, Object, labels
 
 PROBES_PORT = 9096
+METRICS_PORT = 9095
+"""On the pod's loopback, until metrics are served with authentication."""
 CONFIG_PATH = "/etc/rollguard"
 SECRETS_PATH = "/var/run/secrets/rollguard"
 SECRET_NAME = "notification-secrets"  # noqa: S105 (a name, not a value)
@@ -82,6 +84,8 @@ def _container(image: str) -> Object:
             "run",
             "--policy",
             f"{CONFIG_PATH}/{POLICY_KEY}",
+            "--listen",
+            f"127.0.0.1:{METRICS_PORT}",
             "--probes",
             f"$(POD_IP):{PROBES_PORT}",
         ],

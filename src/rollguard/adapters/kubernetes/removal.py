@@ -13,14 +13,14 @@ from rollguard.adapters.kubernetes.kinds import CLUSTER_KINDS, Thing
 from rollguard.adapters.kubernetes.leadership import LEASE_NAME
 from rollguard.adapters.kubernetes.wire import ListMeta, OnlyMeta
 from rollguard.record import manifests
-from rollguard.record.names import LABEL_ROLLOUT, LABEL_SAVED
+from rollguard.record.names import LABEL_POLICY, LABEL_ROLLOUT, LABEL_SAVED
 from rollguard.render import INSTANCE, OURS
 
 PAGE = "500"
 LIVE = frozenset({"planned", "acting", "verifying"})
 """States of a rollout whose plan is under way."""
 INSTALLED = ("RoleBinding", "Role", "ClusterRoleBinding", "ClusterRole", "ConfigMap", "ServiceAccount")
-RECORDED = (("ConfigMap", LABEL_ROLLOUT), ("ControllerRevision", LABEL_SAVED))
+RECORDED = (("ConfigMap", LABEL_ROLLOUT), ("ConfigMap", LABEL_POLICY), ("ControllerRevision", LABEL_SAVED))
 HOLDING = (
     "Deployment",
     "StatefulSet",
@@ -128,15 +128,19 @@ async def find(lister: Lister, *, namespace: str, keep_records: bool) -> Found:
     lease = await lister.api.send(kinds.right("Lease", "get"), namespace, LEASE_NAME)
     found.installed += [Thing("Lease", namespace, LEASE_NAME)] if lease.ok else []
     if others:
-        found.kept.append(f"the definitions, their records and people's roles: guards run in {', '.join(others)} too")
-        return found
-    found.installed += await _allowed(lister, "ClusterRole", f"{OURS},!{INSTANCE}", found)
+        found.kept.append(f"the definitions and people's roles: guards run in {', '.join(others)} too")
+    else:
+        found.installed += await _allowed(lister, "ClusterRole", f"{OURS},!{INSTANCE}", found)
     if keep_records:
         found.kept.append("the definitions, the admission policy, GuardedUnits, GuardedRollouts and evidence")
         return found
+    found.definitions = [] if others else await _definitions(lister, found)
     for kind, label in RECORDED:
-        found.records += await lister.things(kind, label)
-    found.definitions = await _definitions(lister, found)
+        found.records += await _here(lister, kind, label, found)
+    if not any(each.kind == "CustomResourceDefinition" for each in found.definitions):
+        # Their objects do not go with them then.
+        for kind in ("GuardedRollout", "GuardedUnit"):
+            found.records += await _here(lister, kind, "", found)
     return found
 
 
@@ -186,6 +190,11 @@ async def _allowed(lister: Lister, kind: str, selector: str, found: Found) -> li
             raise
         found.kept.append(str(refusal).partition("\n")[0])
         return []
+
+
+async def _here(lister: Lister, kind: str, selector: str, found: Found) -> list[Thing]:
+    """Objects of this guard: of the namespaces where it has rights."""
+    return [each for each in await lister.things(kind, selector) if each.namespace in found.namespaces()]
 
 
 async def _live(lister: Lister, namespaces: frozenset[str]) -> list[str]:
