@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="bring the lab up and keep it until Ctrl-C")
-    up.add_argument("--no-guard", action="store_true", help="without a controller: for one that you run yourself")
+    up.add_argument("--no-guard", action="store_true", help="nothing of the product: for one that you install")
     scenario = commands.add_parser("scenario", help="play one story and print what happened")
     scenario.add_argument("name", help="as `python -m lab scenarios` lists it")
     commands.add_parser("scenarios", help="list the stories")
@@ -83,12 +83,12 @@ async def _up(settings: LabSettings, *, guarded: bool) -> int:
             await lab.namespace(NAMESPACE)
             for name in MODEL_SERVICES:
                 await lab.deploy(NAMESPACE, name)
-            account = await lab.install()
             for name in MODEL_SERVICES:
                 await lab.until_rolled_out(NAMESPACE, name)
             policy = lab.policy()
-            await lab.grant(policy)
             if guarded:
+                account = await lab.install()
+                await lab.grant(policy)
                 lab.controller(policy, kubeconfig=account)
                 _say("the guard runs; waiting until it knows the running versions as good")
                 await lab.until(lambda: _adopted(lab), what="the adoption of the running versions")
@@ -110,7 +110,7 @@ def _how_to(lab: Lab, policy: Path, *, guarded: bool) -> str:
     rollguard = _script(lab, "rollguard", f"{sys.executable} -m rollguard.cli.main")
     first = MODEL_SERVICES[0]
     release = f"{kubectl} set image deployment/{first} {first}={image(first, '')}"
-    own = "" if guarded else f"\nGuard it\n  {rollguard} run --policy {policy} --log text\n"
+    own = "" if guarded else f"\nGuard it\n  {rollguard} install --policy {policy} --apply\n"
     return f"""
 The lab is up: {", ".join(MODEL_SERVICES)} run in namespace {NAMESPACE}{", guarded" if guarded else ""}.
 Durations are scaled: 5 minutes of the platform's policy are 10 seconds here ({policy}).

@@ -38,6 +38,16 @@ def is_product(image: str) -> bool:
     return _IMAGE.fullmatch(image) is not None
 
 
+def placed(argument: str, environment: Mapping[str, str], mounts: Mapping[str, str], address: str) -> str:
+    """An argument with its variables, with the directories that stand for mounted paths, and with the pod's own
+    loopback address: two pods of a machine share the real one."""
+    text = _VARIABLE.sub(lambda match: environment.get(match[1], match[0]), argument)
+    for path in sorted(mounts, key=len, reverse=True):
+        if text == path or text.startswith(f"{path}/"):
+            return mounts[path] + text.removeprefix(path)
+    return re.sub(r"^127\.0\.0\.1(?=:)", address, text)
+
+
 class Programs:
     """Makes what the containers of this node need from the API server."""
 
@@ -53,7 +63,7 @@ class Programs:
             mounts = await self._mounts(pod, spec, home)
             program.environment = self._environment(pod, spec, address) | await self._identity(pod, home)
             program.environment["TMPDIR"] = mounts.get("/tmp", str(home))
-            program.arguments = [_placed(argument, program.environment, mounts, address) for argument in spec["args"]]
+            program.arguments = [placed(argument, program.environment, mounts, address) for argument in spec["args"]]
         except NotThere:
             program.clear()
             raise
@@ -178,13 +188,3 @@ class Program:
             self._process.kill()
             await self._process.wait()
         self.clear()
-
-
-def _placed(argument: str, environment: Mapping[str, str], mounts: Mapping[str, str], address: str) -> str:
-    """An argument with its variables, with the directories that stand for mounted paths, and with the pod's own
-    loopback address: two pods of a machine share the real one."""
-    text = _VARIABLE.sub(lambda match: environment.get(match[1], match[0]), argument)
-    for path in sorted(mounts, key=len, reverse=True):
-        if text == path or text.startswith(f"{path}/"):
-            return mounts[path] + text.removeprefix(path)
-    return re.sub(r"^127\.0\.0\.1(?=:)", address, text)
