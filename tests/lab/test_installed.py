@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from lab import controller, policies
+from lab import controller, policies, programs
 from lab.world import Lab, LabSettings
 
 pytestmark = pytest.mark.lab
 NAME = "speech-to-text"
+APPLY = ("apply", "--server-side", "--field-manager", "rollguard")
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 KINDS = (
     "/api/v1/namespaces",
@@ -56,6 +57,25 @@ async def rollguard(kubeconfig: Path, *arguments: str, code: int = 0) -> str:
     print(f"$ rollguard {' '.join(arguments)}\n{text}", file=sys.stderr)
     assert process.returncode == code, text
     return text
+
+
+async def kubectl_takes(lab: Lab, printed: str) -> None:
+    """The real kubectl applies the text, with the command that the help names."""
+    file = lab.workdir / "printed.yaml"
+    file.write_text(printed)
+    command = (
+        programs.require(["kubectl"])["kubectl"],
+        "--kubeconfig",
+        lab.kubeconfig,
+        *APPLY,
+        "-f",
+        file,
+    )
+    process = await asyncio.create_subprocess_exec(
+        *map(str, command), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0, out.decode()
 
 
 async def everything(lab: Lab) -> set[tuple[str, str, str]]:
@@ -121,6 +141,7 @@ async def test_an_installed_guard_undoes_a_crash_and_leaves_nothing_behind(clust
     first = await rollguard(cluster.kubeconfig, "install", "--apply", "--policy", str(policy))
     assert "Deployment monitoring in monitoring: created" in first
     assert "the guard runs: 2 replicas" in first
+    await kubectl_takes(cluster, await rollguard(cluster.kubeconfig, "install", "--print", "--policy", str(policy)))
     again = await rollguard(cluster.kubeconfig, "install", "--apply", "--policy", str(policy))
     lines = [line for line in again.splitlines() if line.startswith(("Deployment", "Role", "Custom", "ConfigMap"))]
     assert lines
@@ -141,6 +162,8 @@ async def test_an_installed_guard_undoes_a_crash_and_leaves_nothing_behind(clust
 async def test_a_team_installs_a_guard_in_its_own_namespaces(cluster: Lab) -> None:
     policy = await served(cluster, "team")
     await cluster.namespace("team-guard")
+    restricted = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
+    await cluster.api.patch("/api/v1/namespaces/team-guard", restricted)
     await rollguard(cluster.kubeconfig, "install", "--apply", "--definitions-only")
     for namespace in ("team", "team-guard"):
         await cluster.api.create(f"{RBAC}/namespaces/{namespace}/rolebindings", _owner("alice"))

@@ -58,7 +58,7 @@ def install(
     policy
         The policy file. A policy with mistakes is not installed.
     print_
-        Print all objects, for `kubectl apply --server-side -f -`.
+        Print all objects, for `kubectl apply --server-side --field-manager rollguard -f -`.
     apply
         Apply them, and wait until the guard runs.
     definitions_only
@@ -138,7 +138,8 @@ class _Work:
         removal = "" if self.namespace == GUARD_NAMESPACE else f" -n {self.namespace}"
         output.say(
             f"the guard runs: {running} replicas, of which one acts\n\n"
-            f"Next:\n  {me} status{place}\n  {me} watch{place}\n  {me} uninstall{removal} --dry-run"
+            f"Next:\n  {me} doctor{place}\n  {me} status{place}\n  {me} watch{place}\n"
+            f"and to take it out again:\n  {me} uninstall{removal} --dry-run"
         )
 
 
