@@ -159,6 +159,11 @@ class NotHeld:
 class Leadership(Protocol):
     """The Lease."""
 
+    async def look(self) -> NotHeld | None:
+        """Who holds the Lease, by a read alone; None where it is ours or may be taken, so that `renew` is worth its
+        price."""
+        ...
+
     async def renew(self, *, open_epochs: tuple[int, ...]) -> Held | NotHeld:
         """Renews or takes over; at takeover the new epoch is above the Lease's and all of `open_epochs`."""
         ...

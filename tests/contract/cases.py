@@ -380,6 +380,9 @@ async def one_leads_and_the_other_does_not(ground: Ground) -> None:
     first, second = ground.contender("first"), ground.contender("second")
     held = await first.renew(open_epochs=())
     assert isinstance(held, Held) and held.epoch >= 1
+    assert await first.look() is None
+    other = await second.look()
+    assert isinstance(other, NotHeld) and other.holder
     assert isinstance(await second.renew(open_epochs=()), NotHeld)
     again = await first.renew(open_epochs=())
     assert isinstance(again, Held) and again.epoch == held.epoch and again.until >= held.until
@@ -390,6 +393,7 @@ async def a_released_lease_is_taken_at_once_with_a_higher_epoch(ground: Ground) 
     held = await first.renew(open_epochs=())
     assert isinstance(held, Held)
     await first.release()
+    assert await second.look() is None
     taken = await second.renew(open_epochs=())
     assert isinstance(taken, Held) and taken.epoch > held.epoch
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from rollguard.loop.context import Context
 from rollguard.model.action import Unknown
-from rollguard.ports import Held, Leadership, Records
+from rollguard.ports import Leadership, NotHeld, Records
 
 RETRY = 1.0
 
@@ -49,19 +49,21 @@ class Term:
     async def renew(self) -> None:
         """One renewal, or one try to take over."""
         gate = self._context.gate
+        if not gate.leading():
+            # The open rollouts are listed only where there is something to take over: there can be many.
+            taken = await self._leadership.look()
+            if taken is not None:
+                self._not_held(taken)
+                return
         epochs = await self._open_epochs()
         if isinstance(epochs, Unknown):
             self._waits(epochs.detail)
             return
         outcome = await self._leadership.renew(open_epochs=epochs)
-        self.standby = not isinstance(outcome, Held) and bool(outcome.holder)
-        if not isinstance(outcome, Held):
-            # without a known holder the last renewal still holds until its end
-            if outcome.holder or not gate.leading():
-                gate.hold(None)
-                self._over()
-                self._waits(f"{outcome.holder} leads" if outcome.holder else outcome.detail)
+        if isinstance(outcome, NotHeld):
+            self._not_held(outcome)
             return
+        self.standby = False
         self.waiting = ""
         fresh = outcome.epoch != gate.epoch
         gate.hold(outcome)
@@ -69,6 +71,14 @@ class Term:
             self._over()
         if not self.active.is_set():
             self._elected.set()
+
+    def _not_held(self, outcome: NotHeld) -> None:
+        self.standby = bool(outcome.holder)
+        # without a known holder the last renewal still holds until its end
+        if outcome.holder or not self._context.gate.leading():
+            self._context.gate.hold(None)
+            self._over()
+            self._waits(f"{outcome.holder} leads" if outcome.holder else outcome.detail)
 
     async def begin(self) -> None:
         """Loads everything, where we lead: nothing is done before it is known what others have begun."""

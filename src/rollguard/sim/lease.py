@@ -55,20 +55,26 @@ class SimLeadership:
 
     async def renew(self, *, open_epochs: tuple[int, ...]) -> Held | NotHeld:
         """Renews or takes over; a renewal without an answer leaves us what the last one gave."""
-        started = self._clock.mono()
         if self.until is None or self._seen is None:
-            read = await call("leadership.read", self._process, self._faults, _TIMEOUT, self._read)
-            if isinstance(read, Lost | Later):
-                return NotHeld(holder="", detail="no answer from the API server")
-            if self._seen is None or (read.holder, read.version) != (self._seen.holder, self._seen.version):
-                self._seen_since = self._clock.mono()
-            self._seen = read
-            unchanged = self._clock.mono().since(self._seen_since)
-            if read.holder not in ("", self.identity) and unchanged < LEASE_SECONDS:
-                self.until = None
-                return NotHeld(holder=read.holder, detail="another process holds the Lease")
-            started = self._clock.mono()
-        return await self._write(started, self._seen, open_epochs)
+            other = await self.look()
+            if other is not None:
+                return other
+        assert self._seen is not None
+        return await self._write(self._clock.mono(), self._seen, open_epochs)
+
+    async def look(self) -> NotHeld | None:
+        """Who else holds it, or that nobody answers; None where it is ours or may be taken."""
+        read = await call("leadership.read", self._process, self._faults, _TIMEOUT, self._read)
+        if isinstance(read, Lost | Later):
+            return NotHeld(holder="", detail="no answer from the API server")
+        if self._seen is None or (read.holder, read.version) != (self._seen.holder, self._seen.version):
+            self._seen_since = self._clock.mono()
+        self._seen = read
+        unchanged = self._clock.mono().since(self._seen_since)
+        if read.holder not in ("", self.identity) and unchanged < LEASE_SECONDS:
+            self.until = None
+            return NotHeld(holder=read.holder, detail="another process holds the Lease")
+        return None
 
     def left(self) -> float:
         """Seconds that we may still act, by our own clock; 0 or less where we may not."""

@@ -137,6 +137,28 @@ def unit_as_written(name: str, asked_at: str) -> dict[str, Any]:
     return {"metadata": {"namespace": "n", "name": name, "resourceVersion": "1"}, "spec": {"requests": [asked]}}
 
 
+async def test_closed_rollouts_are_passed_over_without_being_read_whole() -> None:
+    closed = {
+        "metadata": {"namespace": "n", "name": "a-r1"},
+        "status": {"closed": "2026-12-01T00:00:00Z", "epoch": "x"},
+    }
+
+    async def script(on: Conversation) -> None:
+        await on.answer({"metadata": {}, "items": [closed]})
+
+    said: list[str] = []
+    async with serving(script) as server:
+        api = connect(server.url)
+        records = KubernetesRecords(api, CLOCK, random.Random(1), on_unreadable=said.append)
+        records.cover(frozenset({""}))
+        assert await records.list_rollouts(open_only=True) == ()
+        assert said == []
+        assert await records.list_rollouts(open_only=False) == ()
+        assert len(said) == 1, "read whole, it is found to be unreadable"
+        records.cover(frozenset())
+        await api.close()
+
+
 async def test_one_object_that_cannot_be_read_hides_no_other_and_is_said() -> None:
     sound = unit_as_written("deployment-a", "2026-12-01T00:00:00Z")
     odd = unit_as_written("deployment-b", "2026-12-01T00:00:00+24:00")

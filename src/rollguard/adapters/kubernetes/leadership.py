@@ -76,6 +76,16 @@ class KubernetesLeadership:
         self._seen: _Seen | None = None
         self._held: Held | None = None
 
+    async def look(self) -> NotHeld | None:
+        """Who else holds it, or that nobody answers; None where it is ours or may be taken."""
+        start = self._clock.mono()
+        lease = await self._read()
+        if isinstance(lease, Unknown):
+            return NotHeld(holder="", detail=lease.detail)
+        if lease is None or lease.holder == self._identity:
+            return None
+        return self._held_by_other(lease, start)
+
     async def renew(self, *, open_epochs: tuple[int, ...]) -> Held | NotHeld:
         """Renews, or takes over what nobody renewed for the Lease's duration. Without an answer the last renewal
         still counts until its own end."""
@@ -91,9 +101,8 @@ class KubernetesLeadership:
             epoch = lease.epoch if lease.epoch > 0 and lease.epoch >= highest else 1 + max(lease.epoch, highest)
             return await self._write(start, lease, epoch=epoch)
         self._held = None
-        if lease.holder and not self._unchanged_for_long(lease, start):
-            return NotHeld(holder=lease.holder, detail=f"held by {lease.holder}")
-        return await self._write(start, lease, epoch=1 + max(lease.epoch, highest))
+        other = self._held_by_other(lease, start)
+        return other or await self._write(start, lease, epoch=1 + max(lease.epoch, highest))
 
     async def release(self) -> None:
         """Gives the Lease back if it is ours; an unreachable server is passed over, for it runs out by itself."""
@@ -101,6 +110,11 @@ class KubernetesLeadership:
         self._held = None
         if isinstance(lease, Lease) and lease.holder == self._identity:
             await self._put(self._body(lease, holder="", epoch=lease.epoch), exists=True)
+
+    def _held_by_other(self, lease: Lease, now: Mono) -> NotHeld | None:
+        if lease.holder and not self._unchanged_for_long(lease, now):
+            return NotHeld(holder=lease.holder, detail=f"held by {lease.holder}")
+        return None
 
     def _unchanged_for_long(self, lease: Lease, now: Mono) -> bool:
         version = lease.metadata.resource_version
