@@ -46,6 +46,8 @@ from rollguard.ports import Notifier, PolicySource
 
 LISTEN = "127.0.0.1:9095"
 READ_WITHIN_S = 30.0
+LOOKS_MISSED = 10
+"""Ticks without a look at the workloads after which a leader says that it is not ready."""
 SHORTEST_LEASE = 3.0
 """Seconds: a shorter one leaves a request no time to be answered in."""
 
@@ -178,7 +180,13 @@ class _Controller:
         async with AsyncExitStack() as stack:
             cluster = await stack.enter_async_context(
                 KubernetesCluster(
-                    api, self._clock, rng, namespaces=namespaces, instance=identity, look=Look(secrets=secrets_seen)
+                    api,
+                    self._clock,
+                    rng,
+                    namespaces=namespaces,
+                    instance=identity,
+                    look=Look(secrets=secrets_seen),
+                    on_failure=lambda detail: self._log("watch-failed", {"detail": detail}),
                 )
             )
             records = await stack.enter_async_context(
@@ -242,7 +250,10 @@ class _Controller:
         def ready() -> str:
             status = guard.status()
             if status.leading:
-                return "" if status.active else "leading, but the records are not loaded yet"
+                if not status.active:
+                    return "leading, but the records are not loaded yet"
+                late = status.since_look > LOOKS_MISSED * status.tick
+                return f"no look at the workloads for {status.since_look:.0f} s" if late else ""
             return "" if status.standby else f"not leading: {status.waiting}"
 
         return serve.Health(

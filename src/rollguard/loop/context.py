@@ -58,6 +58,8 @@ class Memory:
     """Digests of the templates before it, and when, in the API server's time, each gave way."""
     again: set[Priority] = field(default_factory=set)
     """Jobs that came while the unit was worked upon: done afterwards."""
+    unseen: Instant | None = None
+    """Since when it is not seen completely; None while it is."""
     error: str = ""
 
 

@@ -10,10 +10,11 @@ from rollguard.loop import changes, everything, executor, surroundings
 from rollguard.loop.asking import Asking
 from rollguard.loop.asks import asks
 from rollguard.loop.checkup import Checkup
+from rollguard.loop.conditions import ERROR
 from rollguard.loop.context import Context, LookAgain, Memory
 from rollguard.loop.house import House
 from rollguard.loop.leader import Gate, LeadershipLost
-from rollguard.loop.look import ERROR, look
+from rollguard.loop.look import look
 from rollguard.loop.outbox import Outbox
 from rollguard.loop.policies import Policies
 from rollguard.loop.selection import select
@@ -109,6 +110,7 @@ class Guard:
         self._late = 0
         self._errors = 0
         self._last_tick = 0.0
+        self._looked: Mono | None = None
         self._blind: tuple[str, ...] = ()
 
     # --- life ---
@@ -189,6 +191,8 @@ class Guard:
             ticks=self._ticks,
             late_ticks=self._late,
             last_tick_seconds=self._last_tick,
+            since_look=self._clock.mono().since(self._looked) if self._looked and self._term.active.is_set() else 0.0,
+            tick=context.policy.timing.tick,
             errors=self._errors + context.outbox.errors,
             units=tuple(units),
             open_rollouts=sum(1 for unit in units if unit.rollout is not None),
@@ -220,7 +224,7 @@ class Guard:
     async def _tick_on(self) -> None:
         while True:
             await self._term.active.wait()
-            due = self._clock.mono()
+            due = self._looked = self._clock.mono()
             while self._term.active.is_set():
                 due = self._skip(due, int(self._clock.mono().since(due) // self._context.policy.timing.tick))
                 if not await self.tick():
@@ -267,7 +271,8 @@ class Guard:
         if self._leads() and not self._settings.orders_only:
             await everything.tell(context, unread)
         self._ticks += 1
-        self._last_tick = self._clock.mono().since(started)
+        self._looked = self._clock.mono()
+        self._last_tick = self._looked.since(started)
         return True
 
     def _leads(self) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rollguard import decide, judge, observe
-from rollguard.loop import changes, executor, kept, migrations, opening, requests, surroundings, verify
+from rollguard.loop import changes, conditions, executor, kept, migrations, opening, requests, surroundings, verify
 from rollguard.loop.context import Context, LookAgain, Memory
 from rollguard.loop.selection import NOBODY
 from rollguard.loop.transitions import note, transit, unit_of
@@ -30,15 +30,13 @@ from rollguard.model.lifecycle import (
 )
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Timing
-from rollguard.model.records import LifecycleState, RolloutRecord, TimelineEntry, UnitRecord
+from rollguard.model.records import LifecycleState, RolloutRecord, TimelineEntry
 from rollguard.model.time import Instant
 
 OPEN_TO_DECISIONS = (LifecycleState.WATCHING, LifecycleState.AWAITING_APPROVAL, LifecycleState.HELD)
 OWN_UNDO = (LifecycleState.PLANNED, LifecycleState.ACTING, LifecycleState.VERIFYING)
 FINDINGS = 8
 TEMPLATES = 10
-BLIND, ERROR = "Blind", "Error"
-"""Conditions of a unit."""
 SETTLING = 2.0
 """Seconds that the caches may take for a unit that is new to this process."""
 
@@ -48,6 +46,7 @@ async def look(context: Context, memory: Memory) -> None:
     name = UnitName.of_workload(memory.workload)
     facts = context.cluster.facts(name)
     _remember_template(context, memory, facts)
+    conditions.see(context, memory, facts)
     if context.settings.orders_only:
         await _orders(context, memory, facts)
         return
@@ -58,6 +57,7 @@ async def look(context: Context, memory: Memory) -> None:
         context.later(SETTLING / 4, Priority.WAKE, name)
         return  # the caches of a process that has just come are filling: incomplete facts are no news
     if not facts.complete and not facts.members:
+        await conditions.keep(context, memory, facts, blind="")
         return
     if facts.members or context.store.unit(name) is not None:
         unit = await opening.ensure_unit(context, memory, facts)
@@ -71,7 +71,7 @@ async def look(context: Context, memory: Memory) -> None:
     blind = ""
     if record is not None:
         blind = await _go_on(context, memory, record, facts)
-    await conditions(context, name, blind=blind)
+    await conditions.keep(context, memory, facts, blind=blind)
 
 
 async def _orders(context: Context, memory: Memory, facts: UnitFacts) -> None:
@@ -89,19 +89,6 @@ async def _orders(context: Context, memory: Memory, facts: UnitFacts) -> None:
     await requests.handle_all(context, memory, facts)
     if changes.acting(context.store.rollout(unit.name)):
         context.later(0.0, Priority.ACT, unit.name)
-
-
-async def conditions(context: Context, name: UnitName, *, blind: str) -> None:
-    """Writes that the unit is blind when that begins and ends; a look that came to its end ends an error."""
-    unit = context.store.unit(name)
-    if unit is None:
-        return
-
-    def present(unit: UnitRecord) -> UnitRecord:
-        return changes.with_condition(changes.with_condition(unit, ERROR, ""), BLIND, blind)
-
-    if present(unit) != unit:
-        await context.store.change_unit(name, present)
 
 
 def _remember_template(context: Context, memory: Memory, facts: UnitFacts) -> None:

@@ -37,6 +37,10 @@ class Status:
     ticks: int
     late_ticks: int
     last_tick_seconds: float
+    since_look: float
+    """Since the last look at everything, or since it became the leader's to look; 0 where we do not lead."""
+    tick: float
+    """How long a tick is."""
     errors: int
     units: tuple[UnitStatus, ...]
     open_rollouts: int

@@ -37,6 +37,7 @@ TITLES = {
     "order-refused": "The ordered rollback was refused",
     "answer-unasked": "The answer met no open question",
     "new-target": "A newer version replaced the one under guard",
+    "unseen": "Not seen: nothing is guarded here",
     "policy-invalid": "The policy has mistakes, an earlier one stays in force",
     "held-to-the-end": "The guard window is over, and nobody decided",
 }
@@ -49,6 +50,7 @@ COMMANDS = {
     "critical": 'rollguard rollback {namespace} {name} --reason "..."',
     "blind": "rollguard status -n {namespace}",
     "warning": "rollguard status -n {namespace}",
+    "unseen": "rollguard doctor",
     "did-not-help": "kubectl -n {namespace} get pods -o wide",
     "stalled": "kubectl -n {namespace} rollout status deployment/{name}",
     "unconfirmed": "kubectl -n {namespace} rollout status deployment/{name}",

@@ -16,6 +16,8 @@ def test_failed_watches_and_a_policy_with_mistakes_show() -> None:
         ticks=1,
         late_ticks=0,
         last_tick_seconds=0.1,
+        since_look=3.0,
+        tick=15.0,
         errors=0,
         units=(),
         open_rollouts=0,

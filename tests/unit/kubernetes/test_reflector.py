@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
+from lab import pki
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes import rights
-from rollguard.adapters.kubernetes.api import Api
+from rollguard.adapters.kubernetes.api import Api, NoAnswer
 from rollguard.adapters.kubernetes.kubeconfig import Connection
 from rollguard.adapters.kubernetes.reflector import Change, Collection, Reflector
 from rollguard.adapters.kubernetes.wire import OnlyMeta
@@ -31,8 +34,14 @@ def page(version: int, *things: Any, more: str = "") -> dict[str, Any]:
     return {"metadata": {"resourceVersion": str(version), "continue": more}, "items": list(things)}
 
 
+def version_of(raw: msgspec.Raw) -> str:
+    return msgspec.json.decode(raw, type=OnlyMeta).metadata.resource_version
+
+
 @asynccontextmanager
-async def copying(script: Script, *, stall: float = 5.0) -> AsyncIterator[tuple[Copy, Server, list[Change[str]]]]:
+async def copying(
+    script: Script, *, stall: float = 5.0, convert: Callable[[msgspec.Raw], str] = version_of
+) -> AsyncIterator[tuple[Copy, Server, list[Change[str]]]]:
     """A reflector that runs against the scripted server, with the changes that it tells."""
     changes: list[Change[str]] = []
     async with serving(script) as server:
@@ -42,7 +51,7 @@ async def copying(script: Script, *, stall: float = 5.0) -> AsyncIterator[tuple[
             list_right=rights.LIST_PODS,
             watch_right=rights.WATCH_PODS,
             namespace="n",
-            convert=lambda raw: msgspec.json.decode(raw, type=OnlyMeta).metadata.resource_version,
+            convert=convert,
         )
         copy = Reflector(api, collection, CLOCK, random.Random(1), changes.append, stall=stall)
         task = asyncio.create_task(copy.run())
@@ -183,3 +192,68 @@ async def test_a_refused_list_is_tried_again_slower_each_time_and_never_in_sync(
         assert not copy.listed.is_set()
         assert "pods is forbidden" in copy.last_error
         assert len(server.asked) <= 4
+
+
+async def test_a_line_that_is_no_json_costs_a_fresh_list_and_not_the_watch() -> None:
+    async def script(on: Conversation) -> None:
+        lists = sum(1 for each in server.asked if "watch" not in each.query)
+        if "watch" not in on.asked.query:
+            await on.answer(page(5, thing("a", 1)) if lists == 1 else page(9, thing("b", 8)))
+            return
+        await on.stream()
+        if lists == 1:
+            line = b"<html>upstream connect error</html>\n"
+            on.writer.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
+            await on.writer.drain()
+        await forever()
+
+    async with copying(script) as (copy, server, _):
+        await until(lambda: names(copy) == {"b"} and copy.in_sync)
+        assert copy.relists == 2
+
+
+async def test_an_object_that_cannot_be_read_hides_no_other_and_is_not_taken_for_gone() -> None:
+    torn = {**thing("torn", 2), "spec": "nonsense"}
+
+    async def script(on: Conversation) -> None:
+        if "watch" not in on.asked.query:
+            await on.answer(page(5, thing("a", 1), torn, thing("b", 3)))
+            return
+        await on.stream()
+        await mend.wait()
+        await on.event("MODIFIED", thing("torn", 7))
+        await forever()
+
+    def convert(raw: msgspec.Raw) -> str:
+        if "nonsense" in bytes(raw).decode():
+            raise ValueError("no time zone")
+        return msgspec.json.decode(raw, type=OnlyMeta).metadata.resource_version
+
+    mend = asyncio.Event()
+    async with copying(script, convert=convert) as (copy, _, _changes):
+        await until(lambda: copy.in_sync)
+        assert names(copy) == {"a", "b"}
+        assert copy.unreadable == {("n", "torn"): "torn cannot be read (ValueError: no time zone)"}
+        mend.set()
+        await until(lambda: names(copy) == {"a", "b", "torn"})
+        assert copy.unreadable == {}
+
+
+async def test_a_tls_alert_after_the_handshake_is_no_answer_and_ends_nothing(tmp_path: Path) -> None:
+    keys = pki.create(tmp_path)
+    strict = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    strict.load_cert_chain(keys.certificate, keys.key)
+    strict.verify_mode = ssl.CERT_REQUIRED
+    strict.load_verify_locations(keys.certificate)
+
+    async def refuse(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    listener = await asyncio.start_server(refuse, "127.0.0.1", 0, ssl=strict)
+    port = listener.sockets[0].getsockname()[1]
+    client = ssl.create_default_context(cafile=str(keys.certificate))
+    api = Api(Connection(server=f"https://127.0.0.1:{port}", tls=client, namespace="n"), CLOCK)
+    with pytest.raises(NoAnswer):
+        await api.send(rights.LIST_PODS, "n")
+    await api.close()
+    listener.close()

@@ -118,7 +118,7 @@ class Api:
                 )
         except TimeoutError:
             raise NoAnswer(f"no answer from {self.server} within {timeout:g} s") from None
-        except (httpx2.TransportError, httpx2.InvalidURL) as error:
+        except (httpx2.TransportError, httpx2.InvalidURL, OSError) as error:  # a TLS alert comes as a bare OSError
             raise NoAnswer(f"{self.server}: {type(error).__name__}: {error}") from error
         self._note_date(response, began.plus(self._clock.mono().since(began_mono) / 2).seconds)
         retry = whole_number(response.headers.get("Retry-After", ""))
@@ -147,7 +147,7 @@ class Api:
                     body = await response.aread()
                     raise Refusal(Reply(status=response.status_code, body=body, retry_after=None))
                 yield _lines(response)
-        except httpx2.TransportError as error:
+        except (httpx2.TransportError, OSError) as error:
             raise NoAnswer(f"{self.server}: {type(error).__name__}: {error}") from error
 
     def clock_offset(self) -> float | None:

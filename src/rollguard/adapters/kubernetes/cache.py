@@ -84,6 +84,7 @@ class Cache:
         *,
         stall: float,
         look: Look,
+        on_failure: Callable[[str], None] = lambda _detail: None,
     ) -> None:
         self._api = api
         self._clock = clock
@@ -91,6 +92,7 @@ class Cache:
         self._changed = changed
         self._stall = stall
         self._look = look
+        self._on_failure = on_failure
         self._templates = Templates()
         self._migrations = Migrations((), self._server_now)
         self._ended: list[asyncio.Task[None]] = []
@@ -143,9 +145,11 @@ class Cache:
     def listed(self) -> bool:
         """Whether the first list of all Deployments is complete.
 
-        A namespace that came later is left out until it is listed: one without rights must not hide all others.
+        A namespace that came later, or whose list is refused, is left out: one without rights must not hide all others.
         """
-        return all(self.deployments[each].listed.is_set() for each in self._initial & self.deployments.keys())
+        first = [self.deployments[each] for each in self._initial & self.deployments.keys()]
+        known = any(each.listed.is_set() for each in first) or not first
+        return known and all(each.listed.is_set() or each.refused for each in first)
 
     def unlisted(self) -> tuple[str, ...]:
         """What keeps Deployments from being listed, one line for each collection that has failed so far."""
@@ -280,7 +284,15 @@ class Cache:
             del self._sets[owner]
 
     def _reflector(self, collection: Collection[T], on_change: Callable[[Change[T]], None]) -> Reflector[T]:
-        return Reflector(self._api, collection, self._clock, self._rng, on_change, stall=self._stall)
+        return Reflector(
+            self._api,
+            collection,
+            self._clock,
+            self._rng,
+            on_change,
+            stall=self._stall,
+            on_failure=self._on_failure,
+        )
 
     def _workload(self, raw: msgspec.Raw) -> Workload:
         return facts.workload(raw, self._templates)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
 
@@ -41,12 +41,14 @@ class KubernetesCluster:
         instance: str = "rollguard",
         stall: float = STALL_S,
         look: Look | None = None,
+        on_failure: Callable[[str], None] = lambda _detail: None,
     ) -> None:
+        """`on_failure` is told of each watch that failed and of each object that cannot be read."""
         self._api = api
         self._clock = clock
         self._namespaces = namespaces
         self._instance = instance
-        self._cache = Cache(api, clock, rng, self._wake, stall=stall, look=look or Look())
+        self._cache = Cache(api, clock, rng, self._wake, stall=stall, look=look or Look(), on_failure=on_failure)
         self._guarded: frozenset[UnitName] = frozenset()
         self._known: set[UnitName] = set()
         self._wakeups = Wakeups()
@@ -97,6 +99,12 @@ class KubernetesCluster:
         behind = self._cache.behind(unit.namespace)
         missing = tuple(
             f"{each.collection.name}: {each.last_error or 'not listed yet'}" for each in behind if not each.in_sync
+        )
+        missing += tuple(
+            f"{each.collection.name}: {detail}"
+            for each in behind
+            for (namespace, _), detail in each.unreadable.items()
+            if namespace == unit.namespace
         )
         if self._cache.namespace(unit.namespace) is None:
             missing = (*missing, f"ReplicaSets, pods and events in {unit.namespace}: not watched")

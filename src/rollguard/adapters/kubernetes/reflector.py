@@ -29,6 +29,8 @@ STALL_S = 90.0
 """Bookmarks come every minute: a watch that is silent for longer is dead, whatever its connection says."""
 BACK_OFF_S = (0.2, 30.0)
 GONE = 410
+UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, AttributeError, LookupError)
+"""What an object of a shape that no API server sends makes a conversion raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +80,14 @@ class Reflector(Generic[T]):
         on_change: Callable[[Change[T]], None],
         *,
         stall: float = STALL_S,
+        on_failure: Callable[[str], None] = lambda _detail: None,
     ) -> None:
         self.collection = collection
         self.items: dict[Key, T] = {}
+        self.unreadable: dict[Key, str] = {}
+        """Objects that exist and cannot be read, and why: the copy lacks them, or has them as they were."""
+        self.refused = False
+        """The server's last answer was a refusal: no list is to be waited for."""
         self.in_sync = False
         self.last_sync: Instant | None = None
         self.since: Instant | None = None
@@ -93,6 +100,7 @@ class Reflector(Generic[T]):
         self._clock = clock
         self._rng = rng
         self._on_change = on_change
+        self._on_failure = on_failure
         self._stall = stall
         self._versions: dict[Key, str] = {}
         self._version = ""
@@ -106,18 +114,23 @@ class Reflector(Generic[T]):
                     await self._list()
                 await self._watch()
             except Refusal as refusal:
-                self._failed(str(refusal))
+                self._failed(str(refusal), refused=True)
                 if refusal.reply.status == GONE:
                     self._version = ""
             except NoAnswer as error:
                 self._failed(str(error))
+            except msgspec.MsgspecError as error:
+                self._failed(f"no answer of an API server: {error}")
+                self._version = ""
             await asyncio.sleep(self._back_off())
 
-    def _failed(self, text: str) -> None:
+    def _failed(self, text: str, *, refused: bool = False) -> None:
         self._lost_sync()
+        self.refused = refused
         self.errors += 1
         self._failures += 1
         self.last_error = text
+        self._on_failure(f"{self.collection.name}: {text}")
 
     def _lost_sync(self) -> None:
         if self.in_sync:
@@ -204,7 +217,15 @@ class Reflector(Generic[T]):
         if self._versions.get(key) == meta.resource_version:
             return key
         self._versions[key] = meta.resource_version
-        old, new = self.items.get(key), self.collection.convert(raw)
+        old = self.items.get(key)
+        try:
+            new = self.collection.convert(raw)
+        except UNREADABLE as error:
+            # It must neither end the copy of all others nor pass for an object that is not there.
+            self.unreadable[key] = f"{meta.name} cannot be read ({type(error).__name__}: {error})"
+            self._on_failure(f"{self.collection.name}: {self.unreadable[key]}")
+            return key
+        self.unreadable.pop(key, None)
         if new is None:
             self.items.pop(key, None)
         else:
@@ -215,6 +236,7 @@ class Reflector(Generic[T]):
 
     def _drop(self, key: Key) -> None:
         self._versions.pop(key, None)
+        self.unreadable.pop(key, None)
         old = self.items.pop(key, None)
         if old is not None:
             self._on_change(Change(key=key, old=old, new=None))

@@ -1,0 +1,94 @@
+"""A unit that cannot be seen is no quiet unit: people are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from rollguard.model.facts import UnitFacts
+from rollguard.model.names import UnitName
+from tests.unit.loop.stage import CRASHING, GOOD, Running, Stage, play
+
+REFUSED = "pods in default: 403 pods is forbidden"
+
+
+def refused_pods(running: Running) -> Callable[[], None]:
+    """The guard may not list pods any more; what is returned gives the right back."""
+    honest = running.cluster.facts
+
+    def torn(unit: UnitName) -> UnitFacts:
+        return replace(honest(unit), complete=False, missing=(REFUSED,))
+
+    def give_back() -> None:
+        running.cluster.facts = honest  # type: ignore[method-assign]
+
+    running.cluster.facts = torn  # type: ignore[method-assign]
+    return give_back
+
+
+def unseen(stage: Stage) -> str:
+    unit = stage.unit()
+    return dict(unit.conditions).get("Unseen", "") if unit is not None else ""
+
+
+def test_a_unit_that_is_not_seen_completely_is_paged_once_after_a_minute_and_guarded_again_when_it_is() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        give_back = refused_pods(running)
+        await asyncio.sleep(45)
+        assert unseen(stage) == ""
+        await stage.until(lambda: bool(unseen(stage)), within=60)
+        assert unseen(stage) == f"not seen completely, so nothing is guarded here: {REFUSED}"
+        stage.world.set_image(stage.api, CRASHING)
+        await asyncio.sleep(10)
+        assert stage.rollouts() == []
+        (page,) = stage.told("unseen")
+        assert REFUSED in page
+        give_back()
+        await stage.until(lambda: stage.image() == GOOD)
+        await stage.until(lambda: unseen(stage) == "")
+
+    play(story)
+
+
+def test_a_watch_that_is_away_for_some_seconds_is_no_news() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        give_back = refused_pods(running)
+        await asyncio.sleep(30)
+        give_back()
+        await asyncio.sleep(90)
+        assert stage.told("unseen") == []
+        assert unseen(stage) == ""
+
+    play(story)
+
+
+def test_a_follower_reads_the_lease_alone_while_somebody_else_leads() -> None:
+    async def story(stage: Stage) -> None:
+        first = stage.start("guard-0")
+        await stage.until(lambda: first.guard.status().active)
+        second = stage.start("guard-1")
+        await asyncio.sleep(60)
+        assert second.faults.visits["leadership.read"] > 20
+        assert second.faults.visits["records.list_rollouts"] == 0
+        await first.kill()
+        await stage.until(lambda: second.guard.status().active, within=30)
+
+    play(story)
+
+
+def test_a_leader_says_how_long_it_has_not_looked() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(lambda: running.guard.status().ticks > 2)
+        tick = stage.policy.timing.tick
+        assert running.guard.status().since_look <= 2 * tick
+        running.cluster.inventory = lambda: None  # type: ignore[method-assign]
+        await asyncio.sleep(20 * tick)
+        assert running.guard.status().since_look >= 18 * tick
+
+    play(story)
