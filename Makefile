@@ -57,6 +57,10 @@ lab-scenario: testbed ## play one story of the lab: make lab-scenario NAME=error
 bench: setup ## how fast the simulator plays, by room
 	@$(RUN) python -m bench.simulation $(ARGS)
 
+.PHONY: bench-help
+bench-help: setup ## how long the command line takes to say its help (held to 0.25 s)
+	@$(RUN) python -m bench.help
+
 .PHONY: seeds
 seeds: setup ## play many more seeds than the tests do: make seeds ARGS="0 100000"
 	@$(RUN) python -m tests.simulation.many $(ARGS)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from rollguard.cli import exits
 from rollguard.cli.main import call
 from rollguard.cli.output import Format
-from rollguard.cli.wait import Lines, Waiting
+from rollguard.cli.wait import Lines, Live, Waiting
 from rollguard.cli.waiting import Answer, Goal
 from rollguard.model.action import Absent, FetchOutcome, Found, Unknown
 from rollguard.model.judgement import Phase, VerdictKind
@@ -319,3 +321,15 @@ def test_programs_get_a_document_for_each_change(capsys: pytest.CaptureFixture[s
     assert (told["code"], told["rollout"], told["verdict"]) == (0, BEGUN.id, "undecided")
     Lines(Format.TABLE).change(NOW, Answer(line="revision 2 is healthy", code=0), 0)
     assert capsys.readouterr().out == "2026-11-03T03:00:00Z  revision 2 is healthy\n"
+
+
+def test_in_a_terminal_the_changes_stay_and_what_is_waited_for_moves_below() -> None:
+    console = Console(force_terminal=True, width=100, file=io.StringIO())
+    live = Live(console)
+    with live.live():
+        live.change(NOW, Answer(line="revision 2 is undecided [x]"), None)
+        live.change(NOW, Answer(line="revision 2 is healthy", code=0), 0)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "2026-11-03T03:00:00Z  revision 2 is undecided [x]" in shown
+    assert "waiting: revision 2 is undecided" in shown
+    assert shown.index("revision 2 is undecided [x]") < shown.index("2026-11-03T03:00:00Z  revision 2 is healthy")

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 import rollguard
+from rollguard.model.action import DecisionKind
 from rollguard.model.lifecycle import Tell
-from rollguard.model.policy import Limits, Links, MetricsStore, Policy, StoreAccess, Timing
-from rollguard.model.records import Notice, NoticeClass
+from rollguard.model.policy import Limits, Links, MetricsStore, Mode, Policy, StoreAccess, Timing
+from rollguard.model.records import Notice, NoticeClass, Response
 from rollguard.notify import payload, words
 from rollguard.notify.words import TITLES
 from tests.unit.records import START, rollout_record, unit_record
@@ -80,6 +81,28 @@ def test_the_webhook_body_is_the_same_bytes_for_the_same_notice(with_rollout: bo
     assert (said["id"], said["class"], "rollout" in said) == ("n-1", "page", with_rollout)
     if with_rollout:
         assert said["rollout"]["findings"][0]["bound"] == 0.1
+
+
+WOULD = Response(at=START.plus(330), kind=DecisionKind.ROLL_BACK, would=True, reason="error-rate 14.8% > 10%")
+HEALTHY = Tell(class_=NoticeClass.INFO, topic="healthy", reason="nothing was reached")
+
+
+def test_in_mode_observe_every_later_notice_says_what_would_have_been_done() -> None:
+    observed = replace(rollout_record(), mode=Mode.OBSERVE, responses=(WOULD,))
+    said = words(HEALTHY, observed, unit_record(), POLICY, START.plus(1900))
+    sentence = "would have rolled back at 2026-11-03T02:05:30Z, because error-rate 14.8% > 10%"
+    assert f"Mode observe: {sentence}" in said.text
+    notice = Notice(id="n-1", class_=NoticeClass.INFO, topic="healthy", title="t", text="x", at=START)
+    told = json.loads(payload(notice, observed))["rollout"]
+    assert (told["mode"], told["would"]) == ("observe", [sentence])
+
+
+def test_in_mode_observe_a_notice_says_that_there_would_have_been_no_difference() -> None:
+    none = "Mode observe: nothing else would have been done in mode automatic so far."
+    observed = replace(rollout_record(), mode=Mode.OBSERVE)
+    assert none in words(HEALTHY, observed, unit_record(), POLICY, START).text
+    assert "Mode observe" not in words(HEALTHY, rollout_record(), unit_record(), POLICY, START).text
+    assert "Mode observe" not in words(HEALTHY, replace(observed, order="o-1"), unit_record(), POLICY, START).text
 
 
 def test_every_topic_that_the_product_tells_has_a_title() -> None:
