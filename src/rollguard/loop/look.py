@@ -39,6 +39,8 @@ FINDINGS = 8
 TEMPLATES = 10
 SETTLING = 2.0
 """Seconds that the caches may take for a unit that is new to this process."""
+NUMBERED_WITHIN = 10.0
+"""Seconds that the Deployment's controller may take to number a changed template."""
 
 
 async def look(context: Context, memory: Memory) -> None:
@@ -176,6 +178,8 @@ async def _go_on(context: Context, memory: Memory, record: RolloutRecord, facts:
     verdict = _judged(context, memory, record, facts)
     if record.order and record.state in OPEN_TO_DECISIONS:
         record = await _order_over(context, record)
+    elif record.state in OPEN_TO_DECISIONS and _gives_way(context, memory, record, facts):
+        context.later(SETTLING / 4, Priority.WAKE, record.unit)
     elif record.state in OPEN_TO_DECISIONS:
         record = await _decided(context, memory, record, facts, verdict)
     elif record.state is LifecycleState.VERIFYING:
@@ -186,6 +190,14 @@ async def _go_on(context: Context, memory: Memory, record: RolloutRecord, facts:
         return ""
     gaps = [gap for gap in verdict.gaps if gap.required and gap.in_a_row >= judge.BLIND_AFTER]
     return "; ".join(f"{gap.signal} has no complete answer ({gap.cause})" for gap in gaps)
+
+
+def _gives_way(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> bool:
+    """Whether somebody has just changed the template again: this rollout ends once the new one has its number, and a
+    hold for a status that is behind until then would page for nothing."""
+    at = memory.replaced.get(record.target_digest)
+    changed = bool(facts.members) and facts.members[0].template.digest != record.target_digest
+    return changed and at is not None and context.server_now().since(at) < NUMBERED_WITHIN
 
 
 async def _order_over(context: Context, record: RolloutRecord) -> RolloutRecord:
@@ -266,14 +278,9 @@ async def _decided(
 
 
 def _ending(memory: Memory) -> Callable[[RolloutRecord], RolloutRecord]:
-    """Keeps the last look of a rollout that ends while it was watched; that of an undo is the one that led to it."""
+    """Keeps the last look at which something was decided: of an undo, the one that led to it."""
     decision = memory.decision
-
-    def ended(present: RolloutRecord) -> RolloutRecord:
-        mine = memory.judged == present.id and present.state in OPEN_TO_DECISIONS
-        return kept.at_the_end(present, decision) if mine else present
-
-    return ended
+    return lambda present: kept.at_the_end(present, decision) if memory.judged == present.id else present
 
 
 def phase(started: Instant, now: Instant, timing: Timing) -> Phase:

@@ -107,6 +107,8 @@ def test_what_would_have_been_done_outlives_a_release_that_got_well_again_and_it
         record = stage.rollouts()[0]
         would = [response for response in record.responses if response.would]
         assert record.state is LifecycleState.CLOSED
+        assert not stage.told("hold")  # a change of the template that has not been numbered yet is no reason to page
+        assert [response.kind for response in record.responses if not response.would] == []
         assert would == [response for response in then if response.would]
         assert would[0].kind is DecisionKind.ROLL_BACK
         assert would[0].reason.startswith("error-rate: ")

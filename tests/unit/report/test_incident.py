@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rollguard.model.records import TimelineEntry
+from rollguard.model.action import DecisionKind
+from rollguard.model.records import Response, TimelineEntry
 from rollguard.report import figures, incident_markdown
 from tests.unit.records import START, rollout_record
 
@@ -20,6 +21,13 @@ def test_the_report_has_evidence_actions_and_timeline_with_value_and_bound() -> 
         "| Start to old version restored | 331.0 s |",
     ):
         assert fact in page
+
+
+def test_what_mode_observe_kept_the_guard_from_is_in_the_summary() -> None:
+    would = Response(at=START.plus(330), kind=DecisionKind.ROLL_BACK, would=True, reason="error-rate 14.8% > 10%")
+    page = incident_markdown(replace(rollout_record(), responses=(would,)))
+    row = "would have rolled back at 2026-11-03T02:05:30Z, because error-rate 14.8% > 10%"
+    assert f"| Not done, for it only observes | {row} |" in page
 
 
 def test_what_did_not_happen_has_no_figure() -> None:
