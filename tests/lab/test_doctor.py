@@ -430,6 +430,15 @@ async def test_what_is_wrong_with_a_workload_is_named(case: str, here: Surgery) 
     await here.admin.patch(deployments("translation"), {"spec": undo}, MERGE)
 
 
+async def test_an_owner_is_named(here: Surgery) -> None:
+    mark = {"metadata": {"labels": {"argocd.argoproj.io/instance": "shop"}}}
+    await here.admin.patch(deployments("translation"), mark, MERGE)
+    await here.until_named(plain(), "owner", State.WARNING, "Argo CD shop owns it: every rollback is held")
+    await here.admin.patch(
+        deployments("translation"), {"metadata": {"labels": {"argocd.argoproj.io/instance": None}}}, MERGE
+    )
+
+
 async def test_a_container_without_a_probe_and_a_workload_without_a_way_back_are_named(here: Surgery) -> None:
     await here.until_named(plain(), "way-back", State.WARNING, "no way back yet")
     body = manifests.deployment("unprobed", tag="v1")
