@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rollguard import doctor
 from rollguard.adapters import reach
 from rollguard.adapters.kubernetes import Api, KubernetesRecords
 from rollguard.adapters.kubernetes.orders import KubernetesOrders
+from rollguard.adapters.kubernetes.service_proxy import ServiceProxy, service_of
 from rollguard.adapters.kubernetes.survey import Account, survey
 from rollguard.adapters.prometheus import PrometheusMetrics
-from rollguard.adapters.prometheus.inspect import MetricsInspector
+from rollguard.adapters.prometheus.inspect import Door, MetricsInspector
 from rollguard.adapters.prometheus.soundings import Sounding
 from rollguard.doctor import Check
 from rollguard.doctor.facts import Facts, NamespaceSeen, Place, StoreSeen
@@ -78,9 +79,20 @@ class Examiner:
         return listed if isinstance(listed, Unknown) else tuple(stored.record for stored in listed)
 
     async def _store(self, policy: Policy, namespaces: tuple[NamespaceSeen, ...]) -> StoreSeen:
-        metrics = PrometheusMetrics(policy.metrics, self.clock)
-        inspector = MetricsInspector(policy.metrics, self.clock)
-        chosen: tuple[WorkloadName, ...] = watched(policy, namespaces)
+        """At its address; from elsewhere than the guard's place also through the API server, where it is a Service."""
+        chosen = watched(policy, namespaces)
+        direct = await self._sounding(policy, chosen, None)
+        service = service_of(policy.metrics.address)
+        if not direct.problem or service is None or self.place is Place.GUARD:
+            return direct
+        through = await self._sounding(policy, chosen, ServiceProxy(self.api, service))
+        if through.problem:
+            return replace(direct, problem=f"{direct.problem}; {through.problem}")
+        return replace(through, proxied=True)
+
+    async def _sounding(self, policy: Policy, chosen: tuple[WorkloadName, ...], door: Door | None) -> StoreSeen:
+        metrics = PrometheusMetrics(policy.metrics, self.clock, door=door)
+        inspector = MetricsInspector(policy.metrics, self.clock, door=door)
         try:
             sounding = Sounding(policy=policy, metrics=metrics, inspector=inspector, clock=self.clock, workloads=chosen)
             return await sounding.take(inside=reach.only_inside(policy.metrics.address))

@@ -161,6 +161,8 @@ class StoreSeen:
     """Seconds between samples, measured; None where there are none."""
     offset: float | None
     signals: tuple[SignalSeen, ...]
+    proxied: bool = False
+    """It was reached through the API server, not at its address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

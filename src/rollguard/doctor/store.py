@@ -40,7 +40,8 @@ def reached(facts: Facts) -> Check:
     """An address that only the cluster resolves is no failure when it is looked at from elsewhere."""
     store, address = facts.store, facts.policy.metrics.address
     if not store.problem:
-        return STORE.ok(address, "answers")
+        way = "answers through the API server: only the cluster reaches its address" if store.proxied else "answers"
+        return STORE.ok(address, way)
     if store.inside and facts.place is Place.ELSEWHERE:
         do = "look from inside: `kubectl exec -n {} deployment/monitoring -- rollguard doctor --policy ...`"
         return STORE.unknown(address, f"only the cluster reaches it: {store.problem}", do.format(facts.guard.namespace))

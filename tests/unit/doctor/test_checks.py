@@ -424,6 +424,12 @@ def test_an_address_that_only_the_cluster_reaches_is_no_failure_from_elsewhere()
     assert (first.name, first.state) == ("store", State.FAILED)
 
 
+def test_through_the_api_server_it_is_said_that_only_the_cluster_reaches_the_store() -> None:
+    found = elsewhere(store(inside=True, proxied=True))
+    assert "only the cluster reaches its address" in next(c.found for c in examine(found) if c.name == "store")
+    assert problems(found) == []
+
+
 def test_a_guard_that_runs_elsewhere_is_no_failure_and_no_guard_at_all_is() -> None:
     assert problems(guard(deployment=Absent())) == []
     names = [check.name for check in problems(guard(deployment=Absent(), lease=Absent()))]
