@@ -65,6 +65,10 @@ bench-help: setup ## how long the command line takes to say its help (held to 0.
 seeds: setup ## play many more seeds than the tests do: make seeds ARGS="0 100000"
 	@$(RUN) python -m tests.simulation.many $(ARGS)
 
+.PHONY: fuzz
+fuzz: setup ## check that no broken policy ends in a traceback: make fuzz ARGS="0 10000"
+	@$(RUN) python -m tests.unit.policy.fuzz $(or $(ARGS),0 10000)
+
 .PHONY: format
 format: setup ## format the code
 	@$(RUN) ruff format --quiet . && $(RUN) ruff check --fix --quiet .

@@ -134,6 +134,8 @@ def _level(part: SignalPart, name: LevelName, level: LevelPart, marked: Marked, 
         if not quantiles:
             marked.wrong(path, path[-1], "a key `above`", key=True)
         return None
+    if kind is SignalKind.GAUGE and (*path[:3], "limit") in marked.dropped:
+        return None  # whether it is a share is not known
     number = _bound(kind, part, level.above)
     if isinstance(number, str):
         marked.wrong((*path, "above"), level.above, number)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rollguard.model.policy import Policy
-from rollguard.policy import load
+from tests.unit.policy import fuzz
 from tests.unit.policy.texts import GOOD
 
 LINES = GOOD.splitlines(keepends=True)
@@ -15,17 +15,7 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_
 
 
 def check(text: str) -> None:
-    found = load(text, "policy.yaml")
-    if isinstance(found, Policy):
-        assert found.digest
-        return
-    assert found
-    rows = text.count("\n") + text.count("\r") + text.count("\x85") + text.count("\u2028") + text.count("\u2029")
-    for mistake in found:
-        assert 1 <= mistake.line <= rows + 1
-        assert mistake.column >= 1
-        assert mistake.expected
-        assert "\n" not in str(mistake)
+    assert fuzz.check(text) == ""
 
 
 @settings(max_examples=150, deadline=None)
@@ -74,3 +64,8 @@ def test_a_policys_lines_in_any_order(order: list[int]) -> None:
 )
 def test_a_policy_with_a_value_of_any_kind(old: str, value: object) -> None:
     check(GOOD.replace(old, repr(value) + ("\n" if old.endswith("\n") else ""), 1))
+
+
+@pytest.mark.parametrize("first", range(0, 2500, 500))
+def test_policies_that_had_accidents(first: int) -> None:
+    assert fuzz.main(first, first + 500) == 0
