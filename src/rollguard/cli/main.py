@@ -48,6 +48,7 @@ GROUPS = {
         "The policy file.",
         {
             "check": ("rollguard.cli.policy:check", "Report all mistakes of a policy, with line and column."),
+            "show": ("rollguard.cli.policy:show", "Print a policy with its preset and all defaults written out."),
             "schema": ("rollguard.cli.policy:schema", "Print the JSON Schema of a policy, for editors."),
         },
     ),

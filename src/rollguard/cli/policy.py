@@ -1,14 +1,26 @@
-"""`rollguard policy check` and `policy schema`."""
+"""`rollguard policy check`, `policy show` and `policy schema`."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
+from cyclopts import Parameter
+
+from rollguard.adapters.clock import SystemClock
 from rollguard.cli import exits, output
+from rollguard.cli.connect import Way, opened
+from rollguard.cli.policy_cluster import look
 from rollguard.model.policy import Policy
-from rollguard.policy import Mistake, load
+from rollguard.policy import Mistake, Mistakes, load
 from rollguard.policy import schema as policy_schema
+from rollguard.policy.against import compare
+from rollguard.policy.shown import written_out
+
+Shown = Annotated[output.Format, Parameter(name=["-o", "--output"], help="yaml or json")]
 
 
 def read(file: Path) -> Policy:
@@ -16,30 +28,55 @@ def read(file: Path) -> Policy:
     loaded = _load(file)
     if isinstance(loaded, Policy):
         return loaded
-    lines = "\n".join(str(mistake) for mistake in loaded)
-    raise exits.CommandError(f"{file} has {_count(loaded)}:\n{lines}", exits.USAGE)
+    raise exits.CommandError(_refused(file, loaded), exits.USAGE)
 
 
-def check(file: Path, /, *, format_: output.Output = output.Format.TABLE) -> int:
+def check(
+    file: Path,
+    /,
+    *,
+    cluster: bool = False,
+    way: Way | None = None,
+    format_: output.Output = output.Format.TABLE,
+) -> int:
     """Report all mistakes of a policy file at once, each with line and column.
+
+    Exit code 0: good, 1: mistakes, 2: the file cannot be read, 3: the cluster or its metrics store did not answer.
+
+    Parameters
+    ----------
+    file
+        The policy, as YAML.
+    cluster
+        Also ask the cluster and its metrics store: for names, selectors and labels that match nothing.
+    """
+    loaded = _load(file)
+    outcome = _Outcome(mistakes=() if isinstance(loaded, Policy) else loaded)
+    if cluster and isinstance(loaded, Policy):
+        outcome = asyncio.run(_compared(loaded, file, way or Way()))
+    elif cluster:
+        outcome = replace(outcome, problems=("the cluster was not asked: the file has mistakes",))
+    _report(file, loaded, outcome, format_)
+    if outcome.mistakes:
+        return exits.PROBLEM
+    return exits.UNREACHABLE if outcome.problems else exits.OK
+
+
+def show(file: Path, /, *, format_: Shown = output.Format.YAML) -> int:
+    """Print a policy with its preset and all defaults written out; loaded again, it is the same.
 
     Parameters
     ----------
     file
         The policy, as YAML.
     """
-    loaded = _load(file)
-    mistakes = () if isinstance(loaded, Policy) else loaded
-    if format_.for_programs:
-        told = json.dumps({"ok": not mistakes, "mistakes": [_fields(m) for m in mistakes]}, indent=2)
-        output.say(output.document(told, format_))
-    elif isinstance(loaded, Policy):
-        watches, signals = len(loaded.watches), len(loaded.signals)
-        output.say(f"{file}: good: {watches} watches, {signals} signals, digest {loaded.digest[:12]}")
-    else:
-        output.say("\n".join(str(mistake) for mistake in loaded))
-        output.note(f"{file} has {_count(loaded)}")
-    return exits.PROBLEM if mistakes else exits.OK
+    document = written_out(_text(file), str(file))
+    if not isinstance(document, dict):
+        raise exits.CommandError(_refused(file, document), exits.PROBLEM)
+    as_json = format_ is output.Format.JSON
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    output.say(output.document(text, output.Format.JSON if as_json else output.Format.YAML))
+    return exits.OK
 
 
 def schema() -> int:
@@ -48,15 +85,62 @@ def schema() -> int:
     return exits.OK
 
 
-def _load(file: Path) -> Policy | tuple[Mistake, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What a check found; `problems` says what could not be asked."""
+
+    mistakes: Mistakes = ()
+    remarks: Mistakes = ()
+    problems: tuple[str, ...] = ()
+
+
+async def _compared(policy: Policy, file: Path, way: Way) -> _Outcome:
+    clock = SystemClock()
+    async with opened(way, clock) as api:
+        looked = await look(api, clock, policy)
+    compared = compare(policy, _text(file), str(file), looked.found)
+    return _Outcome(mistakes=compared.mistakes, remarks=compared.remarks, problems=tuple(looked.problems))
+
+
+def _report(file: Path, loaded: Policy | Mistakes, outcome: _Outcome, format_: output.Format) -> None:
+    if format_.for_programs:
+        document = {
+            "ok": not outcome.mistakes and not outcome.problems,
+            "mistakes": [_fields(mistake) for mistake in outcome.mistakes],
+            "remarks": [_fields(remark) for remark in outcome.remarks],
+            "notAsked": list(outcome.problems),
+        }
+        output.say(output.document(json.dumps(document, indent=2), format_))
+        return
+    lines = [*map(str, outcome.mistakes), *(f"{remark} (no mistake)" for remark in outcome.remarks)]
+    if lines:
+        output.say("\n".join(lines))
+    for problem in outcome.problems:
+        output.note(f"{file}: not known to be good: {problem}")
+    if outcome.mistakes:
+        output.note(f"{file} has {_count(outcome.mistakes)}")
+    elif isinstance(loaded, Policy) and not outcome.problems:
+        watches, signals = len(loaded.watches), len(loaded.signals)
+        output.say(f"{file}: good: {watches} watches, {signals} signals, digest {loaded.digest[:12]}")
+
+
+def _text(file: Path) -> str:
     try:
-        text = file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise exits.CommandError(f"cannot read the policy {file}: {problem}", exits.USAGE) from None
-    return load(text, str(file))
 
 
-def _count(mistakes: tuple[Mistake, ...]) -> str:
+def _load(file: Path) -> Policy | Mistakes:
+    return load(_text(file), str(file))
+
+
+def _refused(file: Path, mistakes: Mistakes) -> str:
+    lines = "\n".join(str(mistake) for mistake in mistakes)
+    return f"{file} has {_count(mistakes)}:\n{lines}"
+
+
+def _count(mistakes: Mistakes) -> str:
     return "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
 
 

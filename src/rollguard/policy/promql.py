@@ -91,6 +91,21 @@ def selectors(text: str) -> tuple[str, ...]:
     return tuple(text[found.start : found.end] for found in _find(text))
 
 
+def metric_of(selector: str) -> str:
+    """The metric that a vector selector names; empty where it names none. Raises ValueError where it is no PromQL."""
+    (found,) = _vector_selectors(selector)[:1] or (None,)
+    if found is None:
+        return ""
+    named = (item.value for item in found.matchers.matchers if item.name == "__name__")
+    return found.name or next(named, "")
+
+
+def labels_of(selector: str) -> tuple[str, ...]:
+    """The labels that a vector selector's matchers look at. Raises ValueError where it is no PromQL."""
+    found = _vector_selectors(selector)
+    return tuple(dict.fromkeys(item.name for one in found for item in one.matchers.matchers if item.name != "__name__"))
+
+
 @lru_cache(maxsize=4096)
 def narrowed(text: str, matchers: tuple[Matcher, ...], match: str = "") -> str:
     """The same expression with the matchers, and the text `match`, added to each of its selectors.

@@ -97,6 +97,12 @@ def load(text: str, file: str) -> Policy | Mistakes:
     return replace(policy, digest=digest(policy))
 
 
+def merged(marked: Marked) -> object:
+    """The data of a text with its preset's signals under its own."""
+    _with_preset(marked)
+    return marked.data
+
+
 def _sorted(marked: Marked) -> Mistakes:
     unique = dict.fromkeys(marked.mistakes)
     return tuple(sorted(unique, key=lambda mistake: (mistake.line, mistake.column)))

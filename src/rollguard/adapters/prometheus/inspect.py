@@ -149,6 +149,12 @@ class MetricsInspector:
         names = _decoded(await self._data("/api/v1/labels", pairs), list[str])
         return tuple(sorted(name for name in names if name != "__name__"))
 
+    async def metric_names(self) -> tuple[str, ...]:
+        """The names of all metrics that the store knows of late, sorted."""
+        now = self.clock.now()
+        pairs = (("start", f"{now.plus(-RECENT_SECONDS).seconds:.3f}"), ("end", f"{now.seconds:.3f}"))
+        return tuple(sorted(_decoded(await self._data("/api/v1/label/__name__/values", pairs), list[str])))
+
     async def label_values(self, selector: str, label: str) -> tuple[str, ...]:
         """The values of a label over a selector's present series, sorted; empty where none carries it."""
         samples = await self.query(f"group by ({label}) ({self._narrowed(selector)})")
