@@ -19,6 +19,7 @@ Exit codes: 0 done, 1 the answer is no (mistakes, a refusal), 2 wrong usage or u
 """
 
 COMMANDS = {
+    "init": ("rollguard.cli.init:init", "Look at a cluster and write a first policy, in mode observe."),
     "run": ("rollguard.cli.run:run", "Run the controller: guard the policy's workloads until stopped."),
     "status": ("rollguard.cli.status:status", "What is guarded, and how each rollout stands."),
     "why": ("rollguard.cli.why:why", "How each level and interlock of a rollout stands, and what would change it."),

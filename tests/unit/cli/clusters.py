@@ -56,6 +56,8 @@ class Cluster:
     forbidden: set[str] = field(default_factory=set)
     """Paths that the API server refuses."""
     store_answers: bool = True
+    below: str = ""
+    """Under which path the store's API is, behind the API server's proxy."""
     asked: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -86,7 +88,11 @@ class Cluster:
         proxied = re.fullmatch(r"/api/v1/namespaces/([^/]+)/services/http:([^:/]+):(\d+)/proxy(/.*)", request.path)
         if proxied:
             known = [(one["metadata"]["namespace"], one["metadata"]["name"]) for one in self.services]
-            return self._answer(proxied[4], request) if (proxied[1], proxied[2]) in known else _json({}, 404)
+            return (
+                self._answer(proxied[4].removeprefix(self.below), request)
+                if (proxied[1], proxied[2]) in known
+                else _json({}, 404)
+            )
         found = re.fullmatch(r"/apis?/(?:[^/]+/)?v\d(?:/namespaces/([^/]+))?(?:/([a-z]+))?", request.path)
         assert found, request.path
         namespace, resource = found[1], found[2]
