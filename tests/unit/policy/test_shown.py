@@ -63,6 +63,16 @@ def test_it_loads_again_to_the_same_digest(changes: set[tuple[str, str]]) -> Non
     assert again(text)[0] == good(text)
 
 
+def test_a_default_without_an_exact_text_is_left_out_and_stays_the_same() -> None:
+    text = GOOD + "  window: {automatic: 500s}\n"
+    policy, document = again(text)
+    assert policy == good(text)
+    assert policy.timing.startup == pytest.approx(83.3333, abs=0.001)
+    spec = document["spec"]
+    assert isinstance(spec, dict)
+    assert spec["window"] == {"automatic": "500s", "stabilization": "4m10s", "close": "2h"}
+
+
 @pytest.mark.parametrize("preset", ["generic", "dubbing-platform"])
 def test_a_preset_is_written_out(preset: str) -> None:
     text = PRESET.replace("PRESET", preset)
