@@ -32,7 +32,9 @@ class Draft:
 
     name: str
     address: str
-    """Empty where no metrics store answered."""
+    """Empty where nothing looks like a metrics store."""
+    answered: bool
+    """Whether the store there answered."""
     labels: tuple[tuple[str, str], ...]
     """The keys of `metrics.labels` that differ from the defaults."""
     scrape_interval: float | None
@@ -73,6 +75,8 @@ def drafted(draft: Draft) -> str:
 def _metrics(draft: Draft) -> list[str]:
     if not draft.address:
         return [f"    address: {NOT_FOUND} # no store was found: put the address of yours here"]
+    if not draft.answered:
+        return [f"    address: {draft.address} # it did not answer when this was written"]
     interval = draft.scrape_interval
     lines = [f"    address: {draft.address}"]
     if interval is not None and interval != 15.0:
@@ -93,7 +97,7 @@ def _watches(draft: Draft) -> list[str]:
     for namespace, names in draft.uncounted:
         name = f"{namespace}-others" if namespace in taken else namespace
         lines += _watch(name, namespace, names, ", ".join(draft.signals))
-        if draft.address:
+        if draft.answered:
             lines[-1] += " # no requests of these are counted"
     return lines
 

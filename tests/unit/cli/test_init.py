@@ -163,6 +163,7 @@ def test_a_store_that_does_not_answer_is_named_with_its_reason(begun: Begun) -> 
     begun.cluster.store_answers = False
     assert begun.run() == 0
     assert "# ! no metrics store answered (http://prometheus.monitoring.svc:9090: " in begun.text
+    assert "address: http://prometheus.monitoring.svc:9090 # it did not answer when this was written" in begun.text
 
 
 def test_missing_rights_lead_to_a_smaller_policy_that_says_so(begun: Begun) -> None:

@@ -95,7 +95,7 @@ async def _looked(way: Way, namespaces: tuple[str, ...], metrics: str) -> tuple[
                 found = await measured(store.inspector, workloads, tuple(_asked(others)))
             except StoreProblem as problem:
                 problems.append(f"{store.address}: {problem.reason}")
-        view = _View(seen, chosen, store, metrics, tuple(problems))
+        view = _View(seen, chosen, store, addresses[0] if addresses else "", tuple(problems))
         return drafted(_draft(view, found, others)), _told(view, found)
 
 
@@ -104,8 +104,8 @@ class _View:
     seen: Landscape
     chosen: tuple[DeploymentFound, ...]
     store: StoreFound | None
-    metrics: str
-    """The address that was given; empty where it was looked for."""
+    address: str
+    """Where a store should be, although none answered; empty where nothing looks like one."""
     problems: tuple[str, ...]
 
 
@@ -155,7 +155,8 @@ def _draft(view: _View, found: Measured, others: tuple[Signal, ...]) -> Draft:
     requests = found.requests
     return Draft(
         name=_name(view),
-        address=view.store.address if view.store else view.metrics,
+        address=view.store.address if view.store else view.address,
+        answered=view.store is not None,
         labels=tuple((key, label) for key, label in found.labels.items() if DEFAULT_LABELS[key] != label),
         scrape_interval=found.interval,
         requests=requests,
