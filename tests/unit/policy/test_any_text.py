@@ -66,6 +66,6 @@ def test_a_policy_with_a_value_of_any_kind(old: str, value: object) -> None:
     check(GOOD.replace(old, repr(value) + ("\n" if old.endswith("\n") else ""), 1))
 
 
-@pytest.mark.parametrize("first", range(0, 2500, 500))
+@pytest.mark.parametrize("first", range(0, 1000, 500))
 def test_policies_that_had_accidents(first: int) -> None:
     assert fuzz.main(first, first + 500) == 0

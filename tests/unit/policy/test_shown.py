@@ -54,7 +54,7 @@ def again(text: str) -> tuple[Policy, dict[str, object]]:
     return policy, document
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.sets(st.sampled_from(OTHER)))
 def test_it_loads_again_to_the_same_digest(changes: set[tuple[str, str]]) -> None:
     text = RICH
