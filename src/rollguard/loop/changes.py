@@ -73,6 +73,12 @@ def _same_entry(one: TimelineEntry, other: TimelineEntry) -> bool:
     return one.kind == other.kind and one.text == other.text and abs(one.at.since(other.at)) < 0.002
 
 
+def ordering(record: RolloutRecord) -> TimelineEntry:
+    """The last line of the story that ordered a rollback; where none is left, one of the guard's own at the start."""
+    line = next((e for e in reversed(record.timeline) if e.kind == "plan"), None)
+    return line or TimelineEntry(at=record.started, kind="plan", text=record.why)
+
+
 def with_pods(record: RolloutRecord, facts: UnitFacts) -> RolloutRecord:
     """The record with the revisions of the pods that exist now; pods that are gone stay while there is room."""
     known: dict[str, TemplateHash] = dict(record.pods)

@@ -122,7 +122,7 @@ async def _condemn(context: Context, record: RolloutRecord, plan: Plan) -> str:
 
     def undone(unit: UnitRecord) -> UnitRecord:
         left = changes.without_good(unit, record.target_digest)
-        return changes.with_rollback(left, plan.created) if plan.actor == planning.GUARD else left
+        return changes.with_rollback(left, plan.created) if plan.actor == surroundings.GUARD else left
 
     unit = unit_of(context, record.unit)
     await context.store.change_unit(record.unit, undone)

@@ -259,7 +259,9 @@ async def _decided(
     decision = decide.decide(situation, verdict, now)
     earlier, memory.decision = memory.decision, decision
     # before anything is awaited: the next unit's decision must see it
-    memory.deciding = now if decision.kind is DecisionKind.ROLL_BACK else None
+    unanswered = _unanswered(record, decision, now, roll_back=policy.on_timeout_roll_back)
+    acts = decision.kind is DecisionKind.ROLL_BACK or (unanswered and policy.on_timeout_roll_back)
+    memory.deciding = now if acts else None
     lines = _lines(policy.timing, record, decision, earlier, now)
 
     blind = record.verdict is VerdictKind.BLIND
@@ -269,12 +271,23 @@ async def _decided(
         return migrations.remembered(updated, situation, verdict.proven, now)
 
     record = await transit(context, record, Decided(decision=decision, was_blind=blind), change=seen, entries=lines)
-    asked = record.asked_until if record.state is LifecycleState.AWAITING_APPROVAL else None
-    if asked is not None and now >= asked:
+    if unanswered and record.state is LifecycleState.AWAITING_APPROVAL:
         roll_back = policy.on_timeout_roll_back
         line = TimelineEntry(at=now, kind="human", text="Nobody answered in time")
         record = await transit(context, record, ApprovalTimedOut(roll_back=roll_back), entries=(line,))
     return record
+
+
+def _unanswered(record: RolloutRecord, decision: Decision, now: Instant, *, roll_back: bool) -> bool:
+    """Whether the time of an open question is up.
+
+    Where the policy then rolls back, that is an action of the guard's own: it waits for a look that would ask now, past
+    the evidence and the interlocks of now.
+    """
+    asked = record.asked_until if record.state is LifecycleState.AWAITING_APPROVAL else None
+    if asked is None or now < asked:
+        return False
+    return decision.kind is DecisionKind.ASK or not roll_back
 
 
 def _ending(memory: Memory) -> Callable[[RolloutRecord], RolloutRecord]:

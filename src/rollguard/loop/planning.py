@@ -24,10 +24,7 @@ from rollguard.model.facts import Template, UnitFacts
 from rollguard.model.lifecycle import PlanRefused, PlanStored
 from rollguard.model.records import HumanRequest, RolloutRecord, TimelineEntry
 from rollguard.model.situation import Situation
-from rollguard.model.time import Instant
 
-GUARD = "rollguard"
-"""The actor of what the guard decides by itself."""
 RETRY = 1.0
 """Seconds until a plan is tried again after the server gave no answer."""
 LONGEST_RETRY = 10.0
@@ -47,7 +44,7 @@ async def make(context: Context, memory: Memory, record: RolloutRecord) -> float
     facts = context.cluster.facts(record.unit)
     situation = surroundings.situation(context, memory, unit, record, facts)
     order = await _order(context, memory, situation)
-    age = context.now().since(_ordered_at(record))
+    age = context.now().since(changes.ordering(record).at)
     if age >= situation.timing.plan_expiry:
         await _refuse(context, record, order, f"no plan could be made for {age:.0f} s")
         return None
@@ -67,10 +64,6 @@ async def make(context: Context, memory: Memory, record: RolloutRecord) -> float
     return planned
 
 
-def _ordered_at(record: RolloutRecord) -> Instant:
-    return next((e.at for e in reversed(record.timeline) if e.kind == "plan"), record.started)
-
-
 def _fit(facts: UnitFacts) -> bool:
     """Whether the facts are such as a plan can be made from, as far as time alone mends them."""
     return facts.complete and all(w.observed_generation >= w.generation for w in facts.members)
@@ -79,7 +72,7 @@ def _fit(facts: UnitFacts) -> bool:
 async def _order(context: Context, memory: Memory, situation: Situation) -> HumanRequest | None:
     """The order behind the plan; one that is refused does not take the guard's own decision away."""
     order = requests.order_of(situation.unit, situation.rollout)
-    if order is None or ordered_by(situation.rollout, None)[0] != GUARD:
+    if order is None or ordered_by(situation.rollout, None)[0] != surroundings.GUARD:
         return order
     target = _target(context, memory, situation, order)
     if isinstance(target, Target):
@@ -146,9 +139,7 @@ def ordered_by(record: RolloutRecord, order: HumanRequest | None) -> tuple[str, 
     """Actor and reason of the rollback: of a pending order, else of the last line of the story that ordered it."""
     if order is not None:
         return order.actor, order.reason
-    line = next((e for e in reversed(record.timeline) if e.kind == "plan"), None)
-    if line is None:
-        return GUARD, record.why
+    line = changes.ordering(record)
     return line.actor, line.text.removeprefix("Rollback ordered: ")
 
 

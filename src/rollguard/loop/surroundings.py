@@ -10,11 +10,13 @@ from rollguard.loop.context import Context, Memory
 from rollguard.model.facts import InventoryItem, UnitFacts
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Policy, Watch
-from rollguard.model.records import EVERYTHING, Freeze, RolloutRecord, UnitRecord
+from rollguard.model.records import EVERYTHING, Freeze, LifecycleState, RolloutRecord, UnitRecord
 from rollguard.model.situation import Sibling, Situation, Surroundings
 from rollguard.model.time import Instant
 from rollguard.policy import watch_of
 
+GUARD = "rollguard"
+"""The actor of what the guard decides by itself."""
 PORTION = 20
 """Units whose signals are looked at in one go before others may run."""
 
@@ -102,13 +104,15 @@ def siblings(context: Context, unit: UnitName) -> tuple[Sibling, ...]:
 def fleet_rollbacks(context: Context) -> tuple[tuple[UnitName, Instant], ...]:
     """Automatic rollbacks of all units, those just decided or under way included, the newest last.
 
-    One that is under way counts before it is written into its unit: else all units that turn bad in the same moment
-    would find the budget unspent.
+    One that is under way counts before it is written into its unit, also for a leader who has not decided it: else all
+    units that turn bad in the same moment, or that nobody answered about, would find the budget unspent.
     """
     counted = {(unit.name, at) for unit in context.store.units for at in unit.automatic_rollbacks}
     for record in context.store.rollouts:
-        if record.closed is None and record.plan is not None and record.plan.actor == "rollguard":
+        if record.closed is None and record.plan is not None and record.plan.actor == GUARD:
             counted.add((record.unit, record.plan.created))
+        elif record.state is LifecycleState.PLANNED and (line := changes.ordering(record)).actor == GUARD:
+            counted.add((record.unit, line.at))
     for name, memory in context.units.items():
         undecided = context.store.rollout(name) if memory.deciding is not None else None
         if memory.deciding is not None and undecided is not None and undecided.plan is None:

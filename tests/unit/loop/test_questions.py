@@ -7,21 +7,23 @@ from dataclasses import replace
 
 import pytest
 
-from rollguard import lifecycle
+from rollguard import decide, lifecycle
 from rollguard.loop import changes
 from rollguard.model.action import Decision, DecisionKind
-from rollguard.model.judgement import VerdictKind
+from rollguard.model.judgement import Verdict, VerdictKind
 from rollguard.model.lifecycle import Decided
 from rollguard.model.metrics import GapCause
 from rollguard.model.names import UnitName
-from rollguard.model.policy import Mode
+from rollguard.model.policy import Limits, Mode
 from rollguard.model.records import Freeze, LifecycleState, RequestKind, RolloutRecord
+from rollguard.model.situation import Situation
+from rollguard.model.time import Instant
 from rollguard.sim.objects import at
 from rollguard.sim.world import Blind
 from tests.simulation import policies
 from tests.unit.decide import situations
 from tests.unit.judge.building import policy as some_policy
-from tests.unit.loop.stage import FAILING, GOOD, Stage, play
+from tests.unit.loop.stage import CRASHING, FAILING, GOOD, Stage, play
 from tests.unit.loop.test_guard import request
 from tests.unit.records import START, rollout_record, unit_record
 
@@ -107,6 +109,49 @@ def test_who_answers_after_the_rollout_is_over_is_told() -> None:
         assert "there is no rollout" in stage.told("answer-unasked")[0]
 
     play(story, policy=LONG)
+
+
+def test_what_nobody_answered_about_is_rolled_back_within_the_fleets_budget_also_by_a_new_leader() -> None:
+    async def story(stage: Stage) -> None:
+        every = (stage.api, *(stage.deploy(f"other-{n}") for n in range(5)))
+        await stage.warm_up()
+        running = stage.start()
+        await stage.until(stage.adopted)
+        await asyncio.sleep(10)
+        for deployment in every:
+            stage.world.set_image(deployment, CRASHING)
+        await stage.until(lambda: [r.state for r in stage.rollouts()] == [LifecycleState.AWAITING_APPROVAL] * 6)
+        await stage.until(lambda: any(r.state is LifecycleState.PLANNED for r in stage.rollouts()))
+        await running.kill()
+        stage.start("guard-1")
+        await asyncio.sleep(60)
+        assert sum(deployment.template.images[0][1] == GOOD for deployment in every) == 2
+        held = [record for record in stage.rollouts() if record.state is LifecycleState.HELD]
+        assert len(held) == 4
+        assert all(any("fleet's budget is spent" in n.text for n in record.notices) for record in held)
+
+    rolling_back = replace(LONG, limits=Limits(fleet_units=2), on_timeout_roll_back=True)
+    play(story, policy=rolling_back)
+
+
+def test_a_question_whose_time_is_up_while_the_value_is_inside_its_bound_waits_for_evidence_of_then() -> None:
+    honest = decide.decide
+
+    def inside(situation: Situation, verdict: Verdict, now: Instant) -> Decision:
+        degraded = replace(verdict, kind=VerdictKind.DEGRADED)
+        return replace(honest(situation, verdict, now), kind=DecisionKind.PAGE, verdict=degraded)
+
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await asked(stage)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(decide, "decide", inside)
+            await asyncio.sleep(60)
+            assert stage.image() == FAILING
+            assert stage.rollout().state is LifecycleState.AWAITING_APPROVAL
+        await stage.until(lambda: stage.image() == GOOD, within=10)
+
+    play(story, policy=replace(LONG, on_timeout_roll_back=True))
 
 
 @pytest.mark.parametrize("kind", [DecisionKind.HOLD, DecisionKind.ASK])
