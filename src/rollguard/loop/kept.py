@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollguard.model.action import Decision, DecisionKind
+from rollguard.model.judgement import Finding, Verdict
 from rollguard.model.policy import Timing
 from rollguard.model.records import LastLook, Response, RolloutRecord
 from rollguard.model.time import Instant
 
 TICKS_AT_LEAST, TICKS_AT_MOST = 2, 20
 """Between two writes of a look that brought no news."""
+FINDINGS = 8
 REASON = 600
 """Characters of a response's reason."""
 
@@ -26,6 +28,18 @@ def with_look(record: RolloutRecord, decision: Decision, timing: Timing, now: In
     if kept is not None and not news and kept.decision is decision.kind and now < _due(record, kept, timing):
         return record
     return replace(record, last_look=_look(decision, now))
+
+
+def findings(record: RolloutRecord, verdict: Verdict) -> tuple[Finding, ...]:
+    """What the verdict found, and what was found before in a signal that is not seen whole now.
+
+    Nobody knows that it is over: a rollback meanwhile has helped only where that is measured.
+    """
+    found = {finding.signal for finding in verdict.findings}
+    unseen = {gap.signal for gap in verdict.gaps}
+    unseen |= {reading.signal for reading in verdict.readings if reading.gaps or reading.value is None}
+    earlier = (finding for finding in record.findings if finding.signal in unseen - found)
+    return (*verdict.findings, *earlier)[:FINDINGS]
 
 
 def at_the_end(record: RolloutRecord, decision: Decision | None) -> RolloutRecord:

@@ -35,7 +35,6 @@ from rollguard.model.time import Instant
 
 OPEN_TO_DECISIONS = (LifecycleState.WATCHING, LifecycleState.AWAITING_APPROVAL, LifecycleState.HELD)
 OWN_UNDO = (LifecycleState.PLANNED, LifecycleState.ACTING, LifecycleState.VERIFYING)
-FINDINGS = 8
 TEMPLATES = 10
 SETTLING = 2.0
 """Seconds that the caches may take for a unit that is new to this process."""
@@ -312,7 +311,7 @@ def _with_verdict(
     """The record as it should read now; the same where only values have moved."""
     present = phase(record.started, now, timing)
     verdict = decision.verdict
-    findings = verdict.findings[:FINDINGS]
+    findings = kept.findings(record, verdict)
     named = {(f.signal, f.level) for f in findings}
     same = (
         verdict.kind is record.verdict

@@ -234,7 +234,7 @@ class RolloutRecord:
     why: str
     """The reason of the present decision, with value and bound."""
     findings: tuple[Finding, ...] = ()
-    """Of the verdict that led to the present state; at most 8."""
+    """Of the last verdict, and earlier ones of signals that were not seen whole by then; at most 8."""
     pods: tuple[tuple[str, TemplateHash], ...] = ()
     """pod -> revision, at most 200: kept after the pod is gone."""
     plan: Plan | None = None

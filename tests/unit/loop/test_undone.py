@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
+import pytest
+
+from rollguard.loop import kept
+from rollguard.model.judgement import VerdictKind
 from rollguard.model.metrics import GapCause
 from rollguard.model.policy import Mode
-from rollguard.model.records import LifecycleState, RequestKind
+from rollguard.model.records import LifecycleState, Outcome, RequestKind
 from rollguard.sim.world import Blind
 from tests.simulation import policies
-from tests.unit.loop.stage import CRASHING, GOOD, Stage, play
+from tests.unit.cli.stories import reading
+from tests.unit.decide import situations
+from tests.unit.loop.stage import CRASHING, FAILING, GOOD, Stage, play
 from tests.unit.loop.test_guard import request
+from tests.unit.records import ERRORS, rollout_record
 
 LATE = "registry.lab/api:v2-errors-40pct-after-75s"
 """It is judged healthy before it fails."""
@@ -54,6 +62,34 @@ def test_a_healthy_version_that_a_person_ordered_back_is_no_target_for_the_next_
         assert stage.image() == GOOD
 
     play(story)
+
+
+def test_without_sight_of_what_was_breached_a_rollback_is_unconfirmed_and_paged() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: bool(stage.told("would-roll-back")))
+        now = stage.world.loop.time()
+        stage.world.blind.append(Blind(start=now, end=now + 400, cause=GapCause.TIMEOUT))
+        await stage.until(lambda: stage.rollout().state is LifecycleState.HELD)
+        await ordered_back(stage)
+        record = stage.rollout()
+        assert record.outcome is Outcome.UNCONFIRMED
+        assert record.incident
+        assert record.incident_resolved is None
+        await stage.until(lambda: bool(stage.told("unconfirmed")), within=5)
+
+    play(story, policy=policies.policy(mode=Mode.OBSERVE))
+
+
+@pytest.mark.parametrize(
+    ("value", "gaps", "kept_"), [(0.01, 0, 0), (0.01, 2, 1), (None, 0, 1)], ids=["measured", "gaps", "nothing"]
+)
+def test_what_was_found_is_over_once_its_signal_is_seen_whole(value: float | None, gaps: int, kept_: int) -> None:
+    seen = replace(reading(ERRORS.level, 0.1, value=value, reached=False), gaps=gaps)
+    verdict = replace(situations.verdict(kind=VerdictKind.UNDECIDED), findings=(), readings=(seen,))
+    assert len(kept.findings(replace(rollout_record(), findings=(ERRORS,)), verdict)) == kept_
 
 
 def test_a_version_that_turned_bad_after_it_was_called_healthy_is_asked_about_again_when_it_comes_again() -> None:
