@@ -224,12 +224,10 @@ def alive(plan: Plan) -> bool:
 
 
 def with_dead_plan(record: RolloutRecord, reason: str) -> RolloutRecord:
-    """The record with what was open of its plan failed for that reason."""
-    plan = record.plan
-    if plan is None:
-        return record
-    for step in plan.steps:
-        record = with_step(record, plan.id, step.n, StepState.FAILED, reason)
+    """The record with what was open of its plan, where there is one, failed for that reason."""
+    if record.plan is not None:
+        for step in record.plan.steps:
+            record = with_step(record, record.plan.id, step.n, StepState.FAILED, reason)
     return replace(record, why=reason)
 
 

@@ -42,6 +42,9 @@ async def act(context: Context, memory: Memory) -> float | None:
                 again = await planning.make(context, memory, record)
             else:
                 await transit(context, record, PlanStored())
+        elif record.state is LifecycleState.ACTING and record.plan is None:
+            why = "the rollout was being acted upon, and its record has no plan"
+            await give_up(context, record, PlanRefused(reason=why), why)
         elif record.state is LifecycleState.ACTING:
             again = await _go_on(context, record)
         else:

@@ -22,6 +22,8 @@ async def verify(context: Context, memory: Memory, record: RolloutRecord, facts:
     """One look at a restored workload: closes the rollout once the outcome is known or the time is up."""
     plan, since = record.plan, record.verify_since
     if plan is None or since is None:
+        why = "the record does not say what was put back, or when"
+        await transit(context, record, RecoverySeen(outcome=Outcome.UNCONFIRMED, reason=why))
         return
     now = context.now()
     progress = undo.progress(plan, facts)
