@@ -26,7 +26,6 @@ from rollguard.model.records import (
     GoodRevision,
     LifecycleState,
     Notice,
-    NoticeClass,
     NoticeState,
     RolloutRecord,
     TimelineEntry,
@@ -34,12 +33,12 @@ from rollguard.model.records import (
 )
 from rollguard.model.time import Instant
 from rollguard.notify.words import words
+from rollguard.record import thinned
 
 ENTRIES = 60
 FIRST_ENTRIES = 20
 PODS = 200
 NOTICES = 24
-HANDLED = 64
 GOOD = 10
 CONDITION = 300
 """Characters of a condition's message."""
@@ -148,7 +147,7 @@ def told(record: RolloutRecord, tell: Tell, *, unit: UnitRecord, policy: Policy,
         at=now,
     )
     entry = TimelineEntry(at=now, kind="notice", text=text.title)
-    return with_entries(replace(record, notices=_kept((*record.notices, notice))), (entry,))
+    return with_entries(replace(record, notices=thinned((*record.notices, notice), NOTICES)), (entry,))
 
 
 def _acknowledged(record: RolloutRecord, told: Instant) -> bool:
@@ -173,27 +172,12 @@ def told_unit(unit: UnitRecord, tell: Tell, *, policy: Policy, now: Instant) -> 
         text=text.text,
         at=now,
     )
-    return replace(unit, notices=_kept((*unit.notices, notice)))
+    return replace(unit, notices=thinned((*unit.notices, notice), NOTICES))
 
 
 def _key(tell: Tell) -> str:
     text = "" if tell.topic in ONE_STATE else re.sub(r"\d+(\.\d+)?", "#", tell.reason)
     return hashlib.sha256(f"{tell.class_.value}/{text}".encode()).hexdigest()[:8]
-
-
-def _kept(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
-    """At most so many; delivered ones go first, pending ones and failed pages never."""
-    surplus = len(notices) - NOTICES
-    kept = []
-    for notice in notices:
-        dear = notice.state is NoticeState.PENDING or (
-            notice.state is NoticeState.FAILED and notice.class_ is NoticeClass.PAGE
-        )
-        if surplus > 0 and not dear:
-            surplus -= 1
-            continue
-        kept.append(notice)
-    return tuple(kept)
 
 
 def with_notice(notices: tuple[Notice, ...], changed: Notice) -> tuple[Notice, ...]:
@@ -235,10 +219,7 @@ def handled(unit: UnitRecord, request: str) -> UnitRecord:
     """The unit with that request handled."""
     if request in unit.handled_requests:
         return unit
-    standing = {r.id for r in unit.requests}
-    ids = (*unit.handled_requests, request)
-    recent = ids[-HANDLED:]
-    return replace(unit, handled_requests=tuple(i for i in ids if i in standing or i in recent))
+    return replace(unit, handled_requests=(*unit.handled_requests, request))
 
 
 def with_good(unit: UnitRecord, good: GoodRevision) -> UnitRecord:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rollguard.model.documents import Json
 from rollguard.record.admission import admission
-from rollguard.record.budget import BUDGET_BYTES, fit_rollout, fit_unit
+from rollguard.record.budget import BUDGET_BYTES, fit_rollout, fit_unit, thinned
 from rollguard.record.codec import Unreadable, from_json, to_json
 from rollguard.record.crds import crds
 from rollguard.record.objects import (
@@ -27,6 +27,7 @@ __all__ = [
     "request_to_json",
     "rollout_from_json",
     "rollout_to_json",
+    "thinned",
     "to_json",
     "unit_from_json",
     "unit_to_json",

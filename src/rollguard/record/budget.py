@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from rollguard.model.documents import Json
-from rollguard.model.records import LastLook, Notice, NoticeState, RolloutRecord, UnitRecord
+from rollguard.model.records import LastLook, Notice, NoticeClass, NoticeState, RolloutRecord, UnitRecord
 from rollguard.record.codec import to_json
 
 BUDGET_BYTES = 32 * 1024
@@ -21,6 +21,8 @@ FINDINGS_MAX = 8
 PODS_MAX = 200
 TIMELINE_MAX = 60
 NOTICES_MAX = 32
+HANDLED_MAX = 64
+"""Requests that are gone by now, but that a late copy of a write may bring back."""
 LOOK_MAX = 64
 """Readings, interlocks and gaps of the last look, each."""
 RESPONSES_MAX = 16
@@ -34,8 +36,8 @@ Item = typing.TypeVar("Item")
 
 def fit_rollout(record: RolloutRecord, budget: int = BUDGET_BYTES) -> RolloutRecord:
     """The record within its budget: what the last look saw in order goes first, then the oldest middle entries of the
-    timeline, the oldest findings, sent notices, the oldest pods; the plan, the responses, unsent notices, the first and
-    the last entries stay."""
+    timeline, the oldest findings, what sent notices said, the oldest pods; the plan, the responses, unsent notices, the
+    first and the last entries stay."""
     record = _capped(record)
     for cut in (_cut_look, _cut_timeline, _cut_findings, _cut_notices, _cut_pods):
         record = _until(record, cut, budget)
@@ -46,11 +48,18 @@ def fit_unit(record: UnitRecord) -> UnitRecord:
     """The record with at most as many notices, healthy revisions and handled requests as are of use."""
     return dataclasses.replace(
         record,
-        notices=_notices(record.notices, NOTICES_MAX),
+        notices=thinned(record.notices, NOTICES_MAX),
         healthy=record.healthy[-10:],
-        handled_requests=record.handled_requests[-64:],
+        handled_requests=_handled(record),
         automatic_rollbacks=record.automatic_rollbacks[-32:],
     )
+
+
+def _handled(record: UnitRecord) -> tuple[str, ...]:
+    """The last ones handled, and all that still stand: one that is forgotten would be handled again."""
+    standing = {request.id for request in record.requests}
+    last = record.handled_requests[-HANDLED_MAX:]
+    return tuple(id_ for id_ in record.handled_requests if id_ in standing or id_ in last)
 
 
 def clip(value: Json, key: str = "") -> Json:
@@ -79,7 +88,7 @@ def _capped(record: RolloutRecord) -> RolloutRecord:
         timeline=timeline,
         findings=tuple(finding for finding in record.findings if finding in newest)[-FINDINGS_MAX:],
         pods=record.pods[-PODS_MAX:],
-        notices=_notices(record.notices, NOTICES_MAX),
+        notices=thinned(record.notices, NOTICES_MAX),
         last_look=_look(record.last_look, LOOK_MAX, LOOK_MAX) if record.last_look is not None else None,
         responses=record.responses[:RESPONSES_MAX],
     )
@@ -142,12 +151,15 @@ def _cut_findings(record: RolloutRecord) -> Iterator[RolloutRecord]:
 
 
 def _cut_notices(record: RolloutRecord) -> Iterator[RolloutRecord]:
+    """Texts that were sent go before what says that they were: the last of its kind says what not to send again."""
     notices = record.notices
-    for keep in range(len(notices) - 1, -1, -1):
-        fewer = _notices(record.notices, keep)
-        if len(fewer) < len(notices):
-            notices = fewer
+    for n, notice in enumerate(notices):
+        if notice.state is not NoticeState.PENDING and notice.text:
+            notices = (*notices[:n], dataclasses.replace(notice, text=""), *notices[n + 1 :])
             yield dataclasses.replace(record, notices=notices)
+    for repeated in _repeated(notices):
+        notices = tuple(notice for notice in notices if notice is not repeated)
+        yield dataclasses.replace(record, notices=notices)
 
 
 def _cut_pods(record: RolloutRecord) -> Iterator[RolloutRecord]:
@@ -157,13 +169,25 @@ def _cut_pods(record: RolloutRecord) -> Iterator[RolloutRecord]:
         yield dataclasses.replace(record, pods=pods)
 
 
-def _notices(notices: tuple[Notice, ...], most: int) -> tuple[Notice, ...]:
-    """At most so many notices, the oldest sent ones going first; an unsent one never goes."""
-    surplus = len(notices) - most
-    kept: list[Notice] = []
-    for notice in notices:
-        if surplus > 0 and notice.state is not NoticeState.PENDING:
-            surplus -= 1
-        else:
-            kept.append(notice)
-    return tuple(kept)
+def thinned(notices: tuple[Notice, ...], most: int) -> tuple[Notice, ...]:
+    """At most so many notices: sent ones with a newer one of the same kind go first, then the oldest sent ones.
+
+    An unsent one never goes, nor a page that did not arrive.
+    """
+    surplus = max(0, len(notices) - most)
+    repeated = _repeated(notices)
+    others = [notice for notice in notices if _sent(notice) and not any(notice is known for known in repeated)]
+    gone = {id(notice) for notice in (*repeated, *others)[:surplus]}
+    return tuple(notice for notice in notices if id(notice) not in gone)
+
+
+def _repeated(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
+    """Those that are done with and that were told again since: their ids differ in the last part alone."""
+    kinds = [notice.id.rpartition(".")[0] for notice in notices]
+    return tuple(n for i, n in enumerate(notices) if _sent(n) and kinds[i] and kinds[i] in kinds[i + 1 :])
+
+
+def _sent(notice: Notice) -> bool:
+    """Whether it is done with, as far as anybody can tell."""
+    lost = notice.state is NoticeState.FAILED and notice.class_ is NoticeClass.PAGE
+    return notice.state is not NoticeState.PENDING and not lost

@@ -19,14 +19,11 @@ from rollguard.model.policy import Mode
 from rollguard.model.records import (
     GoodRevision,
     HumanRequest,
-    Notice,
     NoticeClass,
-    NoticeState,
     RequestKind,
     RolloutRecord,
     StoredUnit,
     TimelineEntry,
-    UnitRecord,
 )
 from rollguard.ports import Held
 from rollguard.sim.faults import Fault, FaultPlan
@@ -271,27 +268,6 @@ def test_the_oldest_lines_in_the_middle_of_a_long_story_go_first() -> None:
     assert len(texts) == changes.ENTRIES
     assert texts[0] == "line 0"
     assert texts[-1] == "line 99"
-
-
-def test_a_pending_notice_is_never_dropped_for_want_of_room() -> None:
-    def notice(n: int, state: NoticeState) -> Notice:
-        return Notice(id=f"n{n}", class_=NoticeClass.INFO, topic="x", title="", text="", at=START, state=state)
-
-    sent = tuple(notice(n, NoticeState.ACCEPTED) for n in range(changes.NOTICES))
-    kept = changes._kept((notice(-1, NoticeState.PENDING), *sent))
-    assert len(kept) == changes.NOTICES
-    assert kept[0].id == "n-1"
-
-
-def test_a_request_that_still_stands_is_never_forgotten_as_handled() -> None:
-    standing = tuple(
-        HumanRequest(id=f"s{n}", kind=RequestKind.ACKNOWLEDGE, actor="alice", at=START, reason="") for n in range(3)
-    )
-    record: UnitRecord = replace(unit_record(), requests=standing, handled_requests=())
-    for request in (*(r.id for r in standing), *(f"gone{n}" for n in range(200))):
-        record = changes.handled(record, request)
-    assert set(record.handled_requests) >= {"s0", "s1", "s2"}
-    assert len(record.handled_requests) <= changes.HANDLED + 3
 
 
 def test_a_revision_judged_healthy_again_is_the_newest_and_there_once() -> None:

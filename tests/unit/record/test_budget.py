@@ -5,32 +5,37 @@ from __future__ import annotations
 import dataclasses
 import json
 
+from rollguard.loop import changes
 from rollguard.model.action import DecisionKind, Plan, Standing
 from rollguard.model.judgement import Finding, LevelReading
+from rollguard.model.lifecycle import Tell
 from rollguard.model.names import TemplateHash
 from rollguard.model.policy import LevelName
 from rollguard.model.records import (
+    HumanRequest,
     LastLook,
     Notice,
     NoticeClass,
     NoticeState,
+    RequestKind,
     Response,
     RolloutRecord,
     TimelineEntry,
 )
-from rollguard.record import BUDGET_BYTES, fit_rollout, rollout_to_json
-from tests.unit.records import ERRORS, PLAN, START, rollout_record
+from rollguard.record import BUDGET_BYTES, fit_rollout, fit_unit, rollout_to_json, thinned
+from tests.unit.judge.building import policy
+from tests.unit.records import ERRORS, PLAN, START, rollout_record, unit_record
 
 
 def entry(n: int, length: int = 40) -> TimelineEntry:
     return TimelineEntry(at=START.plus(n), kind="verdict", text=f"{n}: " + "x" * length)
 
 
-def notice(n: int, state: NoticeState = NoticeState.ACCEPTED, length: int = 40) -> Notice:
+def notice(n: int, state: NoticeState = NoticeState.ACCEPTED, length: int = 40, topic: str = "t") -> Notice:
     return Notice(
-        id=f"n{n}",
+        id=f"r.{topic}.key.{n}",
         class_=NoticeClass.INFO,
-        topic="t",
+        topic=topic,
         title=f"notice {n}",
         text="y" * length,
         at=START.plus(n),
@@ -75,7 +80,7 @@ def test_a_fat_timeline_shrinks_until_the_record_fits_and_findings_stay() -> Non
     assert len(fitted.timeline) > 11
 
 
-def test_then_the_oldest_findings_go_then_sent_notices_and_never_the_plan_or_an_unsent_notice() -> None:
+def test_then_the_oldest_findings_go_then_what_sent_notices_said_and_never_the_plan_or_an_unsent_notice() -> None:
     unsent = tuple(notice(n, NoticeState.PENDING, 3000) for n in range(2))
     sent = tuple(notice(n, NoticeState.ACCEPTED, 3000) for n in range(10, 14))
     fat = record(
@@ -87,8 +92,43 @@ def test_then_the_oldest_findings_go_then_sent_notices_and_never_the_plan_or_an_
     fitted = fit_rollout(fat)
     assert size(fitted) <= BUDGET_BYTES
     assert fitted.findings == (finding(7),)
-    assert fitted.notices == unsent
+    assert fitted.notices == (*unsent, dataclasses.replace(sent[-1], text=""))
     assert fitted.plan == fat.plan
+
+
+def test_a_large_template_does_not_make_forget_what_was_told_so_that_it_is_not_told_at_each_look() -> None:
+    tell = Tell(class_=NoticeClass.PAGE, topic="stalled", reason="the rollback is stalled: 3 of 100 pods")
+    held = Tell(class_=NoticeClass.PAGE, topic="hold", reason="held, for it is frozen")
+    other = dataclasses.replace(held, reason="held, for it is paused")
+    present, sent = record(notices=(), plan=plan(34_000)), set()
+    for look in range(40):
+        for one in (tell, held, other):
+            now = START.plus(1000 + 15 * look)
+            present = changes.told(present, one, unit=unit_record(), policy=policy(), now=now)
+        present = fit_rollout(present)
+        for pending in (n for n in present.notices if n.state is NoticeState.PENDING):
+            sent.add(pending.id)
+            done = dataclasses.replace(pending, state=NoticeState.ACCEPTED, attempts=1, detail="accepted by ops")
+            present = fit_rollout(dataclasses.replace(present, notices=changes.with_notice(present.notices, done)))
+    assert len(sent) == 3
+    assert len(present.notices) == 3
+
+
+def test_of_too_many_notices_those_go_first_that_were_told_again_since() -> None:
+    repeated = tuple(notice(n, topic="warning") for n in range(40))
+    page = dataclasses.replace(notice(50, NoticeState.FAILED, topic="lost"), class_=NoticeClass.PAGE)
+    first = notice(0, topic="hold")
+    assert thinned((first, page, *repeated), 4) == (first, page, *repeated[-2:])
+    assert thinned((first, page, repeated[0]), 1) == (page,)
+    unsent = notice(99, NoticeState.PENDING)
+    assert thinned((unsent, *repeated), 1) == (unsent,)
+
+
+def test_a_request_that_still_stands_is_not_forgotten_as_handled() -> None:
+    standing = HumanRequest(id="standing", kind=RequestKind.APPROVE, actor="ana", at=START, reason="ok")
+    ids = ("standing", *(f"gone-{n}" for n in range(100)))
+    fitted = fit_unit(dataclasses.replace(unit_record(), requests=(standing,), handled_requests=ids))
+    assert fitted.handled_requests == ("standing", *ids[-64:])
 
 
 def test_only_a_plans_own_template_makes_a_record_larger_than_its_budget() -> None:
