@@ -126,6 +126,7 @@ class Guard:
             self._lasting("requests", self._watch_requests),
             self._lasting("house-keeping", lambda: self._house.keep(self._term.active)),
             self._lasting("notices", self._send),
+            self._lasting("events", self._emit),
             self._workers.run(),
         )
         checkup = self._checkup
@@ -307,9 +308,16 @@ class Guard:
                 self._workers.put(Priority.WAKE, name)
 
     async def _send(self) -> None:
+        async with asyncio.TaskGroup() as sending:
+            while True:
+                await self._term.active.wait()
+                await self._context.outbox.send_due(sending)
+                await self._clock.sleep_until(self._clock.mono().plus(OUTBOX_EVERY))
+
+    async def _emit(self) -> None:
         while True:
             await self._term.active.wait()
-            await self._context.outbox.send_due()
+            await self._context.outbox.send_events()
             await self._clock.sleep_until(self._clock.mono().plus(OUTBOX_EVERY))
 
     # --- working ---

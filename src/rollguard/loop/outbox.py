@@ -1,8 +1,9 @@
 """Sends what stands in the records as pending, and marks it after (rule 10).
 
 A notice is accepted when every channel took it. Channels that did are kept in the notice's detail, so that a retry,
-also by the next leader, does not repeat it to them more often than needed. Kubernetes Events go out from here as well:
-best effort, never in the way of a rollback.
+also by the next leader, does not repeat it to them more often than needed. Channels do not wait for one another: one
+that hangs delays only what goes to itself. Kubernetes Events go out from here as well: best effort, and by a duty of
+their own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import traceback
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from rollguard.loop import changes
 from rollguard.loop.leader import Gate, LeadershipLost
@@ -26,6 +27,9 @@ ACCEPTED_BY = "accepted by "
 NOTICE_FAILED = "NoticeFailed"
 """Condition of a unit whose last notice a channel refused or never took."""
 AT_ONCE = 8
+"""Notices under way to one channel."""
+GRACE = 1.0
+"""Seconds beyond its time limit that a channel has to say so itself."""
 BACK_OFF = (1.0, 2.0, 5.0, 15.0, 60.0, 120.0, 300.0)
 
 
@@ -38,6 +42,20 @@ class WorkloadEvent:
     reason: str
     text: str
     warning: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class _Channels:
+    """Connected channels, and how many deliveries go by them."""
+
+    of: tuple[WebhookChannel, ...]
+    notifiers: tuple[Notifier, ...]
+    rooms: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+    users: int = 0
+
+    def room(self, name: str) -> asyncio.Semaphore:
+        """Where a notice waits for its turn at that channel."""
+        return self.rooms.setdefault(name, asyncio.Semaphore(AT_ONCE))
 
 
 class Outbox:
@@ -58,8 +76,9 @@ class Outbox:
         self._store = store
         self._cluster = cluster
         self._connect = connect
-        self._connected: tuple[WebhookChannel, ...] | None = None
-        self._notifiers: tuple[Notifier, ...] = ()
+        self._connected: _Channels | None = None
+        self._leaving: list[_Channels] = []
+        self._under_way: set[str] = set()
         self.channels = channels
         """By which notices go out from the next round on."""
         self._gate = gate
@@ -80,18 +99,17 @@ class Outbox:
             len(_pending(u.notices)) for u in self._store.units
         )
 
-    async def send_due(self) -> None:
-        """Tries every notice that is due once, pages first, and emits the queued Events.
+    async def send_due(self, sending: asyncio.TaskGroup) -> None:
+        """Begins to send every notice that is due and not under way, pages first, each as a task of `sending`.
 
         Without a channel, as where a person's command acts in the controller's place, notices stay pending for the
         controller: nobody has accepted them.
         """
         if not self._gate.leading():
             return
-        await self._send_events()
-        await self._reconnect()
-        if not self._notifiers:
-            self._store.forget_settled()
+        self._store.forget_settled()
+        channels = await self._present()
+        if not channels.notifiers:
             return
         now = self._clock.now()
         due: list[tuple[Notice, UnitName, RolloutRecord | None]] = []
@@ -100,33 +118,46 @@ class Outbox:
         for unit in self._store.units:
             due += [(n, unit.name, None) for n in _pending(unit.notices) if _is_due(n, now.seconds)]
         due.sort(key=lambda entry: (entry[0].class_ is not NoticeClass.PAGE, entry[0].at, entry[0].id))
-        for start in range(0, len(due), AT_ONCE):
-            await asyncio.gather(*(self._deliver(*entry) for entry in due[start : start + AT_ONCE]))
-        self._store.forget_settled()
+        for notice, name, record in due:
+            if notice.id not in self._under_way:
+                self._under_way.add(notice.id)
+                channels.users += 1
+                sending.create_task(self._deliver(channels, notice, name, record))
 
     async def close(self) -> None:
         """Ends the channels' connections."""
-        old, self._notifiers, self._connected = self._notifiers, (), None
-        for notifier in old:
-            await notifier.close()
+        old, self._leaving, self._connected = [*self._leaving, self._connected], [], None
+        for channels in old:
+            for notifier in channels.notifiers if channels is not None else ():
+                await notifier.close()
 
-    async def _reconnect(self) -> None:
-        """Takes over changed channels between two rounds, when nothing is under way by the old ones."""
-        if self._connected == self.channels:
-            return
-        await self.close()
-        self._notifiers, self._connected = self._connect(self.channels), self.channels
+    async def _present(self) -> _Channels:
+        """The channels of now; changed ones are taken over, and what is under way by the old ones ends by them."""
+        if self._connected is None or self._connected.of != self.channels:
+            if self._connected is not None:
+                self._leaving.append(self._connected)
+            self._connected = _Channels(of=self.channels, notifiers=self._connect(self.channels))
+        for old in [channels for channels in self._leaving if not channels.users]:
+            self._leaving.remove(old)
+            for notifier in old.notifiers:
+                await notifier.close()
+        return self._connected
 
-    async def _deliver(self, notice: Notice, unit: UnitName, rollout: RolloutRecord | None) -> None:
+    async def _deliver(
+        self, channels: _Channels, notice: Notice, unit: UnitName, rollout: RolloutRecord | None
+    ) -> None:
         try:
-            await self._send(notice, unit, rollout)
+            await self._send(channels, notice, unit, rollout)
         except (LeadershipLost, Unavailable, Vanished) as error:
             self._log("notice-not-marked", {"notice": notice.id, "detail": str(error)})
+        finally:
+            self._under_way.discard(notice.id)
+            channels.users -= 1
 
-    async def _send(self, notice: Notice, unit: UnitName, rollout: RolloutRecord | None) -> None:
+    async def _send(self, channels: _Channels, notice: Notice, unit: UnitName, rollout: RolloutRecord | None) -> None:
         accepted = _accepted(notice)
-        waiting = [n for n in self._notifiers if n.name not in accepted]
-        outcomes = await asyncio.gather(*(self._send_by(n, notice, rollout) for n in waiting))
+        waiting = [n for n in channels.notifiers if n.name not in accepted]
+        outcomes = await asyncio.gather(*(self._send_by(n, channels.room(n.name), notice, rollout) for n in waiting))
         accepted += [n.name for n, o in zip(waiting, outcomes, strict=True) if isinstance(o, Accepted)]
         refused = [
             f"{n.name} refused: {o.detail}" for n, o in zip(waiting, outcomes, strict=True) if isinstance(o, Refused)
@@ -152,11 +183,18 @@ class Outbox:
         await self._mark(changed, unit, rollout)
 
     async def _send_by(
-        self, notifier: Notifier, notice: Notice, rollout: RolloutRecord | None
+        self, notifier: Notifier, room: asyncio.Semaphore, notice: Notice, rollout: RolloutRecord | None
     ) -> Accepted | Refused | Retry:
-        """One channel's answer. A bug in one channel is a refusal: it must not keep the notice from the others."""
+        """One channel's answer, in its turn and within its time, whatever it does.
+
+        A bug in one channel is a refusal: it must not keep the notice from the others.
+        """
+        limit = self._settings.notice_timeout
         try:
-            return await notifier.send(notice, rollout, timeout=self._settings.notice_timeout)
+            async with room, asyncio.timeout(limit + GRACE):
+                return await notifier.send(notice, rollout, timeout=limit)
+        except TimeoutError:
+            return Retry(after=BACK_OFF[0], detail=f"no whole answer within {limit + GRACE:g} s")
         except Exception as error:
             if self._settings.fail_fast:
                 raise
@@ -181,8 +219,9 @@ class Outbox:
         if rollout is None or (known is not None and on_unit(known) != known):
             await self._store.change_unit(unit, on_unit)
 
-    async def _send_events(self) -> None:
-        while self._events:
+    async def send_events(self) -> None:
+        """Emits the queued Kubernetes Events, one after the other."""
+        while self._events and self._gate.leading():
             try:
                 self._gate.check(self._settings.request_timeout)
             except LeadershipLost as error:

@@ -8,7 +8,7 @@ from rollguard.loop.outbox import WorkloadEvent
 from rollguard.model.records import Notice, NoticeState, RolloutRecord
 from rollguard.ports import Accepted, Held, Refused, Retry
 from rollguard.sim.faults import Fault
-from tests.unit.loop.stage import FAILING, Stage, play
+from tests.unit.loop.stage import CRASHING, FAILING, Stage, play
 
 
 def notices(stage: Stage) -> list[Notice]:
@@ -125,9 +125,66 @@ def test_no_event_leaves_when_the_leadership_is_too_short_for_it() -> None:
         )
         context.gate.hold(Held(until=context.clock.mono().plus(1.0), epoch=context.gate.epoch))
         visits = running.faults.visits["cluster.emit_event"]
-        await context.outbox.send_due()
+        await context.outbox.send_events()
         assert running.faults.visits["cluster.emit_event"] == visits
         assert running.events("events-dropped")
+
+    play(story)
+
+
+def test_events_that_hang_keep_no_page_waiting() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+
+        async def hangs(*args: object, **kwargs: object) -> None:
+            await asyncio.sleep(3.0)
+
+        running.cluster.emit_event = hangs  # type: ignore[method-assign]
+        for n in range(40):
+            running.guard._context.outbox.emit(
+                WorkloadEvent(workload=stage.api.name, uid="u", reason="r", text=str(n), warning=True)
+            )
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: any(n.topic == "rolled-back" for n in notices(stage)))
+        assert await stage.until(lambda: bool(stage.told("rolled-back"))) < 3
+
+    play(story)
+
+
+class Hanging:
+    """A channel that never comes to the end of its answer."""
+
+    name = "hanging"
+
+    async def send(
+        self, notice: Notice, rollout: RolloutRecord | None, *, timeout: float
+    ) -> Accepted | Refused | Retry:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def close(self) -> None:
+        """There is nothing to end."""
+
+
+def test_a_channel_that_hangs_delays_only_what_goes_to_itself() -> None:
+    async def story(stage: Stage) -> None:
+        many = [stage.deploy(f"service-{n}") for n in range(20)]
+        await stage.warm_up()
+        running = stage.prepare("guard-0")
+        running.notifiers = (Hanging(), *running.notifiers)
+        running.begin()
+        await stage.until(stage.adopted)
+        await asyncio.sleep(10)
+        for deployment in many:
+            stage.world.set_image(deployment, "registry.lab/service:v2")
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: any(n.topic == "rolled-back" for n in notices(stage)))
+        assert await stage.until(lambda: bool(stage.told("rolled-back"))) < 3
+        await stage.until(lambda: any("rolled-back" in n.topic and n.attempts for n in notices(stage)))
+        attempted = [n for n in notices(stage) if n.attempts]
+        assert all("hanging: no whole answer within 11 s" in n.detail for n in attempted)
+        assert all(n.detail.startswith("accepted by simulated") for n in attempted)
 
     play(story)
 
