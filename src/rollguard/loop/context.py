@@ -107,4 +107,8 @@ class Context:
 
     def server_now(self) -> Instant:
         """The API server's time, as far as it is known: what its objects' times are compared with."""
-        return changes.to_milliseconds(self.clock.now().plus(self.cluster.clock_offset() or 0.0))
+        return self.at_server(self.clock.now())
+
+    def at_server(self, moment: Instant) -> Instant:
+        """A moment of our clock in the API server's time, as far as that is known."""
+        return changes.to_milliseconds(moment.plus(self.cluster.clock_offset() or 0.0))

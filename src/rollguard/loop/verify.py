@@ -27,16 +27,20 @@ async def verify(context: Context, memory: Memory, record: RolloutRecord, facts:
         return
     now = context.now()
     progress = undo.progress(plan, facts)
-    if isinstance(progress, undo.Restored):
-        await _back(context, memory, record, now)
+    timing = context.policies.of(record).timing
+    measured = False
+    if isinstance(progress, undo.Restored) or _stays(context, memory, record, plan, facts):
+        restored = await _back(context, memory, record, now)
         seen = _recovery(context, memory, record, plan, now)
-        late = "" if seen is None else seen.detail
+        short = f"it has been back for {now.since(restored):.0f} s only, {timing.recovery_for:.0f} s are needed"
+        late = short if seen is None else seen.detail
     else:
         await _gone_again(context, memory, record, now)
-        seen, late = None, f"the old version is not back: {progress.detail}"
+        seen, late, measured = None, f"the old version is not back: {progress.detail}", facts.complete
         if isinstance(progress, undo.Stalled):
             await _stalled(context, record, progress.detail, now)
-    outcome = _outcome(seen, time_is_up=now.since(since) >= context.policies.of(record).timing.recovery_within)
+    time_is_up = now.since(since) >= timing.recovery_within
+    outcome = _outcome(seen, measured=measured, time_is_up=time_is_up)
     if outcome is None:
         return
     line = TimelineEntry(at=now, kind="recovery", text=f"{outcome.value.capitalize()}: {late}")
@@ -44,13 +48,19 @@ async def verify(context: Context, memory: Memory, record: RolloutRecord, facts:
     await transit(context, record, input_, change=lambda r: replace(r, why=late), entries=(line,))
 
 
-async def _back(context: Context, memory: Memory, record: RolloutRecord, now: Instant) -> None:
-    """Remembers since when it is back, also over a change of leaders."""
-    if memory.restored is not None:
-        return
-    memory.restored = _back_since(record) or now
-    line = TimelineEntry(at=memory.restored, kind="recovery", text=BACK)
-    await note(context, record, lambda r: changes.with_entries(r, (line,)))
+def _stays(context: Context, memory: Memory, record: RolloutRecord, plan: Plan, facts: UnitFacts) -> bool:
+    """Whether it was back before and is so still: an autoscaler that adds pods does not begin the time anew."""
+    since = memory.restored or _back_since(record)
+    return since is not None and undo.still_restored(plan, facts, context.at_server(since))
+
+
+async def _back(context: Context, memory: Memory, record: RolloutRecord, now: Instant) -> Instant:
+    """Remembers since when it is back, also over a change of leaders; that moment."""
+    if memory.restored is None:
+        memory.restored = _back_since(record) or now
+        line = TimelineEntry(at=memory.restored, kind="recovery", text=BACK)
+        await note(context, record, lambda r: changes.with_entries(r, (line,)))
+    return memory.restored
 
 
 def _back_since(record: RolloutRecord) -> Instant | None:
@@ -60,7 +70,7 @@ def _back_since(record: RolloutRecord) -> Instant | None:
 
 
 async def _gone_again(context: Context, memory: Memory, record: RolloutRecord, now: Instant) -> None:
-    """A pod that is not available begins the time of recovery anew, also for the next leader."""
+    """A restored pod that is not available begins the time of recovery anew, also for the next leader."""
     memory.restored = None
     if _back_since(record) is not None:
         line = TimelineEntry(at=now, kind="recovery", text=NOT_BACK)
@@ -90,13 +100,16 @@ def _recovery(
     )
 
 
-def _outcome(seen: judge.RecoveryLook | None, *, time_is_up: bool) -> Outcome | None:
-    """Recovered as soon as it is; anything else only once the time is up."""
+def _outcome(seen: judge.RecoveryLook | None, *, measured: bool, time_is_up: bool) -> Outcome | None:
+    """Recovered as soon as it is; anything else only once the time is up.
+
+    `measured` says whether it shows to be no help where there is no look at how the restored pods fare.
+    """
     if seen is not None and seen.recovery is judge.Recovery.YES:
         return Outcome.RECOVERED
     if not time_is_up:
         return None
-    unsure = seen is not None and seen.recovery is judge.Recovery.NO_TRAFFIC
+    unsure = not measured if seen is None else seen.recovery is judge.Recovery.NO_TRAFFIC
     return Outcome.UNCONFIRMED if unsure else Outcome.DID_NOT_HELP
 
 

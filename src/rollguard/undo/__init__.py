@@ -1,7 +1,7 @@
 """Decision and facts -> plan, and the step to try now given what a fresh read shows. Pure: sends nothing itself."""
 
 from rollguard.undo.planning import Refused, plan
-from rollguard.undo.progress import Progress, Restored, Stalled, StillRolling, progress
+from rollguard.undo.progress import Progress, Restored, Stalled, StillRolling, progress, still_restored
 from rollguard.undo.request import manual
 from rollguard.undo.stepping import Finished, MarkDone, Next, Send, Supersede, Wait, dry_run_writes, next
 
@@ -22,4 +22,5 @@ __all__ = [
     "next",
     "plan",
     "progress",
+    "still_restored",
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rollguard.model.action import Plan
-from rollguard.model.facts import UnitFacts
+from rollguard.model.facts import Pod, UnitFacts
+from rollguard.model.time import Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +51,23 @@ def progress(plan: Plan, facts: UnitFacts) -> Progress:
     if stuck and workload.observed_generation >= workload.generation:
         return Stalled(detail=f"{stuck[0].reason}: {stuck[0].message} ({missing})")
     return StillRolling(detail=missing)
+
+
+def still_restored(plan: Plan, facts: UnitFacts, since: Instant) -> bool:
+    """Whether what was restored at `since`, in the API server's time, is so still, though an autoscaler adds pods.
+
+    An old pod or another template ends that, and a restored pod that is not ready any more; a pod that came later and
+    has not failed is only on its way.
+    """
+    if not facts.complete or not facts.members or facts.members[0].uid != plan.steps[-1].target.uid:
+        return False
+    workload = facts.members[0]
+    if workload.template.digest != plan.steps[-1].goal or workload.total > workload.updated:
+        return False
+    serves = workload.available > 0 or workload.desired == 0
+    return serves and all(pod.ready or pod.deleting or _on_its_way(pod, since) for pod in facts.pods)
+
+
+def _on_its_way(pod: Pod, since: Instant) -> bool:
+    failed = any(container.restarts or container.exit_code for container in pod.containers if not container.init)
+    return pod.created > since and pod.ready_since is None and not failed

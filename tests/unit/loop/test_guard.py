@@ -698,6 +698,44 @@ def test_the_time_of_recovery_begins_anew_when_a_restored_pod_fails() -> None:
     play(story)
 
 
+async def scaled_on_and_on(stage: Stage, every: float) -> None:
+    """As an autoscaler under changing load, until the newest rollout is over."""
+    replicas = 3
+    while stage.rollout().closed is None:
+        await asyncio.sleep(every)
+        replicas = 3 + (replicas - 2) % 4
+        stage.world.scale(stage.api, replicas)
+
+
+def test_an_autoscaler_that_adds_pods_does_not_begin_the_time_of_recovery_anew() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: stage.image() == GOOD)
+        await asyncio.gather(
+            scaled_on_and_on(stage, 6.0), stage.until(lambda: stage.rollout().closed is not None, within=300)
+        )
+        assert stage.rollout().outcome is Outcome.RECOVERED
+
+    play(story)
+
+
+def test_a_recovery_that_there_was_no_time_to_measure_is_unconfirmed_with_the_reason() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: bool(stage.rollouts()) and stage.rollout().closed is not None)
+        assert stage.rollout().outcome is Outcome.UNCONFIRMED
+        assert "it has been back for" in stage.rollout().why
+        await stage.until(lambda: bool(stage.told("unconfirmed")), within=5)
+        assert stage.rollout().why in stage.told("unconfirmed")[0]
+
+    hasty = policies.policy()
+    play(story, policy=replace(hasty, timing=replace(hasty.timing, recovery_for=60.0, recovery_within=50.0)))
+
+
 def test_a_freeze_that_comes_while_the_step_is_being_marked_is_seen_before_the_write() -> None:
     async def story(stage: Stage) -> None:
         running = stage.start()

@@ -8,11 +8,12 @@ import pytest
 
 from rollguard import undo
 from rollguard.model.action import Plan, Standing, Target
-from rollguard.model.facts import Condition, Revision, Template, Workload
+from rollguard.model.facts import Condition, Pod, Revision, Template, Workload
 from rollguard.model.names import TemplateHash
 from rollguard.model.records import Freeze, HumanRequest, RequestKind
 from rollguard.model.situation import Situation
 from tests.unit.decide.situations import BAD_TEMPLATE, GOOD, NOW, OLDER, facts, situation, workload
+from tests.unit.observe.building import container, pod
 from tests.unit.undo.test_plan import TEMPLATE, planned
 
 STUCK = Condition(type="Progressing", status="False", reason="ProgressDeadlineExceeded", message="timed out", since=NOW)
@@ -67,6 +68,56 @@ def test_a_rollback_that_somebody_replaced_or_deleted_is_stalled() -> None:
     newer = replace(workload(), template=replace(TEMPLATE, digest="newer"))
     assert isinstance(restored(newer), undo.Stalled)
     assert isinstance(restored(replace(newer, uid="uid-2")), undo.Stalled)
+
+
+OLD_POD = pod("old", ready_since=NOW.plus(-50), created=NOW.plus(-60))
+YOUNG = pod("young", ready_since=None, created=NOW.plus(-2))
+
+
+@pytest.mark.parametrize(
+    ("stays", "changed", "pods"),
+    [
+        (True, {"desired": 5, "total": 4, "available": 3}, (OLD_POD, YOUNG)),
+        (True, {"desired": 2}, (OLD_POD, replace(OLD_POD, ready=False, ready_since=None, deleting=True))),
+        (True, {"observed_generation": 6}, (OLD_POD,)),
+        (True, {"desired": 0, "total": 0, "updated": 0, "available": 0}, ()),
+        (False, {"total": 5, "updated": 4}, (OLD_POD,)),
+        (False, {"template": replace(TEMPLATE, digest="newer")}, (OLD_POD,)),
+        (False, {"uid": "uid-2"}, (OLD_POD,)),
+        (False, {"available": 0}, (YOUNG,)),
+        (False, {"available": 2}, (replace(OLD_POD, ready=False, ready_since=None),)),
+        (False, {}, (OLD_POD, replace(YOUNG, containers=(container(restarts=1),)))),
+    ],
+    ids=[
+        "grows",
+        "shrinks",
+        "scaled just now",
+        "none",
+        "old pods",
+        "changed",
+        "new",
+        "serves not",
+        "failed",
+        "crashes",
+    ],
+)
+def test_what_was_restored_stays_so_while_pods_come_and_go(
+    stays: bool, changed: dict[str, object], pods: tuple[Pod, ...]
+) -> None:
+    plan = planned(situation())
+    assert isinstance(plan, Plan)
+    there = replace(workload(), template=TEMPLATE, desired=3, total=3, updated=3, available=3)
+    if "total" in changed and "updated" not in changed:
+        changed = {**changed, "updated": changed["total"]}
+    seen = replace(facts(replace(there, **changed)), pods=pods)  # type: ignore[arg-type]
+    assert undo.still_restored(plan, seen, NOW.plus(-10)) is stays
+
+
+def test_facts_that_are_incomplete_do_not_show_that_it_stays_restored() -> None:
+    plan = planned(situation())
+    assert isinstance(plan, Plan)
+    there = replace(workload(), template=TEMPLATE, desired=3, total=3, updated=3, available=3)
+    assert not undo.still_restored(plan, replace(facts(there), complete=False), NOW)
 
 
 def test_an_order_goes_to_the_last_healthy_revision_or_to_the_one_named() -> None:
