@@ -43,7 +43,7 @@ def advance(state: LifecycleState, input: LifecycleInput) -> Transition:
 def _row(state: LifecycleState, input: LifecycleInput) -> Transition:
     match input:
         case Decided():
-            return decisions.decided(state, input.decision, was_blind=input.was_blind)
+            return decisions.decided(state, input)
         case PlanStored():
             return plans.stored(state)
         case PlanRefused():

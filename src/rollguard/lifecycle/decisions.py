@@ -6,19 +6,35 @@ from typing import assert_never
 
 from rollguard.model.action import Decision, DecisionKind
 from rollguard.model.judgement import VerdictKind
-from rollguard.model.lifecycle import AskApproval, Effect, MakePlan, MarkHealthy, OpenIncident, Tell, Transition
+from rollguard.model.lifecycle import (
+    AskApproval,
+    Decided,
+    Effect,
+    MakePlan,
+    MarkHealthy,
+    OpenIncident,
+    Tell,
+    Transition,
+)
 from rollguard.model.records import LifecycleState, NoticeClass
 
 
-def decided(state: LifecycleState, decision: Decision, *, was_blind: bool) -> Transition:
-    """What a decision does: nothing once a plan is stored, for then the plan's own rules hold."""
+def decided(state: LifecycleState, input: Decided) -> Transition:
+    """What a decision does: nothing once a plan is stored, for then the plan's own rules hold.
+
+    A question and a hold stand while what led to them is out of sight: a lost answer of the store ends neither.
+    """
+    decision = input.decision
+    over = decision.kind is not DecisionKind.CONTINUE or not input.unseen
     match state:
         case LifecycleState.WATCHING:
             return _watching(decision)
-        case LifecycleState.AWAITING_APPROVAL:
+        case LifecycleState.AWAITING_APPROVAL if over:
             return _awaiting(decision)
-        case LifecycleState.HELD:
-            return _held(decision, was_blind=was_blind)
+        case LifecycleState.HELD if over:
+            return _held(decision, was_blind=input.was_blind)
+        case LifecycleState.AWAITING_APPROVAL | LifecycleState.HELD:
+            return Transition(state=state, effects=())
         case LifecycleState.PLANNED | LifecycleState.ACTING | LifecycleState.VERIFYING | LifecycleState.CLOSED:
             return Transition(state=state, effects=())
         case _:

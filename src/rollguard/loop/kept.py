@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from rollguard.model.action import Decision, DecisionKind
 from rollguard.model.judgement import Finding, Verdict
-from rollguard.model.policy import Timing
+from rollguard.model.policy import LevelName, Timing
 from rollguard.model.records import LastLook, Response, RolloutRecord
 from rollguard.model.time import Instant
 
@@ -40,6 +40,11 @@ def findings(record: RolloutRecord, verdict: Verdict) -> tuple[Finding, ...]:
     unseen |= {reading.signal for reading in verdict.readings if reading.gaps or reading.value is None}
     earlier = (finding for finding in record.findings if finding.signal in unseen - found)
     return (*verdict.findings, *earlier)[:FINDINGS]
+
+
+def unseen(record: RolloutRecord, verdict: Verdict) -> bool:
+    """Whether what made the release bad is not seen whole now, nor anything else in its place."""
+    return not verdict.findings and any(f.level is LevelName.ROLLBACK for f in findings(record, verdict))
 
 
 def at_the_end(record: RolloutRecord, decision: Decision | None) -> RolloutRecord:

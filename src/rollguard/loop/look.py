@@ -269,7 +269,8 @@ async def _decided(
         updated = _with_verdict(policy.timing, present, decision, facts, now)
         return migrations.remembered(updated, situation, verdict.proven, now)
 
-    record = await transit(context, record, Decided(decision=decision, was_blind=blind), change=seen, entries=lines)
+    input_ = Decided(decision=decision, was_blind=blind, unseen=kept.unseen(record, verdict))
+    record = await transit(context, record, input_, change=seen, entries=lines)
     if unanswered and record.state is LifecycleState.AWAITING_APPROVAL:
         roll_back = policy.on_timeout_roll_back
         line = TimelineEntry(at=now, kind="human", text="Nobody answered in time")

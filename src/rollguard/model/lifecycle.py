@@ -17,6 +17,8 @@ class Decided:
     decision: Decision
     was_blind: bool = False
     """The verdict before it was `blind`: a hold that stands was for want of sight."""
+    unseen: bool = False
+    """What made the release bad before is not seen whole now: nobody knows that it is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

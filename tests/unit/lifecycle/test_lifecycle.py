@@ -47,10 +47,17 @@ S, K, V = LifecycleState, DecisionKind, VerdictKind
 
 
 def decided(
-    kind: DecisionKind, found: VerdictKind, *, would: bool = False, known: bool = False, was_blind: bool = False
+    kind: DecisionKind,
+    found: VerdictKind,
+    *,
+    would: bool = False,
+    known: bool = False,
+    was_blind: bool = False,
+    unseen: bool = False,
 ) -> Decided:
     return Decided(
         was_blind=was_blind,
+        unseen=unseen,
         decision=Decision(
             kind=kind,
             reason="14.8% > 10%",
@@ -66,6 +73,8 @@ def decided(
 INPUTS: dict[str, LifecycleInput] = {
     "healthy": decided(K.CONTINUE, V.HEALTHY),
     "continue": decided(K.CONTINUE, V.UNDECIDED),
+    "continue, out of sight": decided(K.CONTINUE, V.UNDECIDED, unseen=True),
+    "blind, out of sight": decided(K.HOLD, V.BLIND, unseen=True),
     "warn": decided(K.WARN, V.DEGRADED),
     "critical": decided(K.PAGE, V.DEGRADED),
     "warn, sight is back": decided(K.WARN, V.DEGRADED, was_blind=True),
@@ -101,6 +110,8 @@ TABLE: dict[str, tuple[LifecycleState, ...]] = {
     # from                  watching, awaiting, planned, acting, verifying, held, closed
     "healthy": (W, W, P, X, Y, W, C),
     "continue": (W, W, P, X, Y, W, C),
+    "continue, out of sight": (W, A, P, X, Y, H, C),
+    "blind, out of sight": (H, H, P, X, Y, H, C),
     "warn": (W, A, P, X, Y, H, C),
     "critical": (W, A, P, X, Y, H, C),
     "warn, sight is back": (W, A, P, X, Y, W, C),

@@ -68,6 +68,20 @@ def test_a_question_that_blindness_took_away_is_asked_again_when_sight_is_back()
     play(story, policy=LONG)
 
 
+def test_a_lost_answer_of_the_store_takes_no_question_away() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await asked(stage)
+        now = stage.world.loop.time()
+        stage.world.blind.append(Blind(start=now, end=now + 5, cause=GapCause.TIMEOUT))
+        await asyncio.sleep(25)
+        assert stage.rollout().state is LifecycleState.AWAITING_APPROVAL
+        assert len(stage.told("ask")) == 1
+        assert not stage.told("ask-withdrawn")
+
+    play(story, policy=LONG)
+
+
 def test_a_question_that_nobody_answered_is_not_asked_again() -> None:
     async def story(stage: Stage) -> None:
         stage.start()
