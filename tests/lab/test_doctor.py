@@ -240,6 +240,7 @@ async def test_a_store_that_stops_is_named_by_the_controller_in_status_and_taken
     guard_namespace = await stage.lab.namespace("doctor-blind-guard")
     made = policies.policy(namespace=stage.namespace, prometheus=DEAD, workloads=["translation"])
     policy = policies.write(stage.lab.workdir / "doctor-blind-policy.json", made)
+    await stage.lab.grant(policy, namespace=guard_namespace)
     guard = stage.lab.controller(policy, kubeconfig=stage.account, name="doctor-blind", namespace=guard_namespace)
     path = f"/apis/rollguard.dev/v1alpha1/namespaces/{guard_namespace}/guardedunits/rollguard-all"
     seen: list[Any] = [None]
