@@ -64,6 +64,25 @@ def _container(name: str, tag: str) -> Manifest:
     }
 
 
+def job(name: str, *, tag: str, annotations: Mapping[str, str] | None = None) -> Manifest:
+    """A Job of one pod that is tried once: it ends after a second, or as its image's tag says."""
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "annotations": dict(annotations or {})},
+        "spec": {
+            "backoffLimit": 0,
+            "template": {
+                "spec": {
+                    "restartPolicy": "Never",
+                    "terminationGracePeriodSeconds": 0,
+                    "containers": [{"name": "migrate", "image": image("migrate", tag)}],
+                }
+            },
+        },
+    }
+
+
 def service(name: str) -> Manifest:
     """A Service in front of the pods that carry `app: <name>`."""
     return {

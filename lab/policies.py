@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-SIGNALS = ("errors", "latency", "database-errors", "crash-loop", "image-pull")
+SIGNALS = (
+    "errors",
+    "latency",
+    "database-errors",
+    "crash-loop",
+    "image-pull",
+    "progress-deadline",
+    "migration-failed",
+)
 WINDOW_S = 8
 """Stands for the platform's 5 minutes: four slots of 2 s."""
 AUTOMATIC_S = 60

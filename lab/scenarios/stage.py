@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab import policies, programs
+from lab import manifests, policies, programs
 from lab.controller import Controller
 from lab.mirror import Mirror
 from lab.scenarios import words
@@ -131,6 +131,20 @@ class Stage:
         self.tell(f"releasing {name}:{tag}")
         await self.lab.release(self.namespace, name, tag)
 
+    async def migrate(self, name: str, *, tag: str = "v1") -> None:
+        """Runs a migration Job to its end, good or bad as its image's tag says."""
+        base = f"/apis/batch/v1/namespaces/{self.namespace}/jobs"
+        await self.lab.api.create(base, manifests.job(name, tag=tag))
+        ended: list[str] = []
+
+        async def over() -> bool:
+            conditions = (await self.lab.api.get(f"{base}/{name}"))["status"].get("conditions") or ()
+            ended[:] = [each["type"] for each in conditions if each["status"] == "True"]
+            return bool({"Complete", "Failed"} & {*ended})
+
+        await self.until(over, what=f"the end of the Job {name}", timeout_s=GUARD_S, seen=lambda: ended)
+        self.tell(f"Job {name}: {', '.join(ended)}")
+
     # --- as a user does ---
 
     async def kubectl(self, *arguments: str) -> str:
@@ -240,6 +254,16 @@ class Stage:
         self.expect("plan" not in rollout, "no plan was made")
         self.expect_equal(await self.tag(name), tag, f"the version that {name} asks for")
         return rollout
+
+    async def until_gone(self, name: str, tag: str) -> None:
+        """Returns when no pod of that version is left, not even one that is ending."""
+
+        async def gone() -> bool:
+            path = f"/api/v1/namespaces/{self.namespace}/pods"
+            found = await self.lab.api.list(path, labelSelector=f"app={name}")
+            return all(words.tag_of(pod) != tag for pod in found)
+
+        await self.until(gone, what=f"the end of {name}:{tag}", timeout_s=GUARD_S)
 
     async def tag(self, name: str) -> str:
         """The image tag that a Deployment asks for now."""

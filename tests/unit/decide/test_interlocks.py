@@ -203,6 +203,11 @@ CASES = (
     Case("migration", migrated(replace(RUN, failed=True), found=CRASH_LOOP), migrated(found=CRASH_LOOP)),
     Case("migration", migrated(watched=UNWATCHED), migrated(watched=UNWATCHED, proven=UNWATCHED)),
     Case("migration", migrated(watched=None), migrated()),
+    Case(
+        "migration",
+        migrated(watched=UNWATCHED, found=MIGRATION_FAILED, rule=replace(BY_PROOF, on_failure_roll_back=True)),
+        migrated(found=MIGRATION_FAILED, rule=replace(BY_PROOF, on_failure_roll_back=True)),
+    ),
     Case("shared resource", seen(DATABASE), shared_rolls_back(seen(DATABASE)), ASK),
     Case("registry trouble", seen(replace(CRASH_LOOP, attribution=Attribution.REGISTRY)), seen(CRASH_LOOP)),
     Case(
@@ -260,6 +265,11 @@ def test_it_is_silent_one_change_away(case: Case) -> None:
     decision = decide.decide(look.situation, look.verdict, look.now)
     assert not standing(look, case.name).forbids
     assert decision.kind is DecisionKind.ROLL_BACK
+
+
+def test_where_a_person_is_asked_about_a_failed_migration_what_nobody_watched_is_no_reason_to_hold() -> None:
+    look = migrated(watched=UNWATCHED, found=MIGRATION_FAILED)
+    assert decide.decide(look.situation, look.verdict, look.now).kind is ASK
 
 
 def test_after_the_guard_window_people_are_paged_and_nothing_is_asked() -> None:

@@ -74,7 +74,7 @@ def test_pods_that_run_and_are_not_ready_beside_ready_old_ones_are_the_release()
             (EXCEEDED,),
         ),
         (
-            "waits for its init container migrate: CrashLoopBackOff",
+            "waits for its init container migrate: it fails with exit code 1",
             (stuck("n", container(name="migrate", init=True, waiting_reason="CrashLoopBackOff", exit_code=1), WAITS),),
             (EXCEEDED,),
         ),

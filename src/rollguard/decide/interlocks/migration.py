@@ -19,7 +19,7 @@ def migration(situation: Situation, verdict: Verdict, _now: Instant) -> Standing
 
     Proven: the old revision served healthily for two slots or more after the migration had ended. What ran and was
     deleted while nobody watched is not known, and is proven in the same way. A failed migration does not stand in the
-    way of what the policy says about failed ones.
+    way of what the policy says about failed ones: where a person is asked, what nobody watched is no reason to hold.
     """
     rule = situation.migration
     good = situation.way_back()
@@ -34,6 +34,8 @@ def migration(situation: Situation, verdict: Verdict, _now: Instant) -> Standing
         if run.finished is None or run.finished > proof:
             return forbids(NAME, _said(run, rule.interlock), judging=True)
     watched = situation.facts.migrations_from
+    if about_failed and not rule.on_failure_roll_back:
+        return clear(NAME, "a person is asked about the failed migration", judging=True)
     if watched is None or watched > served:
         since = "" if watched is None else f" before {watched.iso()}"
         said = f"a migration that ran{since} and was deleted is not known, for nobody watched"

@@ -14,7 +14,6 @@ NAME = "surroundings"
 
 def lacking(_situation: Situation, verdict: Verdict, _now: Instant) -> Standing:
     """Forbids where the new pods find no node, quota, volume or admission, or wait for their init containers."""
-    finding = blames(verdict, Attribution.SURROUNDINGS)
-    if finding is not None:
-        return forbids(NAME, f"something else keeps the new pods from being ready: {finding.text}", judging=True)
+    if blames(verdict, Attribution.SURROUNDINGS) is not None:
+        return forbids(NAME, "something else than the release keeps the new pods from being ready", judging=True)
     return clear(NAME, "nothing but themselves keeps the new pods from being ready", judging=True)

@@ -106,9 +106,12 @@ def _has_passed(container: Container) -> bool:
 
 
 def _state(container: Container) -> str:
+    """In words that stay the same while it is tried again and again."""
+    if container.exit_code:
+        return f"it fails with exit code {container.exit_code}"
     if container.waiting_reason:
         return f"{container.waiting_reason} {container.waiting_message[:_SHOWN]}".rstrip()
-    return "it still runs" if container.running else f"it ended with exit code {container.exit_code}"
+    return "it still runs" if container.running else "it has not run"
 
 
 def _blame(pod: Pod, beside: int, observation: Observation) -> str:
