@@ -135,9 +135,9 @@ def test_one_that_is_deleted_while_it_runs_has_ended_then() -> None:
 
 def test_another_run_of_the_same_name_does_not_hide_the_first() -> None:
     known = runs()
-    known.changed("n", None, job(condition="Failed"))
-    known.changed("n", job(condition="Failed"), job(uid="second"))
-    assert [(run.uid, run.failed) for run in known.of("n")] == [("u", True), ("second", False)]
+    known.changed("n", None, job())
+    known.changed("n", job(), job(uid="second"))
+    assert [(run.uid, run.finished) for run in known.of("n")] == [("u", NOW), ("second", None)]
 
 
 def test_what_is_remembered_is_bounded_and_goes_with_the_namespace() -> None:
