@@ -60,9 +60,11 @@ def command(arguments: tuple[str, ...]) -> list[str]:
     return [str(Path(sys.executable).with_name("rollguard")), *arguments]
 
 
-def start(name: str, *, policy: Path, kubeconfig: Path, workdir: Path, extra: tuple[str, ...] = ()) -> Controller:
-    """Starts `rollguard run` on a policy file with a kubeconfig; its log goes to `<name>.log` in `workdir`."""
-    arguments = ("run", "--policy", str(policy), "--kubeconfig", str(kubeconfig), *extra)
+def start(name: str, *, policy: Path | str, kubeconfig: Path, workdir: Path, extra: tuple[str, ...] = ()) -> Controller:
+    """Starts `rollguard run` on a policy file, or an object `NAMESPACE/NAME`, with a kubeconfig; its log goes to
+    `<name>.log` in `workdir`."""
+    source = "--policy" if isinstance(policy, Path) else "--policy-object"
+    arguments = ("run", source, str(policy), "--kubeconfig", str(kubeconfig), *extra)
     log = workdir / f"{name}.log"
     child = processes.start(name, command(arguments), log=log)
     return Controller(name=name, arguments=arguments, log=log, child=child)

@@ -189,7 +189,7 @@ class Lab:
 
     def controller(
         self,
-        policy: Path,
+        policy: Path | str,
         *,
         kubeconfig: Path,
         name: str = "controller",

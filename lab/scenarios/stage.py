@@ -89,11 +89,19 @@ class Stage:
         """Starts a controller on a policy for these workloads; `options` as in policies.policy."""
         await self.lab.namespace(self.namespace)
         await self.lab.namespace(self.guard_namespace)
+        policy = self.policy(names, **options)
+        await self.lab.grant(policy, namespace=self.guard_namespace)
+        return self.start_guard(policy)
+
+    def policy(self, names: Sequence[str], **options: Any) -> Path:
+        """Writes the file of a policy for these workloads; `options` as in policies.policy."""
         document = policies.policy(
             namespace=self.namespace, prometheus=self.lab.prometheus.url, workloads=names, **options
         )
-        policy = policies.write(self.lab.workdir / f"{self.namespace}-policy.json", document)
-        await self.lab.grant(policy, namespace=self.guard_namespace)
+        return policies.write(self.lab.workdir / f"{self.namespace}-policy.json", document)
+
+    def start_guard(self, policy: Path | str) -> Controller:
+        """Starts a controller on a policy's file, or its object `NAMESPACE/NAME`."""
         guard = self.lab.controller(
             policy,
             kubeconfig=self.account,

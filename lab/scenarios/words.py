@@ -18,6 +18,8 @@ def of_record(record: Mapping[str, object]) -> str:
         if key in TOLD_FIELDS:
             # A notice's text has many lines: its first says what happened.
             words.append(f"{key}={str(value).partition(chr(10))[0]}")
+    if "traceback" in record:
+        words.append(str(record["traceback"]).strip())
     return " ".join(words)
 
 
