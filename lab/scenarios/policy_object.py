@@ -96,8 +96,9 @@ async def refused_by_the_guard(stage: Stage, file: Path, before: Any) -> None:
     stage.expect("spec.signals.errors.levels.rollback.above" in found["mistakes"][0], found["mistakes"][0])
 
     async def condition() -> bool:
-        everything = await stage.lab.api.find(f"{GROUP}/namespaces/{stage.guard_namespace}/guardedunits/rollguard-all")
-        conditions = (everything or {}).get("status", {}).get("conditions", [])
+        path = f"{GROUP}/namespaces/{stage.guard_namespace}/guardedunits/rollguard-all"
+        everything = await stage.lab.api.find(path)
+        conditions = everything["status"].get("conditions", []) if everything is not None else []
         return any(each["name"] == "PolicyInvalid" for each in conditions)
 
     await stage.until(condition, what="the condition PolicyInvalid")
@@ -117,4 +118,4 @@ async def another_namespace(stage: Stage) -> str:
 
 async def _adopted(stage: Stage, namespace: str) -> bool:
     unit = await stage.lab.api.find(f"{GROUP}/namespaces/{namespace}/guardedunits/deployment-{LATER}")
-    return bool(unit) and bool(unit.get("status", {}).get("adopted"))
+    return unit is not None and bool(unit.get("status", {}).get("adopted"))
