@@ -15,6 +15,7 @@ from rollguard.model.action import Unknown
 from rollguard.model.policy import Policy
 from rollguard.ports import PolicyLost
 from rollguard.record.names import LABEL_POLICY
+from rollguard.render.labels import labels
 
 KEY = "policy.json"
 
@@ -32,7 +33,7 @@ class _Listed(msgspec.Struct):
 
 
 class KubernetesKeptPolicies:
-    """Named by digest, and found again by a label of ours."""
+    """Named by digest, and found again by a label of ours; the others are those by which `uninstall` finds it."""
 
     def __init__(self, api: Api, *, namespace: str) -> None:
         self._api = api
@@ -46,7 +47,7 @@ class KubernetesKeptPolicies:
                 "kind": "ConfigMap",
                 "metadata": {
                     "name": name_of(policy.digest),
-                    "labels": {LABEL_POLICY: "kept"},
+                    "labels": {**labels(self._namespace), LABEL_POLICY: "kept"},
                     "annotations": {LABEL_POLICY: policy.digest},
                 },
                 "immutable": True,
