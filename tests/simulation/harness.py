@@ -22,6 +22,7 @@ from rollguard.sim.lease import SimLeadership
 from rollguard.sim.metrics import SimMetrics
 from rollguard.sim.network import InvariantBroken
 from rollguard.sim.objects import SimDeployment, at
+from rollguard.sim.policies import SimKeptPolicies, SimPolicySource
 from rollguard.sim.process import Process, VirtualClock
 from rollguard.sim.records import SimRecords
 from rollguard.sim.virtual_time import run
@@ -57,6 +58,8 @@ class Plan:
     latency: bool
     length: float
     plan_expiry: float = policies.TIMING.plan_expiry
+    policy_change: str = ""
+    """What people write into the policy in the middle: `signals`, `notices`, `mistakes`; else empty."""
 
     @classmethod
     def of(cls, seed: int) -> Plan:
@@ -82,12 +85,21 @@ class Plan:
             clock_error=rng.choice((0.0, 0.0, 0.0, 2.0, -2.0)) if faulty else 0.0,
             latency=story.latency or rng.random() < 0.15,
             length=rng.uniform(45.0, 65.0),
+            policy_change=_policy_change(seed) if faulty else "",
         )
 
     @property
     def faulty(self) -> bool:
         """Whether anything but the story goes wrong."""
-        return bool(self.rate or self.focus or self.blind or self.stalls or self.wakes_lost or self.clock_error)
+        return bool(
+            self.rate
+            or self.focus
+            or self.blind
+            or self.stalls
+            or self.wakes_lost
+            or self.clock_error
+            or self.policy_change
+        )
 
 
 _WEIGHTS = {
@@ -138,6 +150,17 @@ _PRIMERS = {"records.read_rollout": ("records.replace_rollout", Fault.APPLIED_UN
 """Points that are passed only after a fault at another."""
 
 
+POLICY_CHANGES = ("signals", "notices", "mistakes")
+_CHANGED_IN = 0.1
+"""Share of the seeds in which the policy changes."""
+
+
+def _policy_change(seed: int) -> str:
+    """Drawn apart from all else: what a seed plays besides does not hang on it."""
+    rng = random.Random(seed ^ 0x90_11C7)
+    return rng.choice(POLICY_CHANGES) if rng.random() < _CHANGED_IN else ""
+
+
 def _visit(point: str, rng: random.Random) -> int:
     return rng.randrange(_OFTEN.get(point, 1))
 
@@ -177,6 +200,8 @@ class Stage:
         self.world = World(plan.seed, WorldSettings(scrape_interval=policies.SCRAPE, kubelet=timing))
         self.faults = FaultPlan(plan.seed + 7)
         self.policy: Policy = policies.policy(mode=plan.mode, latency=plan.latency, plan_expiry=plan.plan_expiry)
+        self.source = SimPolicySource(self.policy)
+        self.kept: dict[str, Policy] = {}
         self.inbox = Inbox()
         self.journal = SimJournal()
         self.watchdog = Watchdog(self.world, self.policy, plan.story, self.inbox)
@@ -221,8 +246,9 @@ class Stage:
 
     def _guard(self, process: Process, cluster: Cluster, leadership: Leadership) -> Guard:
         records: Records = self.wiring.records(self.world.records, process, self.faults)
+        changes = bool(self.plan.policy_change)
         return Guard(
-            policy=self.policy,
+            policy=self.source.latest().policy or self.policy,
             cluster=cluster,
             records=records,
             leadership=leadership,
@@ -237,6 +263,8 @@ class Stage:
                 closed_rollouts=0 if self.plan.restart == "kill" else 10,
             ),
             log=lambda event, fields: self.log(process.name, event, fields),
+            source=self.source if changes else None,
+            kept=SimKeptPolicies(self.kept, self.world.records, process) if changes else None,
         )
 
     def _stall(self, cluster: SimCluster) -> None:
@@ -244,6 +272,13 @@ class Stage:
         for stream in ("deployments", "replicasets", "pods"):
             fault = rng.choice((cluster.cache.stall, cluster.cache.gone))
             loop.call_later(rng.uniform(0, 60), fault, stream, rng.uniform(1, 20))
+
+    async def write_policy(self) -> None:
+        """People change the policy twice: a mistake is mended, anything else is taken back."""
+        for changed in policies.changes(self.policy, self.plan.policy_change):
+            await asyncio.sleep(self.rng.uniform(0.0, self.plan.length / 2))
+            self.log("people", "write-policy", {"digest": "none" if changed is None else changed.digest})
+            self.source.write(changed, *(() if changed is not None else ("spec.mode: expected ...",)))
 
     async def approve(self) -> None:
         """A human who approves every second request."""
@@ -290,6 +325,8 @@ class Stage:
             cause = self.rng.choice(list(GapCause))
             self.world.blind.append(Blind(start=start, end=start + self.rng.uniform(5, 40), cause=cause))
         story = asyncio.create_task(self._story(api))
+        if self.plan.policy_change:
+            helpers.append(asyncio.create_task(self.write_policy()))
         await self._run_for(helpers, self.plan.length)
         await self._join(helpers, story)
         self.faults.stop()
@@ -392,4 +429,5 @@ def without_faults(seed: int) -> Plan:
         stalls=False,
         wakes_lost=0.0,
         clock_error=0.0,
+        policy_change="",
     )

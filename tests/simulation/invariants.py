@@ -143,6 +143,8 @@ class Watchdog:
             raise InvariantBroken(f"a false rollback: {undone} was undone in the story '{self.story.name}'")
 
     def _recorded(self, before: RolloutRecord | None, after: RolloutRecord) -> None:
+        if before is not None and before.policy_digest != after.policy_digest:
+            raise InvariantBroken(f"{after.id} began under another policy than {after.policy_digest}")
         for finding in after.findings:
             if before is not None and finding in before.findings:
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from rollguard.model.policy import (
@@ -133,3 +134,17 @@ def policy(*, mode: Mode = Mode.AUTOMATIC, latency: bool = True, plan_expiry: fl
         webhooks=(),
         links=Links(),
     )
+
+
+def changes(policy: Policy, kind: str) -> Iterator[Policy | None]:
+    """What people write one after the other: another policy that calls the same releases bad (None: one with
+    mistakes), and then the first one again."""
+    match kind:
+        case "signals":
+            signals = tuple(replace(signal, minimum_traffic=signal.minimum_traffic // 2) for signal in policy.signals)
+            yield replace(policy, digest="sha256:signals", signals=signals)
+        case "notices":
+            yield replace(policy, digest="sha256:notices", timing=replace(policy.timing, repeat_notice=900.0))
+        case _:
+            yield None
+    yield policy

@@ -14,10 +14,12 @@ from rollguard import decide, undo
 from rollguard.decide.interlocks.every import EVERY
 from rollguard.loop import surroundings
 from rollguard.loop.leader import Gate
+from rollguard.loop.policies import Policies
 from rollguard.loop.settings import Log, Settings
 from rollguard.loop.store import Store
 from rollguard.model.action import Absent, FetchOutcome, Target, Unknown, Write, WriteOutcome
 from rollguard.model.names import Ref, RolloutId, UnitName
+from rollguard.model.policy import Policy
 from rollguard.model.records import NoticeState, RolloutRecord, Stale, StoredRollout, StoredUnit, UnitRecord
 from rollguard.model.situation import Situation
 from rollguard.ports import Held, NotHeld, Records
@@ -218,6 +220,13 @@ def _restore_the_revision_before(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Situation, "target", second_highest)
 
 
+def _keep_no_policy(patch: pytest.MonkeyPatch) -> None:
+    async def nothing(self: Policies, policy: Policy) -> None:
+        """As if the right were missing."""
+
+    patch.setattr(Policies, "_store", nothing)
+
+
 def _without_interlock(*names: str) -> Patch:
     def patch_it(patch: pytest.MonkeyPatch) -> None:
         kept = tuple(interlock for interlock in EVERY if interlock.check.__name__ not in names)
@@ -241,6 +250,7 @@ class Variant:
     patch: Patch = _nothing
     controllers: int = 1
     plan_expiry: float = policies.TIMING.plan_expiry
+    policy_change: str = ""
     seeds: tuple[int, ...] = tuple(range(25))
 
     def plans(self) -> Iterator[Plan]:
@@ -255,6 +265,7 @@ class Variant:
                 controllers=self.controllers,
                 latency=story.latency,
                 plan_expiry=self.plan_expiry,
+                policy_change=self.policy_change,
             )
 
 
@@ -364,6 +375,14 @@ VARIANTS = (
         story="restored from a backup",
         focus=(("cluster.apply", Fault.KILLED_BEFORE, 0),),
         wiring=Wiring(records=ReplayingRecords),
+    ),
+    Variant(
+        name="policy: not kept for the next leader",
+        breaks=("began under another policy",),
+        story="bad",
+        focus=(("cluster.apply", Fault.KILLED_BEFORE, 0), ("cluster.apply", Fault.KILLED_AFTER, 0)),
+        patch=_keep_no_policy,
+        policy_change="signals",
     ),
     Variant(
         name="targets: the revision before",
