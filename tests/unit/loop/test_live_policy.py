@@ -161,6 +161,19 @@ def test_kept_policies_that_no_rollout_needs_are_deleted() -> None:
     play(story)
 
 
+def test_a_kept_policy_is_spare_at_two_cleanings_before_it_goes() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        stage.kept["sha256:spare"] = stage.policy
+        await running.guard._context.policies.clean(())
+        assert "sha256:spare" in stage.kept, "the rollout that it is for may just be opened"
+        await running.guard._context.policies.clean(())
+        assert set(stage.kept) == {BEGAN}
+
+    play(story)
+
+
 def test_a_kept_policy_stays_while_an_open_rollout_needs_it() -> None:
     async def story(stage: Stage) -> None:
         stage.start()
