@@ -65,8 +65,11 @@ class Cluster(Protocol):
         """
         ...
 
-    def look_for(self, migrations: tuple[str, ...]) -> None:
-        """By which names (globs) Jobs and bare pods are migrations from now on; they are facts of their namespace."""
+    def look_for(self, migrations: tuple[str, ...], *, secrets: bool) -> None:
+        """By which names (globs) Jobs and bare pods are migrations from now on; they are facts of their namespace.
+
+        With `secrets` the metadata of Secrets is a fact too.
+        """
         ...
 
     def guard(self, units: frozenset[UnitName]) -> None:

@@ -26,7 +26,6 @@ from rollguard.adapters.kubernetes import (
     KubernetesLeadership,
     KubernetesPolicy,
     KubernetesRecords,
-    Look,
     load,
 )
 from rollguard.adapters.log import LogJournal, LogNotifier, StructuredLog
@@ -41,7 +40,7 @@ from rollguard.cli.policy import read
 from rollguard.doctor.facts import Place
 from rollguard.loop import Guard, Settings
 from rollguard.model.action import Unknown
-from rollguard.model.policy import Policy, SecretsAccess, WebhookChannel
+from rollguard.model.policy import Policy, WebhookChannel
 from rollguard.ports import Notifier, PolicySource
 
 LISTEN = "127.0.0.1:9095"
@@ -176,7 +175,6 @@ class _Controller:
         namespaces = tuple(sorted({watch.namespace for watch in policy.watches}))
         identity = f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{secrets.token_hex(4)}"
         settings = self._settings
-        secrets_seen = policy.owners.secrets is SecretsAccess.METADATA
         async with AsyncExitStack() as stack:
             cluster = await stack.enter_async_context(
                 KubernetesCluster(
@@ -185,7 +183,6 @@ class _Controller:
                     rng,
                     namespaces=namespaces,
                     instance=identity,
-                    look=Look(secrets=secrets_seen),
                     on_failure=lambda detail: self._log("watch-failed", {"detail": detail}),
                 )
             )

@@ -35,6 +35,8 @@ class Checkup:
         self._failed: tuple[Check, ...] = ()
         self._looked: Mono | None = None
         self._soon = False
+        self._policy = ""
+        """Digest of the policy that was looked at: a changed one is looked at at once."""
 
     def failures(self) -> tuple[tuple[str, int], ...]:
         """How many checks of each name failed at the last look, sorted."""
@@ -52,13 +54,14 @@ class Checkup:
             await clock.sleep_until(clock.mono().plus(WRITE_EVERY))
 
     def _due(self) -> bool:
-        if self._looked is None:
+        if self._looked is None or self._policy != self._context.policy.digest:
             return True
         return self._context.clock.mono().since(self._looked) >= (AGAIN if self._soon else EVERY)
 
     async def look(self) -> None:
         """One examination; what failed is logged."""
         self._looked, self._soon = self._context.clock.mono(), True
+        self._policy = self._context.policy.digest
         checks = await self._doctor.examine(self._context.policy)
         self._failed = tuple(check for check in checks if check.state is State.FAILED)
         self._soon = bool(self._failed) or any(c.name == "version" and c.state is State.UNKNOWN for c in checks)

@@ -25,7 +25,7 @@ from rollguard.loop.term import Term
 from rollguard.loop.workers import Priority, Workers
 from rollguard.model.metrics import Gap
 from rollguard.model.names import UnitName
-from rollguard.model.policy import MetricsStore, Policy, WebhookChannel
+from rollguard.model.policy import MetricsStore, Policy, SecretsAccess, WebhookChannel
 from rollguard.model.time import Mono
 from rollguard.ports import (
     Clock,
@@ -288,7 +288,8 @@ class Guard:
         open_ = (record.unit.namespace for record in context.store.rollouts if record.closed is None)
         namespaces = frozenset((*(watch.namespace for watch in context.policy.watches), *open_))
         context.store.cover(namespaces | {self._settings.namespace})
-        context.cluster.look_for(context.policies.migrations())
+        secrets = context.policy.owners.secrets is SecretsAccess.METADATA
+        context.cluster.look_for(context.policies.migrations(), secrets=secrets)
         return context.cluster.cover(namespaces)
 
     async def _watch_cluster(self) -> None:

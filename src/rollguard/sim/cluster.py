@@ -73,7 +73,7 @@ class SimCluster:
         """There is one namespace, and it is known."""
         return ()
 
-    def look_for(self, migrations: tuple[str, ...]) -> None:
+    def look_for(self, migrations: tuple[str, ...], *, secrets: bool) -> None:
         """There are no migrations."""
 
     def guard(self, units: frozenset[UnitName]) -> None:

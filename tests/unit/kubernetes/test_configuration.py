@@ -142,6 +142,15 @@ async def test_without_the_policys_word_secrets_are_not_asked_for_at_all() -> No
         assert not [asked for asked in server.asked if asked.path.endswith("/secrets")]
 
 
+async def test_a_policy_that_changes_its_word_on_secrets_is_followed() -> None:
+    async with guarding(Look()) as (cluster, _):
+        assert (await until_complete(cluster)).kinds == {"ConfigMap"}
+        cluster.look_for((), secrets=True)
+        assert (await until_complete(cluster)).kinds == {"ConfigMap", "Secret"}
+        cluster.look_for((), secrets=False)
+        assert (await until_complete(cluster)).kinds == {"ConfigMap"}
+
+
 async def test_whoever_gives_an_order_needs_no_right_to_list_config_maps() -> None:
     async with guarding(Look(config=False), broken="configmaps") as (cluster, _):
         assert await until_complete(cluster) == Configuration()

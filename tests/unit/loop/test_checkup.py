@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from rollguard.doctor import Check, State
 from rollguard.model.names import UnitName
@@ -82,6 +83,19 @@ def test_where_nothing_failed_nothing_is_written_and_it_is_looked_again_within_t
         assert everything(stage) == {}
         assert UnitName(NAMESPACE, EVERYTHING) not in stage.world.records.units
         await stage.until(lambda: doctor.asked == 2, within=700.0)
+
+    play(story)
+
+
+def test_a_changed_policy_is_examined_soon() -> None:
+    async def story(stage: Stage) -> None:
+        doctor = Scripted(check("rights", State.OK))
+        stage.doctor = doctor
+        stage.start()
+        await stage.until(lambda: doctor.asked == 1)
+        await stage.until(stage.adopted)
+        stage.write_policy(replace(stage.policy, digest="sha256:changed"))
+        await stage.until(lambda: doctor.asked == 2, within=60.0)
 
     play(story)
 

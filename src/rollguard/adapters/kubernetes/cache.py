@@ -7,6 +7,7 @@ the unit's alone.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import random
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
@@ -133,10 +134,12 @@ class Cache:
         for namespace in self._namespaces.keys() - wanted:
             self._end(namespace)
 
-    def look_for(self, migrations: tuple[str, ...]) -> None:
-        """Which names are migrations from now on. Other names than before: the namespaces are copied afresh."""
-        if migrations == self._migrations.patterns:
+    def look_for(self, migrations: tuple[str, ...], *, secrets: bool) -> None:
+        """Which names are migrations from now on, and whether Secrets are looked at. Where that is not as before, the
+        namespaces are copied afresh."""
+        if migrations == self._migrations.patterns and secrets == self._look.secrets:
             return
+        self._look = dataclasses.replace(self._look, secrets=secrets)
         namespaces = frozenset(self._namespaces)
         self.watch_namespaces(frozenset())
         self._migrations = Migrations(migrations, self._server_now)

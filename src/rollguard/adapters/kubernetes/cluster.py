@@ -83,9 +83,9 @@ class KubernetesCluster:
         self._known = {unit for unit in self._known if unit.namespace in namespaces}
         return self._cache.unlisted()
 
-    def look_for(self, migrations: tuple[str, ...]) -> None:
+    def look_for(self, migrations: tuple[str, ...], *, secrets: bool) -> None:
         """By which names Jobs and bare pods are migrations from now on; Jobs are copied only where there are some."""
-        self._cache.look_for(migrations)
+        self._cache.look_for(migrations, secrets=secrets)
 
     def guard(self, units: frozenset[UnitName]) -> None:
         """Which units' ReplicaSets, pods, events and configuration are copied from now on (by their namespaces)."""
