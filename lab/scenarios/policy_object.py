@@ -17,6 +17,7 @@ async def play(stage: Stage) -> None:
     await stage.lab.until_rolled_out(stage.namespace, NAME)
     file = stage.policy([NAME])
     await apply(stage, file)
+    await stage.lab.grant(file, namespace=stage.guard_namespace)
     guard = stage.start_guard(f"{stage.guard_namespace}/{stage.namespace}")
     process = guard.child
     await stage.until_adopted(NAME)
@@ -35,6 +36,7 @@ async def play(stage: Stage) -> None:
     }
     await apply(stage, policies.write(file, document))
     changed = await status(stage, valid=True, not_digest=first["digest"])
+    await stage.lab.grant(file, namespace=stage.guard_namespace)
     undone = await stage.until_undone(NAME)
     stage.expect_equal(undone["policyDigest"], began["policyDigest"], "the policy that the rollout was judged by")
 
