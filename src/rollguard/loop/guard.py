@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 
 from rollguard.loop import changes, everything, executor, surroundings
 from rollguard.loop.asking import Asking
@@ -47,6 +48,21 @@ AGAIN = 0.25
 RETRY = 1.0
 FINISH_WITHIN = 10.0
 """Seconds that a graceful stop gives to what is being done."""
+
+
+@dataclass(slots=True)
+class _Counted:
+    """What the guard knows of its own looks. `looked` is when everything was last looked at."""
+
+    ticks: int = 0
+    late: int = 0
+    errors: int = 0
+    last_tick: float = 0.0
+    looked: Mono | None = None
+
+    def since_look(self, now: Mono) -> float:
+        """Seconds."""
+        return now.since(self.looked) if self.looked is not None else 0.0
 
 
 class Guard:
@@ -106,11 +122,7 @@ class Guard:
         self._checkup = Checkup(self._context, doctor) if doctor is not None else None
         self._stopping = asyncio.Event()
         self._running = False
-        self._ticks = 0
-        self._late = 0
-        self._errors = 0
-        self._last_tick = 0.0
-        self._looked: Mono | None = None
+        self._counted = _Counted()
         self._blind: tuple[str, ...] = ()
 
     # --- life ---
@@ -159,7 +171,7 @@ class Guard:
             except Exception:
                 if self._settings.fail_fast:
                     raise
-                self._errors += 1
+                self._counted.errors += 1
                 self._log("duty-error", {"duty": duty, "traceback": traceback.format_exc()})
             await self._clock.sleep_until(self._clock.mono().plus(RETRY))
 
@@ -189,12 +201,12 @@ class Guard:
             waiting=self._term.waiting,
             standby=self._term.standby,
             epoch=context.gate.epoch,
-            ticks=self._ticks,
-            late_ticks=self._late,
-            last_tick_seconds=self._last_tick,
-            since_look=self._clock.mono().since(self._looked) if self._looked and self._term.active.is_set() else 0.0,
+            ticks=self._counted.ticks,
+            late_ticks=self._counted.late,
+            last_tick_seconds=self._counted.last_tick,
+            since_look=self._counted.since_look(self._clock.mono()) if self._term.active.is_set() else 0.0,
             tick=context.policy.timing.tick,
-            errors=self._errors + context.outbox.errors,
+            errors=self._counted.errors + context.outbox.errors,
             units=tuple(units),
             open_rollouts=sum(1 for unit in units if unit.rollout is not None),
             blind_signals=self._blind,
@@ -225,7 +237,7 @@ class Guard:
     async def _tick_on(self) -> None:
         while True:
             await self._term.active.wait()
-            due = self._looked = self._clock.mono()
+            due = self._counted.looked = self._clock.mono()
             while self._term.active.is_set():
                 due = self._skip(due, int(self._clock.mono().since(due) // self._context.policy.timing.tick))
                 if not await self.tick():
@@ -240,7 +252,7 @@ class Guard:
 
     def _skip(self, due: Mono, missed: int) -> Mono:
         """When the next tick is due, with those that were missed counted."""
-        self._late += missed
+        self._counted.late += missed
         return due.plus(missed * self._context.policy.timing.tick)
 
     async def tick(self) -> bool:
@@ -271,9 +283,9 @@ class Guard:
             await done.wait()
         if self._leads() and not self._settings.orders_only:
             await everything.tell(context, unread)
-        self._ticks += 1
-        self._looked = self._clock.mono()
-        self._last_tick = self._looked.since(started)
+        self._counted.ticks += 1
+        self._counted.looked = self._clock.mono()
+        self._counted.last_tick = self._counted.looked.since(started)
         return True
 
     def _leads(self) -> bool:
@@ -352,7 +364,7 @@ class Guard:
             except Exception as error:
                 if self._settings.fail_fast:
                     raise
-                self._errors += 1
+                self._counted.errors += 1
                 memory.error = f"{type(error).__name__}: {error}"
                 self._log("unit-error", {"unit": str(name), "traceback": traceback.format_exc()})
                 await self._show_error(name, memory.error)
