@@ -46,8 +46,8 @@ testbed: setup ## build or fetch the API server, etcd and Prometheus for the lab
 	@$(RUN) python -m lab.programs
 
 .PHONY: lab
-lab: testbed ## bring up a real control plane with a model service, and say how to break it
-	@$(RUN) python -m lab up
+lab: testbed ## bring up a real control plane with a model service, and say how to break it (ARGS=--no-guard: to install the guard yourself)
+	@$(RUN) python -m lab up $(ARGS)
 
 .PHONY: lab-scenario
 lab-scenario: testbed ## play one story of the lab: make lab-scenario NAME=errors (without NAME: list them)
