@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from rollguard.model.action import (
     Absent,
@@ -84,7 +85,7 @@ class SimCluster:
 
     def facts(self, unit: UnitName) -> UnitFacts:
         """The unit's facts from the cache."""
-        return self.cache.facts(_workload(unit))
+        return replace(self.cache.facts(_workload(unit)), config=self._world.configuration)
 
     async def fetch(self, ref: Ref, *, timeout: float) -> FetchOutcome:
         """A quorum read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rollguard.model.facts import Condition, Container, InventoryItem, Pod, Revision, Template, Workload
+from rollguard.model.facts import Condition, Container, InventoryItem, Owner, Pod, Revision, Template, Workload
 from rollguard.model.names import TemplateHash, WorkloadName
 from rollguard.model.time import Instant
 from rollguard.sim.behaviour import Behaviour
@@ -120,6 +120,9 @@ class SimDeployment:
     template: Template
     replicas: int
     rps: float
+    config: str = ""
+    """The ConfigMap that its pods read."""
+    owners: tuple[Owner, ...] = ()
     paused: bool = False
     max_surge: int = 1
     max_unavailable: int = 0
@@ -188,6 +191,7 @@ class SimDeployment:
             ),
             labels=tuple(self.labels.items()),
             annotations=tuple(self.annotations.items()),
+            owners=self.owners,
         )
 
     def item(self) -> InventoryItem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from copy import deepcopy
 from functools import lru_cache
 
@@ -12,15 +13,20 @@ from rollguard.model.names import TemplateHash
 from rollguard.sim.json_patch import JsonObject, JsonValue
 
 HASH_LABEL = "pod-template-hash"
+_CONFIG_MAP = re.compile(r'"configMapRef":\{"name":"([^"]+)"\}')
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
-def pod_template(app: str, image: str, *, annotations: tuple[tuple[str, str], ...] = ()) -> JsonObject:
-    """A template with one container `app` of that image."""
+def pod_template(
+    app: str, image: str, *, annotations: tuple[tuple[str, str], ...] = (), config: str = ""
+) -> JsonObject:
+    """A template with one container `app` of that image, which reads the ConfigMap `config` where one is named."""
     metadata: JsonObject = {"labels": {"app": app}}
     if annotations:
         metadata["annotations"] = dict(annotations)
     container: JsonObject = {"name": "app", "image": image, "ports": [{"containerPort": 8080}]}
+    if config:
+        container["envFrom"] = [{"configMapRef": {"name": config}}]
     return {"metadata": metadata, "spec": {"containers": [container]}}
 
 
@@ -48,6 +54,7 @@ def _template(text: str) -> Template:
         digest=hashlib.sha256(body.encode()).hexdigest(),
         bare_digest=hashlib.sha256(canonical(bare).encode()).hexdigest(),
         images=(*_images(spec, "initContainers"), *_images(spec, "containers")),
+        config=tuple(f"ConfigMap/{name}" for name in _CONFIG_MAP.findall(body)),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rollguard.model.action import Applied, Conflict, Rejected
-from rollguard.model.facts import Template
+from rollguard.model.facts import Configuration, Owner, Template
 from rollguard.model.metrics import GapCause
 from rollguard.model.names import WorkloadKind, WorkloadName
 from rollguard.sim.controller import Controller
@@ -106,6 +106,8 @@ class World:
         self.on_change: list[Callable[[Changed], None]] = []
         self.on_send: list[Callable[[Sent], None]] = []
         self.blind: list[Blind] = []
+        self.configuration = Configuration()
+        """The fingerprints of ConfigMaps; of what is not set nothing is known."""
 
     # --- what people and other controllers do ---
 
@@ -119,10 +121,12 @@ class World:
         rps: float = 20.0,
         labels: tuple[tuple[str, str], ...] = (),
         age: float = 0.0,
+        config: str = "",
+        owners: tuple[Owner, ...] = (),
     ) -> SimDeployment:
         """A new Deployment; with `age` it has stood that long already, by its own timestamps."""
         workload = WorkloadName(namespace, WorkloadKind.DEPLOYMENT, name)
-        raw = pod_template(name, image)
+        raw = pod_template(name, image, config=config)
         now = self.loop.time()
         deployment = SimDeployment(
             name=workload,
@@ -134,6 +138,8 @@ class World:
             template=template_of(raw),
             replicas=replicas,
             rps=rps,
+            config=config,
+            owners=owners,
         )
         deployment.progressed = now
         self.deployments[workload] = deployment
@@ -164,7 +170,7 @@ class World:
         annotations: tuple[tuple[str, str], ...] = (),
     ) -> None:
         """As `kubectl apply` of the manifest with another image."""
-        raw = pod_template(deployment.name.name, image, annotations=annotations)
+        raw = pod_template(deployment.name.name, image, annotations=annotations, config=deployment.config)
         deployment.annotations[LAST_APPLIED] = canonical({"spec": {"template": raw}})
         self._change(deployment, actor, self.loop.time(), raw=raw)
 
