@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +39,7 @@ from tests.unit.decide.situations import (
 )
 from tests.unit.records import ERRORS, NEW_IMAGES, OLD_IMAGES, PLAN, UNIT
 
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "interlocks.md"
 HOLD, ASK, PAGE = DecisionKind.HOLD, DecisionKind.ASK, DecisionKind.PAGE
 
 
@@ -295,3 +298,12 @@ def test_every_interlock_is_tested_here() -> None:
     tested = {case.name for case in CASES} | {"after the guard window"}
     look = Look(situation(), verdict())
     assert {interlock.check(look.situation, look.verdict, look.now).name for interlock in EVERY} == tested
+
+
+def test_every_interlock_stands_in_the_documentation_with_what_it_binds_and_leaves() -> None:
+    look = Look(situation(), verdict())
+    table = re.findall(r"^\| ([^|]+?)( †)? \| [^|]+ \| (\w+)", DOCUMENTATION.read_text(), re.MULTILINE)
+    written = {(name, bool(mark), then) for name, mark, then in table if name != "name"}
+    words = {HOLD: "holds", ASK: "asks", PAGE: "pages"}
+    found = ((i, i.check(look.situation, look.verdict, look.now)) for i in EVERY)
+    assert written == {(standing.name, standing.judging, words[i.leaves]) for i, standing in found}
