@@ -53,6 +53,14 @@ lab: testbed ## bring up a real control plane with a model service, and say how 
 lab-scenario: testbed ## play one story of the lab: make lab-scenario NAME=errors (without NAME: list them)
 	@$(RUN) python -m lab $(if $(NAME),scenario $(NAME),scenarios)
 
+.PHONY: docs-check
+docs-check: testbed ## run the commands of the guides in a lab; fails where they print something else (ARGS=--write)
+	@$(RUN) python -m lab.guide docs/first-day.md $(ARGS)
+
+.PHONY: pictures
+pictures: testbed ## draw the pictures of the command line for the docs anew
+	@$(RUN) python -m lab.pictures
+
 .PHONY: bench
 bench: setup ## how fast the simulator plays, by room
 	@$(RUN) python -m bench.simulation $(ARGS)

@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from lab import programs, scenarios
+from lab import programs, scenarios, shell
 from lab.manifests import MODEL_SERVICES, image
 from lab.processes import ProcessError
 from lab.programs import ProgramError
@@ -106,8 +106,7 @@ async def _adopted(lab: Lab) -> bool:
 
 
 def _how_to(lab: Lab, policy: Path, *, guarded: bool) -> str:
-    kubectl = f"{_script(lab, 'kubectl', str(programs.require(['kubectl'])['kubectl']))} -n {NAMESPACE}"
-    rollguard = _script(lab, "rollguard", f"{sys.executable} -m rollguard.cli.main")
+    kubectl, rollguard = f"{shell.kubectl(lab)} -n {NAMESPACE}", shell.rollguard(lab)
     first = MODEL_SERVICES[0]
     release = f"{kubectl} set image deployment/{first} {first}={image(first, '')}"
     own = "" if guarded else f"\nGuard it\n  {rollguard} install --policy {policy} --apply\n"
@@ -132,14 +131,6 @@ See what was done, or do it by hand
   {rollguard} rollback {NAMESPACE} {first} --reason "it feels slow"
 {own}
 Ctrl-C ends all of it."""
-
-
-def _script(lab: Lab, name: str, program: str) -> Path:
-    """A short command that runs the program on this lab."""
-    script = lab.workdir / name
-    script.write_text(f'#!/bin/sh\nKUBECONFIG="{lab.kubeconfig}" exec {program} "$@"\n')
-    script.chmod(0o755)
-    return script
 
 
 def _say(text: str) -> None:

@@ -44,7 +44,8 @@ def checks(facts: Facts) -> Iterator[Check]:
     yield version(facts)
     for each in facts.installed:
         yield installed(each)
-    yield enforced(facts)
+    if not any(found.kind == DEFINITION_KIND and found.presence is Presence.ABSENT for found in facts.installed):
+        yield enforced(facts)
 
 
 def version(facts: Facts) -> Check:

@@ -489,3 +489,8 @@ def test_a_histogram_whose_edges_differ_is_judged_by_those_that_all_pods_have() 
     spoiled = replace(sound, earlier=without("5", "earlier"), later=without("5", "later"))
     (check,) = problems(signals(spoiled))
     assert (check.name, check.found) == ("edges", "rollback at 5s is judged at 10s")
+
+
+def test_whether_orders_are_checked_is_not_asked_while_their_definition_is_missing() -> None:
+    missing = replace(installed(presence=Presence.ABSENT), enforced=NOT_ALLOWED)
+    assert "enforced" not in {check.name for check in examine(missing)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -12,7 +13,6 @@ from rollguard.adapters.kubernetes import kinds
 from rollguard.adapters.kubernetes.api import APPLY_PATCH, MANAGER, Api, Reply
 from rollguard.adapters.kubernetes.enforcement import enforced
 from rollguard.adapters.kubernetes.kinds import CLUSTER_KINDS, Thing
-from rollguard.adapters.kubernetes.wire import OnlyMeta
 from rollguard.model.action import Rejected, Unknown
 from rollguard.model.documents import Json
 from rollguard.ports import Clock
@@ -23,6 +23,7 @@ POLL_S = 0.1
 TIMEOUT_S = 60.0
 NOT_FOUND = 404
 FORBIDDEN = 403
+KEPT_BY_SERVER = ("resourceVersion", "managedFields", "generation")
 
 
 class InstallError(Exception):
@@ -118,7 +119,7 @@ async def _apply(api: Api, manifest: dict[str, Json], *, lenient: bool) -> Chang
         raise InstallError(_refused(what, reply))
     if before.status == NOT_FOUND:
         return Change.CREATED
-    return Change.UNCHANGED if before.ok and _version(before) == _version(reply) else Change.CONFIGURED
+    return Change.UNCHANGED if before.ok and _content(before) == _content(reply) else Change.CONFIGURED
 
 
 def _refused(what: Thing, reply: Reply) -> str:
@@ -130,8 +131,12 @@ def _refused(what: Thing, reply: Reply) -> str:
     return said
 
 
-def _version(reply: Reply) -> str:
-    return msgspec.json.decode(reply.body, type=OnlyMeta).metadata.resource_version
+def _content(reply: Reply) -> dict[str, Any]:
+    """The object without what the server keeps about it: a version can move though nothing was changed."""
+    whole: dict[str, Any] = msgspec.json.decode(reply.body)
+    metadata: dict[str, Any] = whole.get("metadata") or {}
+    kept = {key: value for key, value in metadata.items() if key not in KEPT_BY_SERVER}
+    return {**{key: value for key, value in whole.items() if key != "status"}, "metadata": kept}
 
 
 async def _established(api: Api, clock: Clock, name: str) -> None:
