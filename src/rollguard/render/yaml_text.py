@@ -55,7 +55,8 @@ def _scalar(value: Json) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return _quoted(value)
-    return repr(value)
+    # Readers differ on an exponent: 1e-05 is text to some.
+    return f"{value:.15f}".rstrip("0") if "e" in repr(value) else repr(value)
 
 
 def _is_block(text: str) -> bool:

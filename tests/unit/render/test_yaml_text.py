@@ -58,3 +58,7 @@ def test_lists_and_empty_things() -> None:
     assert to_yaml([{"a": [{"b": 1, "c": []}, {}], "d": [[True, None]]}]) == (
         "---\na:\n  - b: 1\n    c: []\n  - {}\nd:\n  - - true\n    - null\n"
     )
+
+
+def test_a_very_small_number_is_written_without_an_exponent() -> None:
+    assert to_yaml([{"above": 0.00001}]) == "---\nabove: 0.00001\n"
