@@ -80,6 +80,14 @@ GO_MODULES = (
         what="Alertmanager and amtool",
         takes="about a minute",
     ),
+    GoModule(
+        folder="helm",
+        packages={"helm": "helm.sh/helm/v4/cmd/helm"},
+        version="v4.3.1",
+        ldflags="-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.1",
+        what="Helm",
+        takes="about 3 minutes",
+    ),
 )
 ETCD = "etcd"
 ETCD_PACKAGE = "etcd-server"

@@ -18,7 +18,6 @@ from typing import Any
 from lab.faults.guarded import NAME, Guarded, guarded, pending
 from lab.proxy import Script, WriteSeen
 from lab.world import Lab, LabError
-from rollguard.model.action import StepState
 from rollguard.model.records import NoticeState, Outcome, RolloutRecord
 
 BAD = "v2-missing"
@@ -198,7 +197,7 @@ def _of_record(record: RolloutRecord, all_of_them: tuple[RolloutRecord, ...]) ->
     return [
         (len(all_of_them) == 1, f"{len(all_of_them)} rollouts"),
         (plan is not None and plan.id.endswith(".1"), f"the plan is {plan.id if plan else None}"),
-        (plan is not None and all(s.state is StepState.DONE for s in plan.steps), "a step is not done"),
+        (plan is not None and plan.done, "a step is not done"),
         (record.outcome is Outcome.RECOVERED, f"the outcome is {record.outcome}"),
         (bool(record.incident), "no incident"),
         *((times == 1, f"the story tells {begin!r} {times} times") for begin, times in told.items()),

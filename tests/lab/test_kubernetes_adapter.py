@@ -41,6 +41,7 @@ from rollguard.model.action import (
     Plan,
     Rejected,
     Step,
+    StepKind,
     StepState,
     Target,
     Unknown,
@@ -435,7 +436,7 @@ def rollout(namespace: str, name: str = "translation-2-abc", **changes: Any) -> 
 def plan(id_: str = "plan-1", **changes: Any) -> Plan:
     step = Step(
         n=1,
-        kind="restore-template",
+        kind=StepKind.RESTORE_TEMPLATE,
         target=Ref("Deployment", "prod", "translation", "uid-1"),
         precondition="d2",
         goal="d1",

@@ -15,7 +15,6 @@ from lab.faults.guarded import Guarded, guarded
 from lab.faults.killing import BAD, TIMING
 from lab.proxy import Script, WriteSeen
 from lab.world import Lab
-from rollguard.model.action import StepState
 from rollguard.model.records import Outcome, RolloutRecord
 from tests.lab.beside import Beside, Story, beside
 
@@ -50,7 +49,7 @@ def sent(controller: Controller) -> int:
 
 def is_done(record: RolloutRecord) -> bool:
     plan = record.plan
-    return plan is not None and plan.id.endswith(".1") and all(step.state is StepState.DONE for step in plan.steps)
+    return plan is not None and plan.id.endswith(".1") and plan.done
 
 
 async def one_acts_and_after_its_death_the_other(lab: Lab) -> None:

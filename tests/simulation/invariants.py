@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 
-from rollguard.model.action import Plan, StepState
+from rollguard.model.action import Plan, Step, StepState
 from rollguard.model.names import RolloutId, UnitName, WorkloadName
 from rollguard.model.policy import Mode, Policy
 from rollguard.model.records import LifecycleState, NoticeClass, NoticeState, RolloutRecord
@@ -95,6 +95,7 @@ class Watchdog:
         if change.replicas_after != change.replicas_before:
             raise InvariantBroken(f"the guard changed spec.replicas of {change.workload}")
         if change.after.digest == change.before.digest:
+            self._check_courtesy(change)
             return
         record, plan = self._plan_of(change.workload, change.receipt)
         if record is None or plan is None:
@@ -104,6 +105,17 @@ class Watchdog:
             raise InvariantBroken(f"step {change.receipt} took effect twice")
         self._check_once(record, plan, change)
         self._check_target(record, plan, change)
+
+    def _check_courtesy(self, change: Changed) -> None:
+        """A write that leaves the template: it gives the restored fields back, after the undo, once."""
+        record, plan = self._plan_of(change.workload, change.receipt)
+        if record is None or plan is None or change.receipt == _receipt_of(plan, plan.restoring):
+            raise InvariantBroken(f"a write to {change.workload} that no stored step asks for")
+        self.effects[change.receipt] += 1
+        if self.effects[change.receipt] > 1:
+            raise InvariantBroken(f"step {change.receipt} took effect twice")
+        if change.after.digest != plan.restoring.goal:
+            raise InvariantBroken(f"step {change.receipt} changed the owners of a template that it was not made for")
 
     def _check_once(self, record: RolloutRecord, plan: Plan, change: Changed) -> None:
         self.restored[record.id] += 1
@@ -163,7 +175,9 @@ class Watchdog:
     def _plan_of(self, workload: WorkloadName, receipt: str) -> tuple[RolloutRecord | None, Plan | None]:
         for stored in self.world.records.rollouts.values():
             plan = stored.record.plan
-            if plan is not None and stored.record.workload == workload and receipt == f"{plan.id}/{plan.steps[0].n}":
+            if plan is None or stored.record.workload != workload:
+                continue
+            if receipt in [_receipt_of(plan, step) for step in plan.steps]:
                 return stored.record, plan
         return None, None
 
@@ -171,7 +185,8 @@ class Watchdog:
         record, plan = self._plan_of(workload, receipt)
         if record is None or plan is None:
             return None, None
-        open_ = plan.steps[0].state in (StepState.PENDING, StepState.TRYING)
+        step = next(step for step in plan.steps if _receipt_of(plan, step) == receipt)
+        open_ = step.state in (StepState.PENDING, StepState.TRYING)
         return (record, plan) if open_ and record.closed is None else (None, None)
 
     def _frozen_for(self, unit: UnitName) -> float:
@@ -203,7 +218,7 @@ class Watchdog:
     def _check_plan_ended(self, record: RolloutRecord) -> None:
         if record.plan is None:
             return
-        if all(step.state is StepState.DONE for step in record.plan.steps):
+        if record.plan.done:
             return
         paged = any(notice.class_ is NoticeClass.PAGE for notice in record.notices)
         ended = record.state in (LifecycleState.HELD, LifecycleState.CLOSED)
@@ -226,6 +241,10 @@ class Watchdog:
             image = deployment.template.images[0][1]
             if of_image(image) != HEALTHY:
                 raise InvariantBroken(f"{deployment.name} still runs {image}: the bad release was never undone")
+
+
+def _receipt_of(plan: Plan, step: Step) -> str:
+    return f"{plan.id}/{step.n}"
 
 
 def _receipt(patch: str) -> str:

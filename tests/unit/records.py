@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollguard.model.action import Plan, Step, StepState, Target
+from rollguard.model.action import Plan, Step, StepKind, StepState, Target
 from rollguard.model.judgement import Attribution, Finding, Phase, Reference, VerdictKind
 from rollguard.model.names import Ref, RolloutId, TemplateHash, UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import LevelName, Mode
@@ -42,7 +42,7 @@ PLAN = Plan(
     steps=(
         Step(
             n=1,
-            kind="restore-template",
+            kind=StepKind.RESTORE_TEMPLATE,
             target=Ref("Deployment", "production", "translation", "uid-1"),
             precondition="bad-digest",
             goal="good-digest",

@@ -190,13 +190,12 @@ async def _template(cluster: KubernetesCluster, situation: Situation, hash_: str
 
 
 async def _tried(cluster: KubernetesCluster, plan: Plan) -> None:
-    found = await cluster.fetch(plan.steps[0].target, timeout=TIMEOUT_S)
+    found = await cluster.fetch(plan.restoring.target, timeout=TIMEOUT_S)
     if not isinstance(found, Found):
         raise exits.CommandError("the workload cannot be read", exits.UNREACHABLE)
-    for write in undo.dry_run_writes(plan, found):
-        outcome = await cluster.apply(write, dry_run=True, timeout=TIMEOUT_S)
-        if not isinstance(outcome, Applied):
-            raise exits.CommandError(f"the server would not take it: {outcome}")
+    outcome = await cluster.apply(undo.dry_run_write(plan, found), dry_run=True, timeout=TIMEOUT_S)
+    if not isinstance(outcome, Applied):
+        raise exits.CommandError(f"the server would not take it: {outcome}")
 
 
 def _situation(unit: UnitRecord, facts: UnitFacts, clock: Clock) -> Situation:

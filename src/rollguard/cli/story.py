@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Session
-from rollguard.model.action import Plan, StepState, Unknown
+from rollguard.model.action import Plan, Unknown
 from rollguard.model.records import HumanRequest, LifecycleState, RolloutRecord, StoredUnit
 
 
@@ -44,7 +44,7 @@ class Story:
 
 def _ending(rollout: RolloutRecord, request: HumanRequest, format_: output.Format) -> int | None:
     plan = rollout.plan
-    if plan is not None and all(step.state is StepState.DONE for step in plan.steps):
+    if plan is not None and plan.done:
         output.say(restored(rollout, plan, request, format_))
         return exits.OK
     if rollout.state in (LifecycleState.HELD, LifecycleState.CLOSED):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rollguard.cli import output
-from rollguard.model.action import Found, StepState
+from rollguard.model.action import Found
 from rollguard.model.judgement import Phase, VerdictKind
 from rollguard.model.records import GoodRevision, LifecycleState, Outcome, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant
@@ -206,11 +206,10 @@ def _undone_lately(seen: Seen, found: Found) -> RolloutRecord | None:
     """The unit's newest rollout where the guard went back from it to what runs now, a short time ago."""
     last = max(seen.rollouts, key=lambda record: record.started, default=None)
     plan = last.plan if last is not None else None
-    if last is None or plan is None or not plan.steps or plan.steps[-1].goal != found.template_digest:
+    if last is None or plan is None or plan.restoring.goal != found.template_digest:
         return None
-    done = all(step.state is StepState.DONE for step in plan.steps)
     lately = seen.now.since(last.closed or seen.now) <= UNDONE_LATELY_S
-    return last if done and lately else None
+    return last if plan.done and lately else None
 
 
 def _undone(undone: RolloutRecord, found: Found) -> str:

@@ -49,7 +49,7 @@ def _row(state: LifecycleState, input: LifecycleInput) -> Transition:
         case PlanRefused():
             return plans.refused(state, input)
         case PlanDone():
-            return plans.done(state)
+            return plans.done(state, input)
         case PlanSuperseded():
             return plans.superseded(state, input)
         case RecoverySeen():

@@ -8,6 +8,7 @@ from rollguard.model.lifecycle import (
     Act,
     Close,
     OpenIncident,
+    PlanDone,
     PlanRefused,
     PlanSuperseded,
     RecoverySeen,
@@ -44,7 +45,7 @@ def refused(state: LifecycleState, input: PlanRefused) -> Transition:
             assert_never(state)
 
 
-def done(state: LifecycleState) -> Transition:
+def done(state: LifecycleState, input: PlanDone) -> Transition:
     """The old version is back; a write that took effect after its plan was given up counts as well."""
     match state:
         case _S.PLANNED | _S.ACTING | _S.HELD | _S.WATCHING | _S.AWAITING_APPROVAL:
@@ -52,6 +53,8 @@ def done(state: LifecycleState) -> Transition:
                 "the old version's template is back; whether it helps is being watched."
                 " What was undone is not gone back to until it is judged healthy or adopted anew"
             )
+            if input.caveat:
+                reason += f". {input.caveat}"
             told = Tell(class_=NoticeClass.PAGE, topic="rolled-back", reason=reason)
             return Transition(state=_S.VERIFYING, effects=(StartVerifying(), told))
         case _S.VERIFYING | _S.CLOSED:

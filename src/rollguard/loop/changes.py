@@ -47,7 +47,7 @@ ROLLBACKS = 20
 ACKNOWLEDGED = "Acknowledge"
 ONE_STATE = ("blind",)
 """Topics that are one state whatever its cause is at the moment: another cause is no news."""
-ORDER = (StepState.PENDING, StepState.TRYING, StepState.DONE, StepState.FAILED)
+ORDER = (StepState.PENDING, StepState.TRYING, StepState.DONE, StepState.SKIPPED, StepState.FAILED)
 
 
 def to_milliseconds(now: Instant) -> Instant:
@@ -198,7 +198,7 @@ def with_step(record: RolloutRecord, plan_id: str, n: int, state: StepState, det
 
 
 def _further(present: StepState, wanted: StepState) -> bool:
-    final = present in (StepState.DONE, StepState.FAILED)
+    final = present in (StepState.DONE, StepState.SKIPPED, StepState.FAILED)
     return not final and ORDER.index(wanted) > ORDER.index(present)
 
 

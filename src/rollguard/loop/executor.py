@@ -8,7 +8,19 @@ from rollguard import undo
 from rollguard.loop import changes, planning, surroundings
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.transitions import note, transit, unit_of
-from rollguard.model.action import Absent, Applied, Conflict, Plan, Rejected, Step, StepState, Throttled, Unknown
+from rollguard.model.action import (
+    Absent,
+    Applied,
+    Conflict,
+    Plan,
+    Rejected,
+    Step,
+    StepKind,
+    StepState,
+    Throttled,
+    Unknown,
+    WriteOutcome,
+)
 from rollguard.model.lifecycle import PlanDone, PlanRefused, PlanStored, PlanSuperseded
 from rollguard.model.names import UnitName
 from rollguard.model.records import EVERYTHING, LifecycleState, RolloutRecord, TimelineEntry, UnitRecord
@@ -63,13 +75,13 @@ async def _go_on(context: Context, record: RolloutRecord) -> float | None:
             return None
         plan = present.plan
         reason = await _fresh_freeze(context, record.unit)
-        found = await context.cluster.fetch(plan.steps[0].target, timeout=context.settings.request_timeout)
+        found = await context.cluster.fetch(plan.restoring.target, timeout=context.settings.request_timeout)
         match undo.next(plan, found, context.now(), frozen=reason):
             case undo.Finished():
                 await _finish(context, present, plan)
                 return None
             case undo.MarkDone(step=step):
-                await _mark(context, present, step, StepState.DONE, step.detail)
+                await _mark(context, present, step, step.state, step.detail)
             case undo.Supersede(reason=why):
                 await give_up(context, present, PlanSuperseded(reason=why), why)
                 return None
@@ -93,11 +105,15 @@ async def _send(context: Context, record: RolloutRecord, plan: Plan, send: undo.
     """One guarded write. None means: read again now; else the seconds to leave it for."""
     timeout = context.settings.request_timeout
     if send.step.state is StepState.PENDING:
-        await _mark(context, record, send.step, StepState.TRYING, await _condemn(context, record, plan))
+        told = await _condemn(context, record, plan) if send.step == plan.restoring else ""
+        await _mark(context, record, send.step, StepState.TRYING, told)
         return None  # those writes took their time: a freeze, an expiry, a newer change is seen by another fresh read
     context.gate.check(timeout)
     outcome = await context.cluster.apply(send.write, dry_run=False, timeout=timeout)
     context.log("step-sent", {"plan": plan.id, "step": send.step.n, "outcome": type(outcome).__name__})
+    if send.step.kind is StepKind.RESTORE_MANAGERS:
+        await _courtesy(context, record, send.step, outcome, tally)
+        return None
     match outcome:
         case Applied() | Absent():
             tally.unknowns = 0
@@ -117,6 +133,25 @@ async def _send(context: Context, record: RolloutRecord, plan: Plan, send: undo.
         case Unknown():
             tally.unknowns += 1
             return PAUSE if tally.unknowns >= UNKNOWNS else None
+
+
+async def _courtesy(context: Context, record: RolloutRecord, step: Step, outcome: WriteOutcome, tally: _Tally) -> None:
+    """What came back of a write that the rollback does not need: read again, or leave it; never wait for it."""
+    match outcome:
+        case Applied() | Absent():
+            return
+        case Conflict(detail=detail):
+            tally.conflicts += 1
+            reason = f"the write guard failed {tally.conflicts} times: {detail}" if tally.conflicts > CONFLICTS else ""
+        case Rejected(status=status, detail=detail):
+            reason = f"the API server refused it ({status}): {detail}"
+        case Throttled():
+            reason = "the API server had no time for it"
+        case Unknown(detail=detail):
+            tally.unknowns += 1
+            reason = f"no answer: {detail}" if tally.unknowns >= UNKNOWNS else ""
+    if reason:
+        await _mark(context, record, step, StepState.SKIPPED, reason)
 
 
 async def _condemn(context: Context, record: RolloutRecord, plan: Plan) -> str:
@@ -154,7 +189,7 @@ async def _finish(context: Context, record: RolloutRecord, plan: Plan) -> None:
     digest = record.target_digest
     await context.store.change_unit(record.unit, lambda unit: changes.without_good(unit, digest))
     line = TimelineEntry(at=context.now(), kind="step", text=f"Revision {plan.target.number} is put back")
-    await transit(context, record, PlanDone(), entries=(line,))
+    await transit(context, record, PlanDone(caveat=undo.caveat(plan)), entries=(line,))
 
 
 async def give_up(

@@ -149,7 +149,7 @@ async def _retarget(context: Context, memory: Memory, record: RolloutRecord, fac
     if target is None or target.number <= record.target_number:
         return record  # not numbered yet, or a cache older than the record
     plan = record.plan
-    if plan is not None and target.template.digest == plan.steps[-1].goal:
+    if plan is not None and target.template.digest == plan.restoring.goal:
         if record.state in OWN_UNDO:
             return record
         line = TimelineEntry(at=context.now(), kind="step", text=f"Revision {plan.target.number} is back after all")

@@ -110,7 +110,7 @@ async def _evidence(context: Context, memory: Memory, record: RolloutRecord) -> 
 async def _tried(
     context: Context, record: RolloutRecord, situation: Situation, target: Target, order: HumanRequest | None
 ) -> Plan | undo.Refused | float:
-    """The plan, once the server has accepted all its writes in a dry run."""
+    """The plan, once the server has accepted its restoring write in a dry run."""
     template = await _template(context, situation, target)
     if isinstance(template, undo.Refused | float):
         return template
@@ -164,10 +164,10 @@ async def _template(context: Context, situation: Situation, target: Target) -> T
 
 
 async def _dry_run(context: Context, plan: Plan) -> Plan | undo.Refused | float:
-    """The plan where every write passes on the server as it is now."""
+    """The plan, whole, where its restoring write passes on the server as it is now."""
     timeout = context.settings.request_timeout
     for _ in range(READS):
-        found = await context.cluster.fetch(plan.steps[0].target, timeout=timeout)
+        found = await context.cluster.fetch(plan.restoring.target, timeout=timeout)
         if isinstance(found, Unknown):
             return RETRY
         if isinstance(found, Absent):
@@ -180,23 +180,21 @@ async def _dry_run(context: Context, plan: Plan) -> Plan | undo.Refused | float:
 
 async def _dry_run_on(context: Context, plan: Plan, found: Found) -> Plan | undo.Refused | float | Conflict:
     timeout = context.settings.request_timeout
-    for write in undo.dry_run_writes(plan, found):
-        context.gate.check(timeout)
-        outcome = await context.cluster.apply(write, dry_run=True, timeout=timeout)
-        match outcome:
-            case Applied():
-                continue
-            case Conflict():
-                return outcome
-            case Rejected(status=status, detail=detail):
-                return undo.Refused(reason=f"the API server would refuse the rollback ({status}): {detail}")
-            case Absent():
-                return undo.Refused(reason="the workload was deleted")
-            case Throttled(after=after):
-                return min(max(after, RETRY), LONGEST_RETRY)
-            case Unknown():
-                return RETRY
-    return plan
+    context.gate.check(timeout)
+    outcome = await context.cluster.apply(undo.dry_run_write(plan, found), dry_run=True, timeout=timeout)
+    match outcome:
+        case Applied():
+            return undo.with_owners(plan, found)
+        case Conflict():
+            return outcome
+        case Rejected(status=status, detail=detail):
+            return undo.Refused(reason=f"the API server would refuse the rollback ({status}): {detail}")
+        case Absent():
+            return undo.Refused(reason="the workload was deleted")
+        case Throttled(after=after):
+            return min(max(after, RETRY), LONGEST_RETRY)
+        case Unknown():
+            return RETRY
 
 
 async def _store(context: Context, record: RolloutRecord, plan: Plan, evidence: Evidence | None) -> None:

@@ -9,6 +9,9 @@ from rollguard.model.judgement import Verdict
 from rollguard.model.names import Ref, RolloutId, TemplateHash
 from rollguard.model.time import Instant
 
+FIELD_MANAGER = "rollguard"
+"""The name under which the API server notes the guard's writes."""
+
 
 class DecisionKind(StrEnum):
     """The response to a verdict."""
@@ -65,23 +68,33 @@ class StepState(StrEnum):
     PENDING = "pending"
     TRYING = "trying"
     DONE = "done"
+    SKIPPED = "skipped"
+    """Left undone, with the reason, by a plan that does not need it: only of a courtesy."""
     FAILED = "failed"
+
+
+class StepKind(StrEnum):
+    """What a step writes."""
+
+    RESTORE_TEMPLATE = "restore-template"
+    RESTORE_MANAGERS = "restore-managers"
+    """A courtesy: the fields that the restoring write made the guard's go back to their appliers. The rollback does not
+    wait for it, and is not undone by its failure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One write of a plan. `template` is the pod template to put back (canonical JSON)."""
+    """One write of a plan."""
 
     n: int
-    kind: str
-    """`restore-template`."""
+    kind: StepKind
     target: Ref
     precondition: str
-    """The state that the step may replace: the digest of the bad template."""
+    """The state that the step may replace: the digest of the bad template, or of the one whose owners it changes."""
     goal: str
     """The digest of the state that it makes: reached, with the receipt, means done."""
     body: str
-    """What is written: the restored template's canonical JSON."""
+    """What is written: the restored template's canonical JSON; or who owned what before it, as JSON."""
     revision: int
     """The bad template's revision number as judged: under a higher one it was applied again since."""
     state: StepState = StepState.PENDING
@@ -101,6 +114,16 @@ class Plan:
     """`rollguard` or the person who asked."""
     target: Target
     steps: tuple[Step, ...]
+
+    @property
+    def restoring(self) -> Step:
+        """The step that puts the template back: the first."""
+        return self.steps[0]
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing of it is left to do, and nothing failed."""
+        return all(step.state in (StepState.DONE, StepState.SKIPPED) for step in self.steps)
 
 
 # --- what a port says of a write; unknown is an outcome ---
@@ -175,6 +198,8 @@ class Found:
     """The annotation `rollguard.dev/guard`: `off` opts out."""
     last_applied: str = ""
     """The annotation `kubectl.kubernetes.io/last-applied-configuration`, empty where there is none."""
+    managed_fields: str = ""
+    """`metadata.managedFields` as the server gave it, as JSON; empty where there is none."""
 
 
 FetchOutcome = Found | Absent | Unknown

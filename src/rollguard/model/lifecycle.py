@@ -35,7 +35,9 @@ class PlanRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanDone:
-    """Every step is done."""
+    """Every step is over. `caveat` says what a fix needs to go forward, empty where it needs nothing."""
+
+    caveat: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,8 @@ STATUS_RULES = (
         "!has(oldSelf.plan) || !has(self.plan) || !has(oldSelf.state) || self.plan.id == oldSelf.plan.id"
         " || !(oldSelf.state in ['planned', 'acting'])"
         # A plan that is given up has a failed step; a human may then order another.
-        " || oldSelf.plan.steps.exists(s, s.state == 'failed') || oldSelf.plan.steps.all(s, s.state == 'done')",
+        " || oldSelf.plan.steps.exists(s, s.state == 'failed')"
+        " || oldSelf.plan.steps.all(s, s.state in ['done', 'skipped'])",
         "a live plan cannot be replaced by another",
     ),
     (
@@ -70,8 +71,8 @@ PLAN_RULES = (
     ),
     (
         "self.id != oldSelf.id || oldSelf.steps.all(o, self.steps.exists(s, s.n == o.n && (s.state == o.state"
-        " || o.state == 'pending' || (o.state == 'trying' && s.state in ['done', 'failed']))))",
-        "step states only advance: pending, trying, then done or failed",
+        " || o.state == 'pending' || (o.state == 'trying' && s.state in ['done', 'skipped', 'failed']))))",
+        "step states only advance: pending, trying, then done, skipped or failed",
     ),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from rollguard.model.action import DecisionKind, StepState
+from rollguard.model.action import DecisionKind
 from rollguard.model.judgement import LevelReading
 from rollguard.model.records import LifecycleState, Outcome, Response, RolloutRecord
 from rollguard.policy.amounts import amount
@@ -67,7 +67,7 @@ def account(rollout: RolloutRecord) -> str:
     if rollout.would():
         return "; ".join(response.sentence() for response in rollout.would())
     plan = rollout.plan
-    if plan is not None and plan.steps and all(step.state is StepState.DONE for step in plan.steps):
+    if plan is not None and plan.done:
         return f"rolled back to revision {plan.target.number} by {plan.actor}: {plan.reason}"
     hold = _hold(rollout)
     if ending(rollout) == HELD and hold is not None:

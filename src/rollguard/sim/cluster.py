@@ -109,6 +109,7 @@ class SimCluster:
             revision=int(deployment.annotations.get(REVISION, "0")),
             raw_template=json.dumps(deployment.raw),
             last_applied=deployment.annotations.get(LAST_APPLIED, ""),
+            managed_fields=json.dumps(deployment.managers),
         )
 
     async def apply(self, write: Write, *, dry_run: bool, timeout: float) -> WriteOutcome:

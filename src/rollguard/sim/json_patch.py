@@ -1,4 +1,4 @@
-"""RFC 6902, as far as the guard uses it: `add`, `replace`, `remove` and `test` on objects."""
+"""RFC 6902, as far as the guard uses it: `add`, `replace`, `remove` and `test` on objects, and within lists."""
 
 from __future__ import annotations
 
@@ -41,6 +41,9 @@ def _apply(document: JsonObject, operation: JsonObject) -> None:
         if parent is None:
             break
     last = keys[-1]
+    if isinstance(parent, list):
+        _apply_to_item(parent, last, operation)
+        return
     if op == "test":
         found = parent.get(last) if isinstance(parent, dict) else None
         if not _same(found, operation.get("value")):
@@ -56,6 +59,24 @@ def _apply(document: JsonObject, operation: JsonObject) -> None:
         del parent[last]
     else:
         raise CannotApply(f"unknown operation {op!r}")
+
+
+def _apply_to_item(items: list[JsonValue], key: str, operation: JsonObject) -> None:
+    op, value = operation.get("op"), operation.get("value")
+    if op == "add" and key == "-":
+        items.append(deepcopy(value))
+        return
+    at = int(key) if key.isdecimal() else -1
+    if not 0 <= at < len(items):
+        raise CannotApply(f"{op} operation does not apply: there is no item {key}")
+    if op == "test" and not _same(items[at], value):
+        raise TestFailed(f"the server could not apply the patch: testing item {key} failed")
+    if op == "replace":
+        items[at] = deepcopy(value)
+    elif op == "remove":
+        del items[at]
+    elif op != "test":
+        raise CannotApply(f"{op} is not done on items of lists")
 
 
 def _same(left: JsonValue, right: JsonValue) -> bool:

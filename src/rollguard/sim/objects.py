@@ -8,7 +8,7 @@ from rollguard.model.facts import Condition, Container, InventoryItem, Owner, Po
 from rollguard.model.names import TemplateHash, WorkloadName
 from rollguard.model.time import Instant
 from rollguard.sim.behaviour import Behaviour
-from rollguard.sim.json_patch import JsonObject
+from rollguard.sim.json_patch import JsonObject, JsonValue
 from rollguard.sim.process import EPOCH
 from rollguard.sim.template import template_of
 
@@ -107,6 +107,16 @@ class SimPod:
         )
 
 
+def applied_by(manager: str, operation: str = "Apply") -> JsonObject:
+    """An entry of managedFields by which the manager owns the containers."""
+    fields: JsonObject = {"f:spec": {"f:template": {"f:spec": {"f:containers": {}}}}}
+    return {"manager": manager, "operation": operation, "apiVersion": "apps/v1", "fieldsV1": fields}
+
+
+def _people() -> list[JsonValue]:
+    return [applied_by("kubectl")]
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class SimDeployment:
     """A Deployment: what people and the guard ask, and the status that its controller wrote."""
@@ -140,12 +150,15 @@ class SimDeployment:
     progressed: float = 0.0
     condition: tuple[str, str, float] = ("True", "NewReplicaSetCreated", 0.0)
     replica_sets: list[ReplicaSet] = field(default_factory=list)
+    managers: list[JsonValue] = field(default_factory=_people)
+    """`metadata.managedFields`: people apply server-side."""
     sync_due: bool = False
     deleted: bool = False
 
     def document(self) -> JsonObject:
         """The object as the server gives it, as far as a patch may touch it."""
         metadata: JsonObject = {"uid": self.uid, "resourceVersion": str(self.version), "generation": self.generation}
+        metadata["managedFields"] = list(self.managers)
         if self.annotations:
             metadata["annotations"] = dict(self.annotations)
         spec: JsonObject = {"replicas": self.replicas, "template": self.raw}

@@ -21,7 +21,7 @@ from rollguard.model.records import (
 )
 from rollguard.sim.network import InvariantBroken
 
-_ORDER = {StepState.PENDING: 0, StepState.TRYING: 1, StepState.DONE: 2, StepState.FAILED: 2}
+_ORDER = {StepState.PENDING: 0, StepState.TRYING: 1, StepState.DONE: 2, StepState.SKIPPED: 2, StepState.FAILED: 2}
 
 
 class RecordStore:

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rollguard.model.action import Applied, Conflict, Rejected
+from rollguard.model.action import FIELD_MANAGER, Applied, Conflict, Rejected
 from rollguard.model.facts import Configuration, Owner, Template
 from rollguard.model.metrics import GapCause
 from rollguard.model.names import WorkloadKind, WorkloadName
@@ -17,7 +17,7 @@ from rollguard.sim.json_patch import CannotApply, JsonObject, JsonValue, TestFai
 from rollguard.sim.kubelet import Kubelet, KubeletTiming
 from rollguard.sim.lease import Lease
 from rollguard.sim.network import InvariantBroken
-from rollguard.sim.objects import LAST_APPLIED, RECEIPT, REVISION, SimDeployment, at
+from rollguard.sim.objects import LAST_APPLIED, RECEIPT, REVISION, SimDeployment, applied_by, at
 from rollguard.sim.store import RecordStore
 from rollguard.sim.template import canonical, pod_template, template_of
 from rollguard.sim.traffic import Traffic
@@ -172,6 +172,7 @@ class World:
         """As `kubectl apply` of the manifest with another image."""
         raw = pod_template(deployment.name.name, image, annotations=annotations, config=deployment.config)
         deployment.annotations[LAST_APPLIED] = canonical({"spec": {"template": raw}})
+        deployment.managers = [applied_by("kubectl")]
         self._change(deployment, actor, self.loop.time(), raw=raw)
 
     def undo_by_hand(self, deployment: SimDeployment, *, actor: str = "alice", number: int | None = None) -> bool:
@@ -256,6 +257,7 @@ class World:
         if not isinstance(metadata, dict) or not isinstance(spec, dict):
             return Rejected(status=422, detail="metadata and spec are required")
         raw, annotations, replicas = spec.get("template"), metadata.get("annotations") or {}, spec.get("replicas")
+        managers = metadata.get("managedFields")
         if not isinstance(raw, dict) or not isinstance(annotations, dict) or not isinstance(replicas, int):
             return Rejected(status=422, detail="spec.template must be an object, spec.replicas a number")
         if not template_of(raw).images:
@@ -264,6 +266,11 @@ class World:
             return Applied(at=at(self.loop.time()), generation=deployment.generation)
         deployment.annotations = {key: str(value) for key, value in annotations.items()}
         deployment.paused = spec.get("paused") is True
+        # As the server does: who changes the containers owns them from then on, whatever else the patch says.
+        if template_of(raw).digest != deployment.template.digest:
+            deployment.managers = [applied_by(FIELD_MANAGER, "Update")]
+        elif isinstance(managers, list):
+            deployment.managers = managers
         self._change(deployment, actor, sent_at, raw=raw, replicas=replicas)
         return Applied(at=at(self.loop.time()), generation=deployment.generation)
 

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import json
 
-from rollguard.model.action import Found, Plan, Step, Write
+from rollguard.model.action import Found, Step, Write
+from rollguard.model.documents import Json
+from rollguard.undo.patch import RECEIPT, annotation, operation, parse
 
-RECEIPT = "rollguard.dev/step"
 REVISION = "deployment.kubernetes.io/revision"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
-
-
-def receipt_of(plan: Plan, step: Step) -> str:
-    """The value of the receipt annotation that this step's write leaves: `<plan>/<n>`."""
-    return f"{plan.id}/{step.n}"
 
 
 def restore(step: Step, found: Found, receipt: str) -> Write:
@@ -24,13 +18,13 @@ def restore(step: Step, found: Found, receipt: str) -> Write:
     It passes after a scale and fails after any change of the template. `spec.replicas` is not touched: an autoscaler
     owns it.
     """
-    template = _without_hash(_parse(step.body))
+    template = _without_hash(parse(step.body))
     operations: list[Json] = [
-        _operation("test", "/metadata/uid", found.uid),
-        _operation("test", "/spec/template", _parse(found.raw_template)),
+        operation("test", "/metadata/uid", found.uid),
+        operation("test", "/spec/template", parse(found.raw_template)),
         *_receipt(found, receipt),
         *_last_applied(found, template),
-        _operation("replace", "/spec/template", template),
+        operation("replace", "/spec/template", template),
     ]
     return Write(ref=step.target, patch=json.dumps(operations, separators=(",", ":"), ensure_ascii=False))
 
@@ -43,14 +37,14 @@ def _receipt(found: Found, receipt: str) -> list[Json]:
     """
     if found.has_annotations:
         return [
-            _operation("test", _annotation(REVISION), str(found.revision) if found.revision else None),
-            _operation("test", _annotation(RECEIPT), found.receipt or None),
-            _operation("add", _annotation(RECEIPT), receipt),
+            operation("test", annotation(REVISION), str(found.revision) if found.revision else None),
+            operation("test", annotation(RECEIPT), found.receipt or None),
+            operation("add", annotation(RECEIPT), receipt),
         ]
     # `add` below a missing map answers 422: make the map, but only while there is none.
     return [
-        _operation("test", "/metadata/annotations", None),
-        _operation("add", "/metadata/annotations", {RECEIPT: receipt}),
+        operation("test", "/metadata/annotations", None),
+        operation("add", "/metadata/annotations", {RECEIPT: receipt}),
     ]
 
 
@@ -59,7 +53,7 @@ def _last_applied(found: Found, template: Json) -> list[Json]:
     if not found.last_applied:
         return []
     try:
-        manifest = _parse(found.last_applied)
+        manifest = parse(found.last_applied)
     except ValueError:
         return []
     if not isinstance(manifest, dict):
@@ -70,8 +64,8 @@ def _last_applied(found: Found, template: Json) -> list[Json]:
     changed: Json = {**manifest, "spec": {**spec, "template": template}}
     text = json.dumps(changed, separators=(",", ":"), ensure_ascii=False) + "\n"
     return [
-        _operation("test", _annotation(LAST_APPLIED), found.last_applied),
-        _operation("replace", _annotation(LAST_APPLIED), text),
+        operation("test", annotation(LAST_APPLIED), found.last_applied),
+        operation("replace", annotation(LAST_APPLIED), text),
     ]
 
 
@@ -83,17 +77,3 @@ def _without_hash(template: Json) -> Json:
         return template
     kept: Json = {key: value for key, value in labels.items() if key != "pod-template-hash"}
     return {**template, "metadata": {**metadata, "labels": kept}}
-
-
-def _annotation(key: str) -> str:
-    """The JSON Pointer of an annotation (RFC 6901)."""
-    return "/metadata/annotations/" + key.replace("~", "~0").replace("/", "~1")
-
-
-def _operation(op: str, path: str, value: Json) -> Json:
-    return {"op": op, "path": path, "value": value}
-
-
-def _parse(text: str) -> Json:
-    value: Json = json.loads(text)
-    return value

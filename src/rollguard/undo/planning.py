@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rollguard.model.action import Plan, Step, Target
+from rollguard.model.action import Found, Plan, Step, StepKind, Target
 from rollguard.model.facts import Template, Workload
 from rollguard.model.names import Ref
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
+from rollguard.undo.managers import owners
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ def plan(
         return Refused(reason=refusal)
     step = Step(
         n=1,
-        kind="restore-template",
+        kind=StepKind.RESTORE_TEMPLATE,
         target=Ref(workload.name.kind.value, workload.name.namespace, workload.name.name, workload.uid),
         precondition=workload.template.digest,
         goal=template.digest,
@@ -52,6 +53,16 @@ def plan(
     return Plan(
         id=id, epoch=epoch, created=now, expires=expires, reason=reason, actor=actor, target=target, steps=(step,)
     )
+
+
+def with_owners(plan: Plan, found: Found) -> Plan:
+    """The plan with a second step where the workload is applied server-side: the restored fields go back to who owns
+    them in `found`, a read from before the first step."""
+    first, body = plan.restoring, owners(found)
+    if not body:
+        return plan
+    second = replace(first, n=2, kind=StepKind.RESTORE_MANAGERS, precondition=first.goal, body=body)
+    return replace(plan, steps=(first, second))
 
 
 def _refusal(situation: Situation, workload: Workload, target: Target, template: Template) -> str:

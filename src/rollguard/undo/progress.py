@@ -32,8 +32,8 @@ Progress = Restored | StillRolling | Stalled
 
 
 def progress(plan: Plan, facts: UnitFacts) -> Progress:
-    """How far the last step's template is, by the cached facts."""
-    step = plan.steps[-1]
+    """How far the restored template is, by the cached facts."""
+    step = plan.restoring
     if not facts.complete:
         return StillRolling(detail=f"the facts are incomplete: {', '.join(facts.missing)}")
     if not facts.members or facts.members[0].uid != step.target.uid:
@@ -59,10 +59,10 @@ def still_restored(plan: Plan, facts: UnitFacts, since: Instant) -> bool:
     An old pod or another template ends that, and a restored pod that is not ready any more; a pod that came later and
     has not failed is only on its way.
     """
-    if not facts.complete or not facts.members or facts.members[0].uid != plan.steps[-1].target.uid:
+    if not facts.complete or not facts.members or facts.members[0].uid != plan.restoring.target.uid:
         return False
     workload = facts.members[0]
-    if workload.template.digest != plan.steps[-1].goal or workload.total > workload.updated:
+    if workload.template.digest != plan.restoring.goal or workload.total > workload.updated:
         return False
     serves = workload.available > 0 or workload.desired == 0
     return serves and all(pod.ready or pod.deleting or _on_its_way(pod, since) for pod in facts.pods)

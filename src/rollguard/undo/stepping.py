@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from rollguard.model.action import Absent, FetchOutcome, Found, Plan, Step, StepState, Unknown, Write
+from rollguard.model.action import Absent, FetchOutcome, Found, Plan, Step, StepKind, StepState, Unknown, Write
 from rollguard.model.time import Instant
-from rollguard.undo.deployment import receipt_of, restore
+from rollguard.undo.deployment import restore
+from rollguard.undo.managers import hand_over
+from rollguard.undo.patch import receipt_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +21,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkDone:
-    """The step's goal is reached: `step` is as it is to be stored, with the detail of who reached it."""
+    """The step is over: `step` is as it is to be stored, done or skipped, with the detail of how."""
 
     step: Step
 
@@ -55,6 +57,8 @@ def next(plan: Plan, found: FetchOutcome, now: Instant, *, frozen: str) -> Next:
     step = pending_step(plan)
     if step is None:
         return Finished()
+    if step.kind is StepKind.RESTORE_MANAGERS:
+        return _give_back(plan, step, found, now, frozen)
     if step.state is StepState.FAILED:
         return Supersede(reason=f"step {step.n} failed: {step.detail}")
     if isinstance(found, Unknown):
@@ -67,14 +71,22 @@ def next(plan: Plan, found: FetchOutcome, now: Instant, *, frozen: str) -> Next:
 
 
 def pending_step(plan: Plan) -> Step | None:
-    """The first step that is not done, None where all are."""
-    return min((step for step in plan.steps if step.state is not StepState.DONE), key=lambda s: s.n, default=None)
+    """The first step that is not over, None where all are."""
+    over = (StepState.DONE, StepState.SKIPPED)
+    return min((step for step in plan.steps if step.state not in over), key=lambda s: s.n, default=None)
 
 
-def dry_run_writes(plan: Plan, found: Found) -> tuple[Write, ...]:
-    """The writes of all steps that are not done, as they would be sent now: the server is asked before storing."""
-    steps = (step for step in plan.steps if step.state is not StepState.DONE)
-    return tuple(restore(step, found, receipt_of(plan, step)) for step in steps)
+def dry_run_write(plan: Plan, found: Found) -> Write:
+    """The write that restores, as it would be sent now: the server is asked before the plan is stored.
+
+    A courtesy after it can only be tried on what it leaves.
+    """
+    return restore(plan.restoring, found, receipt_of(plan, plan.restoring))
+
+
+def skipped(step: Step, reason: str) -> Step:
+    """A courtesy that is left, as it is to be stored."""
+    return replace(step, state=StepState.SKIPPED, detail=reason)
 
 
 def _done(plan: Plan, step: Step, found: Found) -> Step:
@@ -104,3 +116,31 @@ def _write_or_not(plan: Plan, step: Step, found: Found, now: Instant, frozen: st
     if found.revision < step.revision:
         return Wait(reason=f"the template is not numbered yet: revision {found.revision}, {step.revision} was judged")
     return Send(step=step, write=restore(step, found, receipt_of(plan, step)))
+
+
+def _give_back(plan: Plan, step: Step, found: FetchOutcome, now: Instant, frozen: str) -> Next:
+    """The courtesy after the undo: done, or skipped with the reason. Nothing here gives the plan up."""
+    if now < plan.expires and isinstance(found, Unknown):
+        return Wait(reason=f"{step.target.namespace}/{step.target.name} cannot be read: {found.detail}")
+    if isinstance(found, Unknown | Absent) or found.uid != step.target.uid:
+        return MarkDone(step=skipped(step, "the workload cannot be read, or was deleted"))
+    receipt, previous = receipt_of(plan, step), receipt_of(plan, plan.restoring)
+    if found.receipt == receipt:
+        return MarkDone(step=replace(step, state=StepState.DONE, detail="the receipt is there"))
+    if reason := _no_courtesy(plan, step, found, now, frozen):
+        return MarkDone(step=skipped(step, reason))
+    write = hand_over(step, found, receipt=receipt, previous=previous) if found.receipt == previous else None
+    if write is None:
+        return MarkDone(step=replace(step, state=StepState.DONE, detail="no field is in the guard's name"))
+    return Send(step=step, write=write)
+
+
+def _no_courtesy(plan: Plan, step: Step, found: Found, now: Instant, frozen: str) -> str:
+    """Why the step is to be left, empty where it is due."""
+    if found.template_digest != step.goal:
+        return "the template was changed since"
+    if found.paused:
+        return "the Deployment was paused"
+    if frozen:
+        return f"frozen: {frozen}"
+    return f"the plan expired at {plan.expires.iso()}" if now >= plan.expires else ""

@@ -26,7 +26,7 @@ from rollguard.sim.policies import SimKeptPolicies, SimPolicySource
 from rollguard.sim.process import Process, VirtualClock
 from rollguard.sim.records import SimRecords
 from rollguard.sim.virtual_time import run
-from rollguard.sim.world import World, WorldSettings
+from rollguard.sim.world import Changed, World, WorldSettings
 from tests.simulation import policies
 
 NAMESPACE = "rollguard"
@@ -179,6 +179,10 @@ class Stage:
     def image(self) -> str:
         """What the service's spec asks for."""
         return self.api.template.images[0][1]
+
+    def restorations(self) -> list[Changed]:
+        """The writes that put the good image back in place of another."""
+        return [c for c in self.world.changes if c.before != c.after and c.after.images[0][1] == GOOD]
 
     async def until(self, condition: Callable[[], bool], *, within: float = 120.0) -> float:
         """Virtual seconds until the condition holds; fails where it does not within the time."""

@@ -55,7 +55,7 @@ def test_errors_are_undone_once_and_recovery_is_verified() -> None:
         await stage.until(stage.adopted)
         stage.world.set_image(stage.api, FAILING)
         await stage.until(lambda: stage.image() == GOOD)
-        await stage.until(lambda: stage.rollout().closed is not None)
+        await stage.until(lambda: (unit := stage.unit()) is not None and unit.current_rollout is None)
         record, unit = stage.rollout(), stage.unit()
         assert record.outcome is Outcome.RECOVERED
         assert record.incident
@@ -66,7 +66,7 @@ def test_errors_are_undone_once_and_recovery_is_verified() -> None:
         assert len(unit.automatic_rollbacks) == 1
         await asyncio.sleep(60)
         assert len(stage.rollouts()) == 1
-        assert [c.actor for c in stage.world.changes if c.after.images[0][1] == GOOD] == ["guard-0"]
+        assert [c.actor for c in stage.restorations()] == ["guard-0"]
         assert stage.all_sent()
 
     play(story)
@@ -341,8 +341,7 @@ def test_a_killed_guards_successor_finishes_the_rollback_once() -> None:
         assert stage.rollout().state is LifecycleState.ACTING
         stage.start("guard-1")
         await stage.until(lambda: stage.rollout().state is LifecycleState.VERIFYING, within=40)
-        writes = [c for c in stage.world.changes if c.after.images[0][1] == GOOD]
-        assert [c.actor for c in writes] == ["guard-0"]
+        assert [c.actor for c in stage.restorations()] == ["guard-0"]
         assert stage.rollout().epoch == 2
 
     play(story)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
-from rollguard.model.action import Found, Plan, Step, Target
+from rollguard.model.action import Found, Plan, Step, StepKind, Target
 from rollguard.model.names import Ref, TemplateHash
 from rollguard.sim.json_patch import CannotApply, JsonObject, JsonValue, TestFailed, apply_patch
 from rollguard.sim.template import HASH_LABEL, pod_template, template_of
-from rollguard.undo.deployment import LAST_APPLIED, RECEIPT, REVISION
+from rollguard.undo.deployment import LAST_APPLIED, REVISION
+from rollguard.undo.patch import RECEIPT
 from tests.unit.records import START
 
 OLD = pod_template("translation", "translation:v1")
@@ -21,7 +22,13 @@ REF = Ref("Deployment", "production", "translation", "uid-1")
 def plan_to_restore() -> Plan:
     """Puts the old template back in place of the new one."""
     step = Step(
-        n=1, kind="restore-template", target=REF, precondition=BAD.digest, goal=GOOD.digest, body=GOOD.body, revision=2
+        n=1,
+        kind=StepKind.RESTORE_TEMPLATE,
+        target=REF,
+        precondition=BAD.digest,
+        goal=GOOD.digest,
+        body=GOOD.body,
+        revision=2,
     )
     target = Target(hash=TemplateHash("aaa"), number=1, images=GOOD.images, judged=True)
     return Plan(
@@ -82,6 +89,7 @@ class Server:
             revision=int(str(self.annotations.get(REVISION, "0"))),
             raw_template=json.dumps(self.spec["template"]),
             last_applied=str(self.annotations.get(LAST_APPLIED, "")),
+            managed_fields=json.dumps(child(self.object, "metadata").get("managedFields", [])),
         )
 
     def send(self, patch: str) -> bool:

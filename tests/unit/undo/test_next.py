@@ -9,8 +9,10 @@ import pytest
 
 from rollguard import undo
 from rollguard.model.action import Absent, FetchOutcome, Step, StepState, Unknown
+from rollguard.model.documents import Json
 from rollguard.model.time import Instant
-from rollguard.undo.deployment import LAST_APPLIED, RECEIPT, REVISION, Json
+from rollguard.undo.deployment import LAST_APPLIED, REVISION
+from rollguard.undo.patch import RECEIPT
 from tests.unit.records import START
 from tests.unit.undo.server import FIXED, GOOD, HASH_LABEL, NEW, OLD, Server, child, plan_to_restore
 
@@ -62,7 +64,7 @@ def test_a_template_changed_between_read_and_write_is_not_overwritten() -> None:
 def test_annotations_made_between_read_and_write_are_not_overwritten() -> None:
     server = Server()
     server.replace_by(NEW)
-    (write,) = undo.dry_run_writes(PLAN, server.found())
+    write = undo.dry_run_write(PLAN, server.found())
     child(server.object, "metadata")["annotations"] = {"team": "dubbing"}
     assert not server.send(write.patch)
     assert server.annotations == {"team": "dubbing"}
@@ -208,4 +210,4 @@ def test_the_server_is_asked_in_advance_with_the_very_write_that_follows() -> No
     found = Server().found()
     answer = undo.next(PLAN, found, NOW, frozen="")
     assert isinstance(answer, undo.Send)
-    assert undo.dry_run_writes(PLAN, found) == (answer.write,)
+    assert undo.dry_run_write(PLAN, found) == answer.write

@@ -18,13 +18,14 @@ from rollguard.adapters.kubernetes.credentials import credentials
 from rollguard.adapters.kubernetes.kubeconfig import Connection
 from rollguard.adapters.kubernetes.rights import Right
 from rollguard.adapters.numbers import whole_number
+from rollguard.model.action import FIELD_MANAGER
 from rollguard.ports import Clock
 
 JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
-MANAGER = "rollguard"
+MANAGER = FIELD_MANAGER
 DEFAULT_TIMEOUT_S = 10.0
 
 

@@ -17,7 +17,7 @@ from rollguard.adapters.kubernetes.configuration import releases
 from rollguard.adapters.kubernetes.reflector import STALL_S
 from rollguard.adapters.kubernetes.template import template_of
 from rollguard.adapters.kubernetes.wakeups import Wakeups
-from rollguard.adapters.kubernetes.wire import Deployment
+from rollguard.adapters.kubernetes.wire import WholeDeployment
 from rollguard.model.action import Absent, Evidence, FetchOutcome, Found, Unknown, Write, WriteOutcome
 from rollguard.model.facts import ClusterEvent, Configuration, InventoryItem, Pod, Template, UnitFacts, Workload
 from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadKind, WorkloadName
@@ -205,7 +205,7 @@ def deployment_name(unit: UnitName) -> str:
 
 
 def _found(body: bytes) -> Found:
-    whole = msgspec.json.decode(body, type=Deployment)
+    whole = msgspec.json.decode(body, type=WholeDeployment)
     meta = whole.metadata
     annotations = meta.annotations or {}
     raw = bytes(whole.spec.template)
@@ -224,4 +224,5 @@ def _found(body: bytes) -> Found:
         raw_template=raw.decode(),
         guard=annotations.get(OPT_OUT, ""),
         last_applied=annotations.get(facts.LAST_APPLIED, ""),
+        managed_fields=bytes(meta.managed_fields).decode(),
     )

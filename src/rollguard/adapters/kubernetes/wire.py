@@ -95,6 +95,20 @@ class Deployment(msgspec.Struct):
     status: DeploymentStatus = msgspec.field(default_factory=DeploymentStatus)
 
 
+class WholeMeta(Meta):
+    """With the field managers' entries as they are: one object at a time is read so."""
+
+    managed_fields: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b""))
+
+
+class WholeDeployment(msgspec.Struct):
+    """As a step of a plan needs it."""
+
+    metadata: WholeMeta
+    spec: DeploymentSpec = msgspec.field(default_factory=DeploymentSpec)
+    status: DeploymentStatus = msgspec.field(default_factory=DeploymentStatus)
+
+
 class ReplicaSetSpec(msgspec.Struct):
     replicas: int = 1
     template: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"{}"))
