@@ -29,6 +29,7 @@ STORY = (
     "Rollback ordered: image-pull",
     "Plan ",
     "Step 1 (restore-template) done",
+    "Step 2 (restore-managers) done",
     "Revision 1 is put back",
     "The old version is back in all pods",
     "Recovered: ",
@@ -171,7 +172,7 @@ def _of_deployment(deployment: Any, record: RolloutRecord) -> list[tuple[bool, s
     generation = deployment["metadata"]["generation"]
     image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
     notes = deployment["metadata"]["annotations"]
-    receipt = f"{record.plan.id}/1" if record.plan is not None else "a plan"
+    receipt = f"{record.plan.id}/2" if record.plan is not None else "a plan"
     return [
         (generation == 3, f"the spec changed {generation - 2} times after the release"),
         (image.endswith(f"/{NAME}:v1"), f"the template asks for {image}"),
@@ -188,7 +189,7 @@ def _of_deployment(deployment: Any, record: RolloutRecord) -> list[tuple[bool, s
 
 def _of_writes(writes: list[WriteSeen]) -> list[tuple[bool, str]]:
     effective = [w for w in writes if "/deployments/" in w.path and not w.dry_run and w.status == 200]
-    return [(len(effective) == 1, f"{len(effective)} writes of the Deployment were accepted")]
+    return [(len(effective) == 2, f"{len(effective)} writes of the Deployment were accepted, for two steps")]
 
 
 def _of_record(record: RolloutRecord, all_of_them: tuple[RolloutRecord, ...]) -> list[tuple[bool, str]]:

@@ -43,8 +43,8 @@ async def tag(here: Guarded) -> str:
 
 
 def sent(controller: Controller) -> int:
-    """How often the controller wrote the workload."""
-    return sum(record.get("event") == "step-sent" for record in controller.records())
+    """How often the controller wrote the workload's template."""
+    return sum(r.get("event") == "step-sent" and r.get("step") == 1 for r in controller.records())
 
 
 def is_done(record: RolloutRecord) -> bool:
