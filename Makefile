@@ -28,7 +28,7 @@ demo: setup ## a bad release is caught and undone, in a simulation, in under a m
 	@$(RUN) rollguard demo $(ARGS)
 
 .PHONY: test
-test: setup testbed check ## all checks and tests, on a real control plane
+test: setup test-programs check ## all checks and tests, on a real control plane
 	@$(RUN) python -m pytest -n 3 --dist loadgroup $(ARGS)
 
 .PHONY: check
@@ -44,6 +44,10 @@ unit: setup ## only the tests that need no cluster
 .PHONY: testbed
 testbed: setup ## build or fetch the API server, etcd and Prometheus for the lab
 	@$(RUN) python -m lab.programs
+
+.PHONY: test-programs
+test-programs: setup ## the same and Helm, for the tests
+	@$(RUN) python -m lab.programs helm
 
 .PHONY: lab
 lab: testbed ## bring up a real control plane with a model service, and say how to break it (ARGS=--no-guard: to install the guard yourself)

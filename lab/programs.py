@@ -1,6 +1,7 @@
 """Finds the lab's programs, and builds or fetches those that are missing.
 
-`python -m lab.programs` does all that is needed for a first run and says what it does.
+`python -m lab.programs` does all that is needed for a first run and says what it does; names of further programs may
+follow (`helm`).
 Search order: the directory in ROLLGUARD_LAB_BIN, the one in KUBEBUILDER_ASSETS, the cache, PATH (where the
 version is the one that the lab was tried with), and only then a build.
 """
@@ -305,10 +306,10 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def main() -> int:
-    """Makes sure that every program is there and prints where each lies."""
+def main(further: list[str]) -> int:
+    """Makes sure that every program, and each of the further ones, is there and prints where each lies."""
     try:
-        for name, path in require().items():
+        for name, path in require((*NEEDED, *further)).items():
             print(f"{name:<24} {path}")
     except (ProgramError, ProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -317,4 +318,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))
