@@ -172,7 +172,7 @@ def _of_deployment(deployment: Any, record: RolloutRecord) -> list[tuple[bool, s
     generation = deployment["metadata"]["generation"]
     image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
     notes = deployment["metadata"]["annotations"]
-    receipt = f"{record.plan.id}/2" if record.plan is not None else "a plan"
+    receipt = f"{record.plan.id}/1" if record.plan is not None else "a plan"
     return [
         (generation == 3, f"the spec changed {generation - 2} times after the release"),
         (image.endswith(f"/{NAME}:v1"), f"the template asks for {image}"),

@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 
-from rollguard.model.action import Plan, Step, StepState
+from rollguard.model.action import Plan, StepKind, StepState
 from rollguard.model.names import RolloutId, UnitName, WorkloadName
 from rollguard.model.policy import Mode, Policy
 from rollguard.model.records import LifecycleState, NoticeClass, NoticeState, RolloutRecord
@@ -52,7 +52,10 @@ class Watchdog:
     # --- safety ---
 
     def _sent(self, sent: Sent) -> None:
-        record, plan = self._live_plan(sent.workload, _receipt(sent.patch))
+        receipt, kind = _asked(sent.patch)
+        if not receipt and sent.workload in self.world.deployments:
+            receipt = self.world.deployments[sent.workload].annotations.get(RECEIPT, "")
+        record, plan = self._live_plan(sent.workload, receipt, kind)
         if record is None or plan is None:
             raise InvariantBroken(f"a write to {sent.workload} leaves without a stored, live plan")
         now = at(sent.at)
@@ -109,13 +112,14 @@ class Watchdog:
     def _check_courtesy(self, change: Changed) -> None:
         """A write that leaves the template: it gives the restored fields back, after the undo, once."""
         record, plan = self._plan_of(change.workload, change.receipt)
-        if record is None or plan is None or change.receipt == _receipt_of(plan, plan.restoring):
+        if record is None or plan is None or len(plan.steps) == 1:
             raise InvariantBroken(f"a write to {change.workload} that no stored step asks for")
-        self.effects[change.receipt] += 1
-        if self.effects[change.receipt] > 1:
-            raise InvariantBroken(f"step {change.receipt} took effect twice")
+        step = f"{plan.id}/{StepKind.RESTORE_MANAGERS}"
+        self.effects[step] += 1
+        if self.effects[step] > 1:
+            raise InvariantBroken(f"step {step} took effect twice")
         if change.after.digest != plan.restoring.goal:
-            raise InvariantBroken(f"step {change.receipt} changed the owners of a template that it was not made for")
+            raise InvariantBroken(f"step {step} changed the owners of a template that it was not made for")
 
     def _check_once(self, record: RolloutRecord, plan: Plan, change: Changed) -> None:
         self.restored[record.id] += 1
@@ -175,18 +179,17 @@ class Watchdog:
     def _plan_of(self, workload: WorkloadName, receipt: str) -> tuple[RolloutRecord | None, Plan | None]:
         for stored in self.world.records.rollouts.values():
             plan = stored.record.plan
-            if plan is None or stored.record.workload != workload:
-                continue
-            if receipt in [_receipt_of(plan, step) for step in plan.steps]:
+            if plan is not None and stored.record.workload == workload and receipt == f"{plan.id}/{plan.restoring.n}":
                 return stored.record, plan
         return None, None
 
-    def _live_plan(self, workload: WorkloadName, receipt: str) -> tuple[RolloutRecord | None, Plan | None]:
+    def _live_plan(
+        self, workload: WorkloadName, receipt: str, kind: StepKind
+    ) -> tuple[RolloutRecord | None, Plan | None]:
         record, plan = self._plan_of(workload, receipt)
         if record is None or plan is None:
             return None, None
-        step = next(step for step in plan.steps if _receipt_of(plan, step) == receipt)
-        open_ = step.state in (StepState.PENDING, StepState.TRYING)
+        open_ = any(s.kind is kind and s.state in (StepState.PENDING, StepState.TRYING) for s in plan.steps)
         return (record, plan) if open_ and record.closed is None else (None, None)
 
     def _frozen_for(self, unit: UnitName) -> float:
@@ -243,17 +246,16 @@ class Watchdog:
                 raise InvariantBroken(f"{deployment.name} still runs {image}: the bad release was never undone")
 
 
-def _receipt_of(plan: Plan, step: Step) -> str:
-    return f"{plan.id}/{step.n}"
-
-
-def _receipt(patch: str) -> str:
-    """The receipt that the patch leaves; empty where it leaves none."""
-    for operation in json.loads(patch):
-        if operation["op"] == "test":
+def _asked(patch: str) -> tuple[str, StepKind]:
+    """The receipt that the patch leaves, or that it is bound to; empty where there is none. And what step it is of."""
+    operations = json.loads(patch)
+    owners = any(o["op"] != "test" and o["path"].startswith("/metadata/managedFields") for o in operations)
+    kind = StepKind.RESTORE_MANAGERS if owners else StepKind.RESTORE_TEMPLATE
+    for operation in operations:
+        if (operation["op"] == "test") is not owners:
             continue
         if operation["path"] == _RECEIPT_PATH:
-            return str(operation["value"])
+            return str(operation["value"]), kind
         if operation["path"] == "/metadata/annotations":
-            return str(operation["value"].get(RECEIPT, ""))
-    return ""
+            return str(operation["value"].get(RECEIPT, "")), kind
+    return "", kind

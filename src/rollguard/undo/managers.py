@@ -75,14 +75,16 @@ def caveat(plan: Plan) -> str:
     return ""
 
 
-def hand_over(step: Step, found: Found, *, receipt: str, previous: str) -> Write | None:
+def hand_over(step: Step, found: Found, *, receipt: str) -> Write | None:
     """A JSON Patch that takes the guard's name off the template's fields and gives them to their appliers; None where
     it is on none of them.
 
     A field goes to who applied it in the bad version; one that only the restored version has, to who applied the bad
     one. So the next apply changes it without a conflict, and removes it where the fix does not have it. A manager
     never gets a field that it may not know of, for its next apply would remove it: nobody owns that field then.
-    It passes only on the template that was read, on the receipt `previous` and on the entries that it changes.
+    It passes only on the template that was read, on the first step's `receipt` and on the entries that it changes. It
+    leaves none of its own, for annotations move the generation and the status with it: that the guard's name is off the
+    template is what it leaves.
     """
     entries = _entries(found)
     ours = next((entry for entry in entries if entry.fields and entry.ours), None)
@@ -98,9 +100,8 @@ def hand_over(step: Step, found: Found, *, receipt: str, previous: str) -> Write
     operations = [
         operation("test", "/metadata/uid", found.uid),
         operation("test", "/spec/template", parse(found.raw_template)),
-        operation("test", annotation(RECEIPT), previous),
+        operation("test", annotation(RECEIPT), receipt),
         *(operation("test", _place(entry), entry.raw) for entry, _ in changes),
-        operation("replace", annotation(RECEIPT), receipt),
         *(operation("replace", _place(entry), changed) for entry, changed in changes if changed),
         *(operation("add", "/metadata/managedFields/-", entry) for entry in missing),
         # after the others: it moves the places behind it

@@ -124,14 +124,12 @@ def _give_back(plan: Plan, step: Step, found: FetchOutcome, now: Instant, frozen
         return Wait(reason=f"{step.target.namespace}/{step.target.name} cannot be read: {found.detail}")
     if isinstance(found, Unknown | Absent) or found.uid != step.target.uid:
         return MarkDone(step=skipped(step, "the workload cannot be read, or was deleted"))
-    receipt, previous = receipt_of(plan, step), receipt_of(plan, plan.restoring)
-    if found.receipt == receipt:
-        return MarkDone(step=replace(step, state=StepState.DONE, detail="the receipt is there"))
+    receipt = receipt_of(plan, plan.restoring)
+    write = hand_over(step, found, receipt=receipt) if found.receipt == receipt else None
+    if write is None:
+        return MarkDone(step=replace(step, state=StepState.DONE, detail="no field of it is in the guard's name"))
     if reason := _no_courtesy(plan, step, found, now, frozen):
         return MarkDone(step=skipped(step, reason))
-    write = hand_over(step, found, receipt=receipt, previous=previous) if found.receipt == previous else None
-    if write is None:
-        return MarkDone(step=replace(step, state=StepState.DONE, detail="no field is in the guard's name"))
     return Send(step=step, write=write)
 
 
