@@ -27,11 +27,11 @@ def access(
     found: list[Object] = []
     cluster = [each for each in permissions if each.scope is Scope.CLUSTER]
     if cluster and not namespaced:
-        found += _bound(f"{ACCOUNT}:{guard}", "", cluster, subject, guard)
+        found += _bound(_abroad(guard), "", cluster, subject, guard)
     for namespace in sorted({*watched, guard}):
         here = [each for each in permissions if each.scope.covers(namespace, watched=watched, guard=guard)]
         if here:
-            found += _bound(ACCOUNT, namespace, here, subject, guard)
+            found += _bound(ACCOUNT if namespace == guard else _abroad(guard), namespace, here, subject, guard)
     return tuple(found)
 
 
@@ -53,6 +53,12 @@ def role(name: str, namespace: str, rules_: list[Json], labels_: Object) -> Obje
     """A Role; without namespace a ClusterRole."""
     kind = "Role" if namespace else "ClusterRole"
     return {"apiVersion": API_VERSION, "kind": kind, "metadata": _metadata(name, namespace, labels_), "rules": rules_}
+
+
+def _abroad(guard: str) -> str:
+    """The name outside the guard's own namespace, which several guards may watch: none takes another's rights. With a
+    colon, as in the cluster's own roles: no role for people is called so."""
+    return f"{ACCOUNT}:{guard}"
 
 
 def _bound(

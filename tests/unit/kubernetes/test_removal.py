@@ -26,10 +26,14 @@ Answers = dict[str, Any]
 
 @asynccontextmanager
 async def cluster(answers: Answers, *namespaces: str) -> AsyncIterator[tuple[Lister, list[Asked]]]:
-    """A server that gives these answers by path (a status where it is a number); everything else is not there."""
+    """A server that gives these answers by path (a status where it is a number; a pair is ours and everybody's);
+    everything else is not there."""
 
     async def script(on: Conversation) -> None:
         answer = answers.get(on.asked.path, 404)
+        if isinstance(answer, tuple):
+            ours, everybodys = answer
+            answer = ours if "instance=monitoring" in on.asked.query.get("labelSelector", "") else everybodys
         if isinstance(answer, int):
             await on.answer({"message": f"status {answer}"}, status=answer)
         else:
@@ -82,27 +86,44 @@ async def test_what_another_guard_needs_too_stays_and_our_own_records_go() -> No
         **guarding("shop"),
         DEFINITION: item("guardedunits.rollguard.dev"),
         ROLLOUTS: [item("mine", "shop"), item("theirs", "elsewhere")],
-        "/apis/apps/v1/deployments": both,
+        "/apis/apps/v1/deployments": (both[:1], both),
     }
-
-    async def script(on: Conversation) -> None:
-        answer = answers.get(on.asked.path, 404)
-        mine = "instance=monitoring" in on.asked.query.get("labelSelector", "")
-        if isinstance(answer, int):
-            await on.answer({}, status=answer)
-        elif answer is both and mine:
-            await on.answer({"items": both[:1]})
-        else:
-            await on.answer({"items": answer} if isinstance(answer, list) else answer)
-
-    async with serving(script) as server:
-        api = Api(Connection(server=server.url, tls=ssl.create_default_context(), namespace="x"), CLOCK)
-        result = await find(Lister(api=api, namespaces=()), namespace="monitoring", keep_records=False)
-        await api.close()
+    result = await found(answers)
     assert result.guard == [Thing("Deployment", "monitoring", "monitoring")]
     assert result.definitions == []
     assert "guards run in other too" in result.kept[0]
     assert result.records == [Thing("GuardedRollout", "shop", "mine")]
+
+
+async def test_records_of_a_namespace_that_another_guard_watches_too_stay() -> None:
+    own = [item("rollguard:monitoring", "shop"), item("rollguard:monitoring", "alone")]
+    answers = {
+        "/apis/rbac.authorization.k8s.io/v1/roles": (own, [*own, item("rollguard:other", "shop")]),
+        DEFINITION: item("guardedunits.rollguard.dev"),
+        ROLLOUTS: [item("whose", "shop"), item("mine", "alone")],
+    }
+    result = await found(answers)
+    assert result.records == [Thing("GuardedRollout", "alone", "mine")]
+    assert result.definitions == []
+    assert "another guard has rights in shop" in result.kept[0]
+    assert "evidence in shop" in result.kept[1]
+    assert Thing("Role", "shop", "rollguard:monitoring") in result.installed
+
+
+async def test_the_definitions_stay_where_other_guards_cannot_be_seen() -> None:
+    answers = {
+        "/apis/apps/v1/deployments": 403,
+        "/apis/apps/v1/namespaces/shop/deployments": [],
+        **guarding("shop"),
+        DEFINITION: item("guardedunits.rollguard.dev"),
+        ROLLOUTS: [item("mine", "shop")],
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles": ([], [item("rollguard-viewer")]),
+    }
+    result = await found(answers, "shop")
+    assert result.definitions == []
+    assert result.records == [Thing("GuardedRollout", "shop", "mine")]
+    assert not any(each.kind == "ClusterRole" for each in result.installed)
+    assert "cannot be seen from here" in result.kept[0]
 
 
 async def test_who_may_not_look_everywhere_looks_where_the_policy_says() -> None:

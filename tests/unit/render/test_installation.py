@@ -60,8 +60,9 @@ def test_the_guard_gets_exactly_the_declared_rights_where_they_are_needed() -> N
     assert set(roles) == set(bindings) == {"monitoring", "production"}
     assert roles["production"] == {key for key, scope in declared.items() if scope in (Scope.WATCHED, Scope.BOTH)}
     assert roles["monitoring"] == {key for key, scope in declared.items() if scope in (Scope.GUARD, Scope.BOTH)}
-    for binding in bindings.values():
-        assert binding["roleRef"]["name"] == "rollguard"
+    for namespace, binding in bindings.items():
+        name = "rollguard" if namespace == "monitoring" else "rollguard:monitoring"
+        assert binding["metadata"]["name"] == binding["roleRef"]["name"] == name
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "rollguard", "namespace": "monitoring"}]
 
 
@@ -76,7 +77,17 @@ def test_namespaced_means_no_cluster_role_at_all() -> None:
     assert of_kind("ClusterRole", objects) == of_kind("ClusterRoleBinding", objects) == []
     names = {(role["metadata"]["namespace"], role["metadata"]["name"]) for role in of_kind("Role", objects)}
     people = {(namespace, each.name) for namespace in ("monitoring", "production") for each in PEOPLE}
-    assert names == {*people, ("monitoring", "rollguard"), ("production", "rollguard")}
+    assert names == {*people, ("monitoring", "rollguard"), ("production", "rollguard:monitoring")}
+
+
+def test_two_guards_of_one_namespace_do_not_take_each_others_rights() -> None:
+    right = Permission(group="apps", resource="deployments", verb="patch", scope=Scope.WATCHED, why="a test")
+    names = [
+        str(each["metadata"]["name"])
+        for guard in ("team-a", "team-b", "shop")
+        for each in of_kind("RoleBinding", access((right,), watched=("shop",), guard=guard))
+    ]
+    assert names == ["rollguard:team-a", "rollguard:team-b", "rollguard"]
 
 
 def test_a_right_for_the_cluster_gets_a_cluster_role_unless_namespaced() -> None:

@@ -64,6 +64,8 @@ class Found:
     """Rollouts with a plan under way."""
     kept: list[str] = field(default_factory=list)
     """What stays though it is ours, and why."""
+    shared: frozenset[str] = frozenset()
+    """Namespaces where another guard has rights too: nothing tells its records from ours."""
 
     def namespaces(self) -> frozenset[str]:
         """Where this guard has rights: what it guards is there."""
@@ -97,6 +99,13 @@ class Lister:
             found += _or_raise(await self._all(kind, namespace, selector), kind, namespace)
         return found
 
+    async def sees_all(self, kind: str) -> bool:
+        """Whether the caller may look at the kind in all namespaces. Raises InstallError at any other refusal."""
+        reply = await self.api.send(kinds.right(kind, "list"), "", params={"limit": "1"})
+        if reply.ok or reply.status in (FORBIDDEN, NOT_FOUND):
+            return reply.status != FORBIDDEN
+        raise InstallError(f"{kind}: {reply.message()}")
+
     async def in_namespace(self, kind: str, namespace: str) -> list[Thing]:
         """The objects of a kind in one namespace."""
         return [_thing(kind, raw) for raw in _or_raise(await self._all(kind, namespace, ""), kind, namespace)]
@@ -124,17 +133,22 @@ async def find(lister: Lister, *, namespace: str, keep_records: bool) -> Found:
     others = sorted({each.namespace for each in guards if each not in found.guard})
     for kind in INSTALLED:
         found.installed += await _allowed(lister, kind, mine, found)
+    rights = await lister.things("Role", f"{OURS},{INSTANCE}")
+    found.shared = found.namespaces() & {each.namespace for each in rights if each not in found.installed}
     found.live = await _live(lister, found.namespaces())
     lease = await lister.api.send(kinds.right("Lease", "get"), namespace, LEASE_NAME)
     found.installed += [Thing("Lease", namespace, LEASE_NAME)] if lease.ok else []
-    if others:
-        found.kept.append(f"the definitions and people's roles: guards run in {', '.join(others)} too")
+    why = await _still_needed(lister, others, found)
+    if why:
+        found.kept.append(f"the definitions and people's roles: {why}")
     else:
         found.installed += await _allowed(lister, "ClusterRole", f"{OURS},!{INSTANCE}", found)
     if keep_records:
         found.kept.append("the definitions, the admission policy, GuardedUnits, GuardedRollouts and evidence")
         return found
-    found.definitions = [] if others else await _definitions(lister, found)
+    found.definitions = [] if why else await _definitions(lister, found)
+    if found.shared:
+        found.kept.append(f"GuardedUnits, GuardedRollouts and evidence in {', '.join(sorted(found.shared))}: shared")
     for kind, label in RECORDED:
         found.records += await _here(lister, kind, label, found)
     if not any(each.kind == "CustomResourceDefinition" for each in found.definitions):
@@ -192,9 +206,20 @@ async def _allowed(lister: Lister, kind: str, selector: str, found: Found) -> li
         return []
 
 
+async def _still_needed(lister: Lister, others: list[str], found: Found) -> str:
+    """Why what all guards share must stay, or empty."""
+    if others:
+        return f"guards run in {', '.join(others)} too"
+    if found.shared:
+        return f"another guard has rights in {', '.join(sorted(found.shared))}"
+    # What was not seen is no evidence that it is not there: the definitions would take another guard's records along.
+    return "" if await lister.sees_all("Deployment") else "whether other guards run cannot be seen from here"
+
+
 async def _here(lister: Lister, kind: str, selector: str, found: Found) -> list[Thing]:
-    """Objects of this guard: of the namespaces where it has rights."""
-    return [each for each in await lister.things(kind, selector) if each.namespace in found.namespaces()]
+    """Objects of this guard: of the namespaces where it alone has rights."""
+    alone = found.namespaces() - found.shared
+    return [each for each in await lister.things(kind, selector) if each.namespace in alone]
 
 
 async def _live(lister: Lister, namespaces: frozenset[str]) -> list[str]:
