@@ -212,6 +212,25 @@ async def test_a_line_that_is_no_json_costs_a_fresh_list_and_not_the_watch() -> 
         assert copy.relists == 2
 
 
+async def test_an_answer_in_a_broken_encoding_is_no_answer_and_ends_nothing() -> None:
+    broken = True
+
+    async def script(on: Conversation) -> None:
+        nonlocal broken
+        if on.asked.query.get("watch"):
+            await on.stream()
+            await forever()
+        elif broken:
+            broken = False
+            await on.answer(b"this is no gzip", Content_Encoding="gzip")
+        else:
+            await on.answer({"metadata": {"resourceVersion": "1"}, "items": []})
+
+    async with copying(script) as (copy, _, _changes):
+        await until(lambda: copy.in_sync)
+        assert "DecodingError" in copy.last_error
+
+
 async def test_an_object_that_cannot_be_read_hides_no_other_and_is_not_taken_for_gone() -> None:
     torn = {**thing("torn", 2), "spec": "nonsense"}
 

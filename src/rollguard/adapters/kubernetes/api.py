@@ -105,7 +105,7 @@ class Api:
         lane: Lane | None = None,
         accept: str = JSON,
     ) -> Reply:
-        """One request, within `timeout` seconds in all. Raises NoAnswer for timeouts, resets and the like."""
+        """One request, within `timeout` seconds in all. Raises NoAnswer for timeouts, resets, broken encodings."""
         client = self._clients[lane or (Lane.ACTING if right.mutates else Lane.READING)]
         began, began_mono = self._clock.now(), self._clock.mono()
         try:
@@ -119,7 +119,7 @@ class Api:
                 )
         except TimeoutError:
             raise NoAnswer(f"no answer from {self.server} within {timeout:g} s") from None
-        except (httpx2.TransportError, httpx2.InvalidURL, OSError) as error:  # a TLS alert comes as a bare OSError
+        except (httpx2.RequestError, httpx2.InvalidURL, OSError) as error:  # a TLS alert comes as a bare OSError
             raise NoAnswer(f"{self.server}: {type(error).__name__}: {error}") from error
         self._note_date(response, began.plus(self._clock.mono().since(began_mono) / 2).seconds)
         retry = whole_number(response.headers.get("Retry-After", ""))
@@ -148,7 +148,7 @@ class Api:
                     body = await response.aread()
                     raise Refusal(Reply(status=response.status_code, body=body, retry_after=None))
                 yield _lines(response)
-        except (httpx2.TransportError, OSError) as error:
+        except (httpx2.RequestError, OSError) as error:
             raise NoAnswer(f"{self.server}: {type(error).__name__}: {error}") from error
 
     def clock_offset(self) -> float | None:
