@@ -112,8 +112,11 @@ class Cluster(Protocol):
 class Records(Protocol):
     """GuardedUnit and GuardedRollout: every write is a compare-and-swap."""
 
-    def cover(self, namespaces: frozenset[str]) -> None:
-        """The records of exactly these namespaces are listed from now on, a new one's as soon as they can be read."""
+    def cover(self, namespaces: frozenset[str]) -> tuple[str, ...]:
+        """The records of exactly these namespaces are listed from now on, a new one's as soon as they can be read.
+
+        What comes back says which are passed over, for there is no right to read them.
+        """
         ...
 
     async def list_units(self) -> tuple[StoredUnit, ...] | Unknown: ...

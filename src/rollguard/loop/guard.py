@@ -292,17 +292,17 @@ class Guard:
         return self._term.active.is_set() and self._context.gate.leading()
 
     def _cover(self) -> tuple[str, ...]:
-        """Has the namespaces of the policy in force and of open rollouts read; what keeps a new one from being read."""
+        """Has the namespaces of the policy in force and of open rollouts read; what keeps one from being read."""
         context = self._context
         context.outbox.channels = context.policy.webhooks
         if self._settings.orders_only:
             return ()
         open_ = (record.unit.namespace for record in context.store.rollouts if record.closed is None)
         namespaces = frozenset((*(watch.namespace for watch in context.policy.watches), *open_))
-        context.store.cover(namespaces | {self._settings.namespace})
+        shut = context.store.cover(namespaces | {self._settings.namespace})
         secrets = context.policy.owners.secrets is SecretsAccess.METADATA
         context.cluster.look_for(context.policies.migrations(), secrets=secrets)
-        return context.cluster.cover(namespaces)
+        return (*context.cluster.cover(namespaces), *shut)
 
     async def _watch_cluster(self) -> None:
         async for name in self._context.cluster.changes():

@@ -88,9 +88,9 @@ class Store:
         self._strays.clear()
         self._locks.clear()
 
-    def cover(self, namespaces: frozenset[str]) -> None:
-        """Whose records are read from now on."""
-        self._records.cover(namespaces)
+    def cover(self, namespaces: frozenset[str]) -> tuple[str, ...]:
+        """Whose records are read from now on; which of them there is no right to read."""
+        return self._records.cover(namespaces)
 
     async def load(self) -> bool:
         """Reads all units and open rollouts afresh; False where the server does not answer.

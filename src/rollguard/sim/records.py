@@ -44,8 +44,9 @@ class SimRecords:
         self._store.send(self._process.name, _TIMEOUT)
         return await self._call(point, effect)
 
-    def cover(self, namespaces: frozenset[str]) -> None:
-        """There is one namespace."""
+    def cover(self, namespaces: frozenset[str]) -> tuple[str, ...]:  # noqa: ARG002
+        """There is one namespace, and it can be read."""
+        return ()
 
     async def list_units(self) -> tuple[StoredUnit, ...] | Unknown:
         return await self._call("list_units", lambda: tuple(self._store.units.values()))

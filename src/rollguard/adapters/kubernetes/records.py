@@ -72,8 +72,8 @@ class KubernetesRecords:
         self.cover(frozenset())
         await asyncio.gather(*self._ended, return_exceptions=True)
 
-    def cover(self, namespaces: frozenset[str]) -> None:
-        """The records of exactly these namespaces are listed from now on.
+    def cover(self, namespaces: frozenset[str]) -> tuple[str, ...]:
+        """The records of exactly these namespaces are listed from now on; which of them are passed over, and why.
 
         A new one joins once its first list is complete: one without rights must not hide all others.
         """
@@ -86,9 +86,10 @@ class KubernetesRecords:
             copy = Reflector(self._api, _units(namespace), self._clock, self._rng, self._changed, stall=self._stall)
             self._copies[namespace] = copy
             self._tasks[namespace] = asyncio.create_task(copy.run(), name=copy.collection.name)
+        return tuple(f"{each.collection.name}: {each.last_error}" for each in self._copies.values() if _closed_to(each))
 
     async def list_units(self) -> tuple[StoredUnit, ...] | Unknown:
-        """All units; Unknown unless every page of every namespace was read."""
+        """All units; Unknown unless every page of every namespace was read, save where there is no right to read."""
         raw = await self._list(rights.LIST_UNITS)
         return raw if isinstance(raw, Unknown) else tuple(await self._readable(unit_from_json, "GuardedUnit", raw))
 
@@ -220,7 +221,14 @@ class KubernetesRecords:
     async def _list(self, right: Right) -> list[msgspec.Raw] | Unknown:
         items: list[msgspec.Raw] = []
         joined = {namespace for namespace, copy in self._copies.items() if copy.listed.is_set()}
-        for namespace in sorted(self._initial | joined):
+        # One without rights must not keep all others from being guarded. A rollout that is open there, and its epoch,
+        # stay unknown: nothing can be written there either, each is read by itself before it is taken up, and no write
+        # of ours lowers an epoch.
+        shut = {namespace for namespace, copy in self._copies.items() if _closed_to(copy)}
+        wanted = (self._initial | joined) - shut
+        if not wanted:
+            return Unknown(detail="; ".join(self._copies[each].last_error for each in sorted(shut)))
+        for namespace in sorted(wanted):
             token = ""
             while True:
                 page = await self._page(right, namespace, token)
@@ -281,6 +289,11 @@ def _read_as(read: Callable[[bytes], S], reply: Reply) -> S | Unknown:
         return read(reply.body)
     except Unreadable as error:
         return Unknown(detail=f"the object cannot be read: {error}")
+
+
+def _closed_to(copy: Reflector[int]) -> bool:
+    """Whether the server said that we have no right to what is copied; any other failure may be over in a moment."""
+    return copy.forbidden and not copy.in_sync
 
 
 def _units(namespace: str) -> Collection[int]:

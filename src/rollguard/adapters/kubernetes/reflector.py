@@ -28,7 +28,7 @@ WATCH_S = (240, 300)
 STALL_S = 90.0
 """Bookmarks come every minute: a watch that is silent for longer is dead, whatever its connection says."""
 BACK_OFF_S = (0.2, 30.0)
-GONE = 410
+FORBIDDEN, GONE = 403, 410
 UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, AttributeError, LookupError)
 """What an object of a shape that no API server sends makes a conversion raise."""
 
@@ -88,6 +88,8 @@ class Reflector(Generic[T]):
         """Objects that exist and cannot be read, and why: the copy lacks them, or has them as they were."""
         self.refused = False
         """The server's last answer was a refusal: no list is to be waited for."""
+        self.forbidden = False
+        """That answer was a 403: a right is missing."""
         self.in_sync = False
         self.last_sync: Instant | None = None
         self.since: Instant | None = None
@@ -114,7 +116,7 @@ class Reflector(Generic[T]):
                     await self._list()
                 await self._watch()
             except Refusal as refusal:
-                self._failed(str(refusal), refused=True)
+                self._failed(str(refusal), status=refusal.reply.status)
                 if refusal.reply.status == GONE:
                     self._version = ""
             except NoAnswer as error:
@@ -124,9 +126,10 @@ class Reflector(Generic[T]):
                 self._version = ""
             await asyncio.sleep(self._back_off())
 
-    def _failed(self, text: str, *, refused: bool = False) -> None:
+    def _failed(self, text: str, *, status: int | None = None) -> None:
         self._lost_sync()
-        self.refused = refused
+        self.refused = status is not None
+        self.forbidden = status == FORBIDDEN
         self.errors += 1
         self._failures += 1
         self.last_error = text
