@@ -33,8 +33,14 @@ def test_secrets_that_nobody_looked_at_are_named_and_forbid_nothing() -> None:
     said = says(Look(s, verdict()), "configuration changed")
     assert said == (
         "1 of its ConfigMaps and Secrets are as they were;"
-        " not known of Secret/db: Secrets were not looked at (spec.secrets: none)"
+        " not known of Secret/db: Secrets were not looked at (spec.secrets: none, or no right)"
     )
+
+
+def test_config_maps_that_could_not_be_looked_at_are_named_and_forbid_nothing() -> None:
+    s = recalled(("ConfigMap/app",), Configuration(), (("ConfigMap/app", "a1"),))
+    said = says(Look(s, verdict()), "configuration changed")
+    assert said.endswith("not known of ConfigMap/app: ConfigMaps were not looked at")
 
 
 def test_what_was_not_seen_when_the_revision_was_good_is_no_change() -> None:

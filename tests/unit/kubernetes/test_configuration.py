@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
+import pytest
 
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes import Api, Connection, KubernetesCluster, Look
@@ -64,15 +65,18 @@ def test_the_newest_record_of_a_release_counts_by_number_and_not_by_name() -> No
     for number, status in ((9, "superseded"), (10, "pending-upgrade"), (2, "superseded")):
         found = secret(raw(release(number, status)))
         known.noted("Secret", Change(key=("n", f"sh.helm.release.v1.shop.v{number}"), old=None, new=found))
-    assert known.release("shop") == HelmRelease(name="shop", namespace="n", version=10, status="pending-upgrade")
-    assert known.release("other") is None
+    assert known.release("shop", {"Secret"}) == HelmRelease(
+        name="shop", namespace="n", version=10, status="pending-upgrade"
+    )
+    assert known.release("other", {"Secret"}) is None
+    assert known.release("shop", {"ConfigMap"}) is None
     newest = secret(raw(release(10, "deployed")))
     known.noted("Secret", Change(key=("n", "sh.helm.release.v1.shop.v10"), old=None, new=newest))
-    now = known.release("shop")
+    now = known.release("shop", {"Secret"})
     assert now is not None
     assert now.status == "deployed"
     known.noted("Secret", Change(key=("n", "sh.helm.release.v1.shop.v10"), old=newest, new=None))
-    before = known.release("shop")
+    before = known.release("shop", {"Secret"})
     assert before is not None
     assert before.version == 9
 
@@ -89,8 +93,10 @@ def test_a_view_that_was_handed_out_stays_as_it_was() -> None:
 
 
 @asynccontextmanager
-async def guarding(look: Look, *, broken: str = "") -> AsyncIterator[tuple[KubernetesCluster, Server]]:
-    """A cluster of one namespace with a ConfigMap and a Secret; the list of `broken` answers 403."""
+async def guarding(
+    look: Look, *, broken: str = "", status: int = 403
+) -> AsyncIterator[tuple[KubernetesCluster, Server]]:
+    """A cluster of one namespace with a ConfigMap and a Secret; the list of `broken` answers `status`."""
     metadata = {"namespace": "n", "resourceVersion": "7"}
     items = {
         "configmaps": [{"metadata": {"name": "app", **metadata}, "data": {"a": "1"}}],
@@ -103,7 +109,7 @@ async def guarding(look: Look, *, broken: str = "") -> AsyncIterator[tuple[Kuber
             await asyncio.sleep(60)
         collection = on.asked.path.rsplit("/", 1)[1]
         if collection == broken:
-            await on.answer({"message": f"{collection} is forbidden"}, status=403)
+            await on.answer({"message": f"{collection} is forbidden"}, status=status)
         else:
             await on.answer({"metadata": {"resourceVersion": "7"}, "items": items.get(collection, [])})
 
@@ -156,7 +162,19 @@ async def test_whoever_gives_an_order_needs_no_right_to_list_config_maps() -> No
         assert await until_complete(cluster) == Configuration()
 
 
-async def test_while_config_maps_cannot_be_listed_the_facts_are_incomplete_and_show_none() -> None:
-    async with guarding(Look(), broken="configmaps") as (cluster, _):
-        await until(lambda: any("forbidden" in text for text in cluster.facts(UNIT).missing))
+@pytest.mark.parametrize("broken", ["configmaps", "secrets", "jobs"])
+async def test_without_the_right_to_what_may_be_left_out_the_rest_is_judged_and_it_is_not_known(broken: str) -> None:
+    async with guarding(Look(secrets=True), broken=broken) as (cluster, _):
+        cluster.look_for(("migrate-*",), secrets=True)
+        seen = await until_complete(cluster)
+        facts = cluster.facts(UNIT)
+        assert (seen.fingerprint("ConfigMap/app") is None) == (broken == "configmaps")
+        assert (seen.fingerprint("Secret/db") is None) == (broken == "secrets")
+        assert (facts.migrations_from is None) == (broken == "jobs")
+
+
+async def test_while_config_maps_cannot_be_listed_for_another_reason_the_facts_are_incomplete() -> None:
+    async with guarding(Look(), broken="configmaps", status=500) as (cluster, _):
+        await until(lambda: any("500 configmaps" in text for text in cluster.facts(UNIT).missing))
+        assert not cluster.facts(UNIT).complete
         assert cluster.facts(UNIT).config.fingerprint("ConfigMap/app") is None

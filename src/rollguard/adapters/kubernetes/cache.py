@@ -68,9 +68,20 @@ class Namespace:
 
     def all(self) -> tuple[Watch, ...]:
         """Every copy of the namespace."""
+        return (self.revisions, self.pods, self.events, *self._optional())
+
+    def needed(self) -> tuple[Watch, ...]:
+        """Those without which nothing is judged.
+
+        What may be left out is passed over while there is no right to it: the interlocks that look at it say or hold
+        that it is not known. Any other failure of it counts: it may be over in a moment, and then more is known.
+        """
+        return (self.revisions, self.pods, self.events, *(each for each in self._optional() if not each.denied))
+
+    def _optional(self) -> tuple[Watch, ...]:
         config = self.config.watches if self.config is not None else ()
         jobs = (self.jobs,) if self.jobs is not None else ()
-        return (self.revisions, self.pods, self.events, *config, *jobs)
+        return (*config, *jobs)
 
 
 class Cache:
@@ -171,7 +182,7 @@ class Cache:
         deployments = self.deployments.get(namespace) or self.deployments.get("")
         found: tuple[Watch, ...] = (deployments,) if deployments is not None else ()
         local = self._namespaces.get(namespace)
-        return (*found, *local.all()) if local is not None else found
+        return (*found, *local.needed()) if local is not None else found
 
     def all(self) -> tuple[Watch, ...]:
         """Every copy that is kept."""
@@ -192,9 +203,11 @@ class Cache:
         return self._migrations.of(namespace)
 
     def migrations_from(self, namespace: str) -> Instant | None:
-        """Since when none can have been missed; None where nobody watches."""
+        """Since when none can have been missed; None where nobody watches, or may not."""
         local = self._namespaces.get(namespace)
-        if local is None or local.jobs is None or local.jobs.since is None or local.pods.since is None:
+        if local is None or local.jobs is None or local.jobs.denied:
+            return None
+        if local.jobs.since is None or local.pods.since is None:
             return None
         return max(local.jobs.since, local.pods.since)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -87,9 +87,10 @@ class Fingerprints:
             self._view = MappingProxyType(dict(self._now))
         return Configuration(kinds=frozenset(kinds), fingerprints=self._view)
 
-    def release(self, name: str) -> HelmRelease | None:
-        """The newest record of a release; None where none is seen."""
-        own = (each for each in self._releases.values() if each.name == name)
+    def release(self, name: str, kinds: Container[str]) -> HelmRelease | None:
+        """The newest record of a release among objects of `kinds`; None where none is seen."""
+        seen = (each for at, each in self._releases.items() if at.partition("/")[0] in kinds)
+        own = (each for each in seen if each.name == name)
         return max(own, key=lambda each: each.version, default=None)
 
 
@@ -108,9 +109,15 @@ class Copies:
 
     def configuration(self) -> Configuration:
         """What they show; a copy that is not in sync shows nothing."""
+        return self.fingerprints.configuration(self._kinds())
+
+    def release(self, name: str) -> HelmRelease | None:
+        """The newest record of a Helm release; None where none is seen now."""
+        return self.fingerprints.release(name, self._kinds())
+
+    def _kinds(self) -> frozenset[str]:
         named = ((CONFIG_MAP, self.config_maps), (SECRET, self.secrets))
-        kinds = (kind for kind, copy in named if copy is not None and copy.in_sync)
-        return self.fingerprints.configuration(kinds)
+        return frozenset(kind for kind, copy in named if copy is not None and copy.in_sync)
 
 
 Make = Callable[[Collection[ConfigObject], Callable[[Change[ConfigObject]], None]], Reflector[ConfigObject]]
@@ -148,6 +155,6 @@ def releases(members: Iterable[Workload], copies_of: Callable[[str], Copies | No
     found: list[HelmRelease] = []
     for owner in (owner for member in members for owner in member.owners if owner.tool is Tool.HELM):
         seen = copies_of(owner.namespace)
-        release = seen.fingerprints.release(owner.name) if seen is not None else None
+        release = seen.release(owner.name) if seen is not None else None
         found.append(release or HelmRelease(name=owner.name, namespace=owner.namespace))
     return tuple(found)

@@ -86,7 +86,7 @@ class KubernetesRecords:
             copy = Reflector(self._api, _units(namespace), self._clock, self._rng, self._changed, stall=self._stall)
             self._copies[namespace] = copy
             self._tasks[namespace] = asyncio.create_task(copy.run(), name=copy.collection.name)
-        return tuple(f"{each.collection.name}: {each.last_error}" for each in self._copies.values() if _closed_to(each))
+        return tuple(f"{each.collection.name}: {each.last_error}" for each in self._copies.values() if each.denied)
 
     async def list_units(self) -> tuple[StoredUnit, ...] | Unknown:
         """All units; Unknown unless every page of every namespace was read, save where there is no right to read."""
@@ -224,7 +224,7 @@ class KubernetesRecords:
         # One without rights must not keep all others from being guarded. A rollout that is open there, and its epoch,
         # stay unknown: nothing can be written there either, each is read by itself before it is taken up, and no write
         # of ours lowers an epoch.
-        shut = {namespace for namespace, copy in self._copies.items() if _closed_to(copy)}
+        shut = {namespace for namespace, copy in self._copies.items() if copy.denied}
         wanted = (self._initial | joined) - shut
         if not wanted:
             return Unknown(detail="; ".join(self._copies[each].last_error for each in sorted(shut)))
@@ -289,11 +289,6 @@ def _read_as(read: Callable[[bytes], S], reply: Reply) -> S | Unknown:
         return read(reply.body)
     except Unreadable as error:
         return Unknown(detail=f"the object cannot be read: {error}")
-
-
-def _closed_to(copy: Reflector[int]) -> bool:
-    """Whether the server said that we have no right to what is copied; any other failure may be over in a moment."""
-    return copy.forbidden and not copy.in_sync
 
 
 def _units(namespace: str) -> Collection[int]:

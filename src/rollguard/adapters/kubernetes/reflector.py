@@ -88,8 +88,7 @@ class Reflector(Generic[T]):
         """Objects that exist and cannot be read, and why: the copy lacks them, or has them as they were."""
         self.refused = False
         """The server's last answer was a refusal: no list is to be waited for."""
-        self.forbidden = False
-        """That answer was a 403: a right is missing."""
+        self._forbidden = False
         self.in_sync = False
         self.last_sync: Instant | None = None
         self.since: Instant | None = None
@@ -107,6 +106,11 @@ class Reflector(Generic[T]):
         self._versions: dict[Key, str] = {}
         self._version = ""
         self._failures = 0
+
+    @property
+    def denied(self) -> bool:
+        """Whether a right is missing, by the server's last answer: any other failure may be over in a moment."""
+        return self._forbidden and not self.in_sync
 
     async def run(self) -> None:
         """Lists and watches until cancelled."""
@@ -129,7 +133,7 @@ class Reflector(Generic[T]):
     def _failed(self, text: str, *, status: int | None = None) -> None:
         self._lost_sync()
         self.refused = status is not None
-        self.forbidden = status == FORBIDDEN
+        self._forbidden = status == FORBIDDEN
         self.errors += 1
         self._failures += 1
         self.last_error = text

@@ -42,9 +42,11 @@ def _referred(situation: Situation, good: GoodRevision) -> list[str]:
 
 
 def _why(situation: Situation, unknown: list[str]) -> str:
-    secrets = any(name.startswith("Secret/") for name in unknown)
-    if secrets and "Secret" not in situation.facts.config.kinds:
-        return "Secrets were not looked at (spec.secrets: none)"
+    unseen = {name.partition("/")[0] for name in unknown} - situation.facts.config.kinds
+    if "Secret" in unseen:
+        return "Secrets were not looked at (spec.secrets: none, or no right)"
+    if "ConfigMap" in unseen:
+        return "ConfigMaps were not looked at"
     return "the guard did not see it when the revision was good"
 
 
