@@ -44,6 +44,7 @@ CONDITION = 300
 """Characters of a condition's message."""
 LEAST_FIRST = (Mode.OBSERVE, Mode.APPROVE, Mode.AUTOMATIC)
 ROLLBACKS = 20
+CHARGED = 32
 ACKNOWLEDGED = "Acknowledge"
 ONE_STATE = ("blind",)
 """Topics that are one state whatever its cause is at the moment: another cause is no news."""
@@ -286,6 +287,12 @@ def with_rollback(unit: UnitRecord, at: Instant) -> UnitRecord:
     if any(abs(at.since(known)) < 0.002 for known in unit.automatic_rollbacks):
         return unit
     return replace(unit, automatic_rollbacks=(*unit.automatic_rollbacks, at)[-ROLLBACKS:])
+
+
+def with_charged(unit: UnitRecord, uids: tuple[str, ...]) -> UnitRecord:
+    """The unit with these failed migrations charged to its rollouts so far."""
+    fresh = tuple(uid for uid in uids if uid not in unit.charged_migrations)
+    return replace(unit, charged_migrations=(*unit.charged_migrations, *fresh)[-CHARGED:]) if fresh else unit
 
 
 def acting(record: RolloutRecord | None) -> bool:

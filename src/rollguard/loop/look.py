@@ -227,6 +227,7 @@ def _judged(context: Context, memory: Memory, record: RolloutRecord, facts: Unit
         target=record.target,
         target_number=record.target_number,
         baseline=record.baseline,
+        charged=unit.charged_migrations if (unit := context.store.unit(record.unit)) is not None else (),
     )
     seen = observe.observation(context.now(), rollout, facts, answers=answers, before=before, store=policy.metrics)
     watch = surroundings.watch_under(context, memory, policy, facts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollguard.model.facts import MigrationRun, UnitFacts
+from rollguard.model.judgement import Attribution
 from rollguard.model.records import RolloutRecord
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
@@ -29,6 +30,19 @@ def remembered(record: RolloutRecord, situation: Situation, proven: Instant | No
     due = [run for run in runs.values() if run.finished is None or run.finished > floor]
     migrations = tuple(sorted(due, key=lambda run: (run.started, run.name))[-KEPT:])
     return record if migrations == record.migrations else replace(record, migrations=migrations)
+
+
+def charged(record: RolloutRecord, facts: UnitFacts) -> tuple[str, ...]:
+    """The uids of the failed migrations that the rollout was judged by: the next one is not judged by them again.
+
+    One that began after those had failed is left to the next rollout, whose pipeline may have begun by now.
+    """
+    judged = [finding.since for finding in record.findings if finding.attribution is Attribution.MIGRATION]
+    if not judged:
+        return ()
+    runs = {run.uid: run for run in (*record.migrations, *facts.migrations)}
+    ordered = sorted(runs.values(), key=lambda run: (run.started, run.uid))
+    return tuple(run.uid for run in ordered if run.failed and run.started <= max(judged))
 
 
 def _passed(mark: Instant | None, before: Instant | None, proven: Instant) -> bool:

@@ -49,7 +49,9 @@ def _anew(unit: UnitRecord, uid: str) -> UnitRecord:
         return unit
     if not unit.uid:
         return replace(unit, uid=uid)
-    return replace(unit, uid=uid, last_target=None, healthy=(), adopted=None, automatic_rollbacks=())
+    return replace(
+        unit, uid=uid, last_target=None, healthy=(), adopted=None, automatic_rollbacks=(), charged_migrations=()
+    )
 
 
 async def recover_current(context: Context, unit: UnitRecord) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rollguard import lifecycle, observe
-from rollguard.loop import changes
+from rollguard.loop import changes, migrations
 from rollguard.loop.context import Context, LookAgain
 from rollguard.loop.outbox import WorkloadEvent
 from rollguard.model.action import Unknown
@@ -99,12 +99,15 @@ def _announce(context: Context, record: RolloutRecord) -> None:
 
 
 async def settle(context: Context, record: RolloutRecord) -> None:
-    """Frees the unit of its closed rollout and remembers what is the target when nothing rolls out."""
+    """Frees the unit of its closed rollout and remembers what is the target when nothing rolls out, and by which failed
+    migrations the rollout was judged."""
+    facts = context.cluster.facts(record.unit)
 
     def free(unit: UnitRecord) -> UnitRecord:
         if unit.current_rollout != record.id:
             return unit
-        return replace(unit, current_rollout=None, last_target=stable_target(record, unit) or unit.last_target)
+        freed = replace(unit, current_rollout=None, last_target=stable_target(record, unit) or unit.last_target)
+        return changes.with_charged(freed, migrations.charged(record, facts))
 
     await context.store.change_unit(record.unit, free)
     context.store.retire(record.unit)

@@ -32,6 +32,8 @@ class Rollout:
     target_number: int
     baseline: TemplateHash | None
     """The revision that was the target before; None for a first deployment."""
+    charged: tuple[str, ...] = ()
+    """uids of failed migrations that an earlier rollout was judged by: they are not this one's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -201,6 +201,8 @@ class UnitRecord:
     """Judged healthy, newest last, at most 10."""
     adopted: GoodRevision | None = None
     automatic_rollbacks: tuple[Instant, ...] = ()
+    charged_migrations: tuple[str, ...] = ()
+    """uids of failed migrations that an earlier rollout was judged by, the newest last, at most 32."""
     handled_requests: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
     mode: Mode = Mode.OBSERVE

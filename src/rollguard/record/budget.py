@@ -52,6 +52,7 @@ def fit_unit(record: UnitRecord) -> UnitRecord:
         healthy=record.healthy[-10:],
         handled_requests=_handled(record),
         automatic_rollbacks=record.automatic_rollbacks[-32:],
+        charged_migrations=record.charged_migrations[-32:],
     )
 
 

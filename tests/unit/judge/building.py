@@ -135,6 +135,7 @@ class Case:
     timing: Timing = TIMING
     started: Instant = STARTED
     migration: Migration | None = None
+    charged: tuple[str, ...] = ()
     state: JudgeState = field(default_factory=JudgeState.empty)
 
     def see(
@@ -163,6 +164,7 @@ class Case:
                     target=NEW,
                     target_number=2,
                     baseline=self.baseline,
+                    charged=self.charged,
                 ),
                 arms=Arms(new=NEW, reference=self.baseline, apart=True),
                 facts=replace(with_events(pods, events, when, conditions, available=available), migrations=migrations),

@@ -54,6 +54,31 @@ def test_nothing_else_is_a_failed_migration_of_the_rollout(runs: tuple[Migration
     assert not after(*runs).findings
 
 
+def test_a_failure_that_an_earlier_rollout_was_judged_by_is_not_the_next_ones() -> None:
+    case = Case((FAILED_RULE,), migration=RULE, charged=(FAILED.uid,))
+    assert not case.see(migrations=(FAILED,)).findings
+    assert case.see(migrations=(FAILED, replace(FAILED, uid="2"))).findings
+
+
+@pytest.mark.parametrize(
+    ("failed", "later"),
+    [
+        ("migrate-users-x2k4p", "migrate-users-zzfgt"),
+        ("migrate-users-v2", "migrate-users-v2.1"),
+        ("migrate-7", "migrate-8"),
+    ],
+)
+def test_a_later_run_of_the_same_migration_makes_a_failure_good(failed: str, later: str) -> None:
+    good = replace(FAILED, uid="2", name=later, started=STARTED, finished=STARTED.plus(5), failed=False)
+    assert not after(replace(FAILED, name=failed), good).findings
+
+
+@pytest.mark.parametrize("later", ["prisma-migrate-orders", "prisma-migrate-orders-x2k4p", "prisma-migrate-7"])
+def test_a_run_of_another_migration_makes_no_failure_good(later: str) -> None:
+    good = replace(FAILED, uid="2", name=later, started=STARTED, finished=STARTED.plus(5), failed=False)
+    assert after(replace(FAILED, name="prisma-migrate-users"), good).findings
+
+
 def test_a_policy_without_migrations_has_no_failed_ones() -> None:
     assert not Case((FAILED_RULE,)).see(migrations=(FAILED,)).findings
 

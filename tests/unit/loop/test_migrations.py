@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
-from rollguard.loop.migrations import KEPT, remembered
-from rollguard.model.facts import MigrationRun
-from rollguard.model.names import TemplateHash
+from rollguard.loop.migrations import KEPT, charged, remembered
+from rollguard.model.facts import MigrationRun, UnitFacts
+from rollguard.model.names import TemplateHash, UnitName
 from rollguard.model.policy import Migration
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
-from tests.unit.decide.situations import GOOD, NOW, at, situation
+from rollguard.sim.objects import at as clock_time
+from tests.simulation import policies
+from tests.unit.decide.situations import GOOD, MIGRATION_FAILED, NOW, at, situation
+from tests.unit.judge.test_migration import FAILED_RULE
+from tests.unit.loop.stage import GOOD as GOOD_IMAGE
+from tests.unit.loop.stage import Stage, play
 
 RUN = MigrationRun(kind="Job", name="prisma-migrate-abc", uid="m", started=at(-90), finished=at(-60))
 RUNNING = replace(RUN, finished=None)
@@ -68,3 +74,45 @@ def test_the_newest_are_kept_and_without_the_policys_word_none() -> None:
     many = tuple(replace(RUN, uid=str(n), started=at(-900 + n)) for n in range(40))
     assert [run.uid for run in kept(seen(*many))[0]] == [str(n) for n in range(40 - KEPT, 40)]
     assert kept(replace(seen(RUN), migration=None)) == ((), None)
+
+
+def test_a_rollout_is_charged_with_the_failures_it_was_judged_by_and_not_with_one_that_began_later() -> None:
+    failed = replace(RUN, failed=True)
+    later = replace(failed, uid="later", started=at(-50), finished=at(-10))
+    s = seen(failed, later, replace(RUN, uid="fine"))
+    judged = replace(s.rollout, findings=(replace(MIGRATION_FAILED, since=at(-60)),))
+    assert charged(judged, s.facts) == ("m",)
+    assert charged(replace(judged, migrations=(failed,)), replace(s.facts, migrations=())) == ("m",)
+    assert charged(s.rollout, s.facts) == ()
+
+
+def test_the_fix_after_an_undone_migration_is_not_undone_for_it() -> None:
+    rule = Migration(patterns=("prisma-migrate-*",), on_failure_roll_back=True)
+    policy = policies.policy()
+    watches = tuple(replace(watch, signals=()) for watch in policy.watches)
+    policy = replace(policy, signals=(*policy.signals, FAILED_RULE), watches=watches, migration=rule)
+
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        now = clock_time(stage.world.loop.time())
+        failed = replace(RUN, started=now, finished=now.plus(5), failed=True)
+        honest = running.cluster.facts
+
+        def migrated(unit: UnitName) -> UnitFacts:
+            return replace(honest(unit), migrations=(failed,), migrations_from=now.plus(-90000))
+
+        running.cluster.facts = migrated  # type: ignore[method-assign]
+        await asyncio.sleep(8)
+        stage.world.set_image(stage.api, "registry.lab/api:v2")
+        await stage.until(lambda: bool(stage.rollouts()) and stage.image() == GOOD_IMAGE, within=120)
+        await stage.until(lambda: stage.rollout().closed is not None, within=300)
+        stage.world.set_image(stage.api, "registry.lab/api:v3")
+        await asyncio.sleep(40)
+        assert stage.image() == "registry.lab/api:v3"
+        assert [record.plan is not None for record in stage.rollouts()] == [True, False]
+        unit = stage.unit()
+        assert unit is not None
+        assert unit.charged_migrations == ("m",)
+
+    play(story, policy=policy)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rollguard.judge.reference import NO_REFERENCE
 from rollguard.model.facts import MigrationRun
 from rollguard.model.judgement import Attribution, Finding, Observation
@@ -9,10 +11,13 @@ from rollguard.model.policy import LevelName
 
 JOINED = 600.0
 """Seconds before the rollout's start within which a migration belongs to it: pipelines migrate first."""
+_SUFFIX = re.compile(r"-(?:[bcdfghjklmnpqrstvwxz2456789]{5}|v?\d+(?:[.-]\d+)*|(?=[a-f]*\d)[0-9a-f]{7,40})$")
+"""What names one run of a migration and not the migration: what Kubernetes generates, a version, a number, a commit."""
 
 
 def migration_failed(signal: str, level: LevelName, observation: Observation) -> tuple[Finding, ...]:
-    """One finding for the unit, or none. A failure that a later run made good does not count."""
+    """One finding for the unit, or none. A failure that a later run of the same migration made good does not
+    count, nor one that an earlier rollout was judged by."""
     failed = [run for run in observation.facts.migrations if _counts(run, observation)]
     if not failed:
         return ()
@@ -39,9 +44,14 @@ def migration_failed(signal: str, level: LevelName, observation: Observation) ->
 
 
 def _counts(run: MigrationRun, observation: Observation) -> bool:
-    if not run.failed or run.started < observation.rollout.started.plus(-JOINED):
+    rollout = observation.rollout
+    if not run.failed or run.uid in rollout.charged or run.started < rollout.started.plus(-JOINED):
         return False
     return not any(
-        later.started > run.started and later.finished is not None and not later.failed
+        later.started > run.started and later.finished is not None and not later.failed and _same(later, run)
         for later in observation.facts.migrations
     )
+
+
+def _same(one: MigrationRun, other: MigrationRun) -> bool:
+    return _SUFFIX.sub("", one.name) == _SUFFIX.sub("", other.name)
