@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 SHOWN = 80
+HIDDEN = "…"
+_ADDRESSES = frozenset({"address", "url", "dashboard", "runbook"})
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)(.*)", re.ASCII | re.DOTALL)
+_PARTS = re.compile(r"([^/?#@\s]*@)?(\[[0-9A-Fa-f:.]+\]|[^/?#@:\s]*)(:[0-9]{1,5})?([/?#][^@\s]*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +58,32 @@ def shown(value: object) -> str:
         text = str(value)
     text = " ".join(text.split())
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def masked(path: Iterable[str | int], value: object) -> object:
+    """The value at a path of the document without what may be a secret: of an address scheme and host, of the name of
+    a file and of headers nothing, for somebody may have put the secret itself there."""
+    names = [step for step in path if isinstance(step, str)]
+    name = names[-1] if names else ""
+    if value is None or isinstance(value, bool):
+        return value
+    if name.endswith("File") or "headers" in names:
+        return HIDDEN
+    if name in _ADDRESSES and not (isinstance(value, str) and "://" in value):
+        return HIDDEN
+    if isinstance(value, list):
+        return [without_secrets(item) if isinstance(item, str) else item for item in value]
+    return without_secrets(value) if isinstance(value, str) else value
+
+
+def without_secrets(text: str) -> str:
+    """The text; an address in it ends after its host, and so does the text."""
+    return _ADDRESS.sub(lambda found: found[1] + _host(found[2]), text)
+
+
+def _host(rest: str) -> str:
+    parts = _PARTS.fullmatch(rest)
+    if parts is None:
+        return HIDDEN
+    user, host, port, more = parts.groups(default="")
+    return f"{HIDDEN}@" * bool(user) + host + port + f"/{HIDDEN}" * bool(more.strip("/"))

@@ -102,12 +102,7 @@ def _note(marked: Marked, detail: ErrorDetails) -> None:
         context = detail.get("ctx", {})
         choices = [word.strip("'") for word in str(context.get("expected", "")).replace(" or ", ", ").split(", ")]
         near = nearest(value, choices) if kind == "literal_error" and isinstance(value, str) else ""
-        marked.wrong(path, _without_user(value), _expected(detail), near=near)
-
-
-def _without_user(value: object) -> object:
-    """The value; of an address with user information only what follows it."""
-    return "…@" + value.rsplit("@", 1)[1] if isinstance(value, str) and "@" in value and "://" in value else value
+        marked.wrong(path, value, _expected(detail), near=near)
 
 
 def _owner(path: Path) -> str:

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from rollguard.policy.mistakes import Mistake, shown
+from rollguard.policy.mistakes import Mistake, masked, shown, without_secrets
 
 Path = tuple[str | int, ...]
 LARGEST_TEXT = 1 << 20
@@ -86,7 +86,7 @@ class Marked:
         mark = (0, 0) if place is None else place.key if key else place.value
         if mark in self.unreadable:
             return
-        self.at(mark, shown(offending), expected, near)
+        self.at(mark, shown(offending if key else masked(path, offending)), expected, near)
 
 
 def read(text: str, file: str) -> Marked:
@@ -118,7 +118,7 @@ def _line(text: str, number: int) -> str:
     lines = text.splitlines()
     line = lines[number].strip() if number < len(lines) else ""
     secret = _SECRET_KEY.match(line)
-    return secret.group() if secret else line
+    return secret.group() if secret else without_secrets(line)
 
 
 def _mark(node: Node) -> tuple[int, int]:

@@ -146,6 +146,11 @@ def test_a_mistake_between_keys_says_what_would_be_right(line: str, words: str) 
         ("{password: geheim}", "no secret in a policy"),
         ("{headers: {Authorization: geheim}}", "a header without a secret"),
         ("{headers: {X-Api-Key: geheim}}", "a header without a secret"),
+        ("{headers: {X-Auth-Email: geheim}}", "a header without a secret"),
+        ("{headers: {CF-Access-Key: geheim}}", "a header without a secret"),
+        ("{headers: {DD-APPLICATION-KEY: geheim}}", "a header without a secret"),
+        ("{headers: {X-Scope: geheim-ü}}", "one line of ASCII"),
+        ("{bearerTokenFile: geheim}", "the absolute path of a file"),
         ("{username: me}", "both `username` and `passwordFile`"),
         ("{keyFile: /k}", "both `certificateFile` and `keyFile`"),
         ("{bearerTokenFile: /t, username: me, passwordFile: /p}", "either a bearer token or a user name"),
@@ -155,6 +160,31 @@ def test_a_mistake_between_keys_says_what_would_be_right(line: str, words: str) 
 def test_secrets_come_from_files_and_are_never_shown(auth: str, words: str) -> None:
     text = only(changed("prometheus:9090\n", f"prometheus:9090\n    auth: {auth}\n"))
     assert words in text
+    assert "geheim" not in text
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://hooks.example.com/services/geheim?x=1", "`https://hooks.example.com/…`"),
+        ("https://prometheus:9090?token=geheim", "`https://prometheus:9090/…`"),
+        ("ftp://example.com/geheim", "`ftp://example.com/…`"),
+        ("https://me:geheim@example.com/geheim", "`https://…@example.com/…`"),
+        ("https://me:geheim/x@example.com", "`https://…`"),
+        ("https://example.com:geheim", "`https://…`"),
+        ("hooks.example.com/services/geheim", "`…`"),
+        ("[https://hooks.example.com/geheim]", "`…`"),
+    ],
+)
+def test_of_an_address_only_the_host_is_shown_for_its_path_may_be_the_secret(url: str, shown: str) -> None:
+    text = only(added(f"notify: {{webhooks: [{{name: a, url: {url}}}]}}"))
+    assert shown in text
+    assert "geheim" not in text
+
+
+def test_a_line_that_is_no_yaml_is_shown_without_what_follows_a_host() -> None:
+    text = str(mistakes("url: https://hooks.example.com/geheim: x\n"))
+    assert "url: https://…" in text
     assert "geheim" not in text
 
 
