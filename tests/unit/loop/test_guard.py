@@ -330,6 +330,26 @@ def test_many_units_that_turn_bad_together_do_not_overdraw_the_fleets_budget() -
     play(story, policy=replace(policies.policy(), limits=Limits(fleet_units=2)))
 
 
+def test_fields_that_cannot_be_given_back_do_not_stop_the_rollback_and_the_page_names_the_flag() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: any(pod.failures >= 2 for pod in stage.api.pods() if pod.image == CRASHING))
+        stage.world.on_change.append(lambda change: stage.world.refused.update({change.workload: "admission: no"}))
+        await stage.until(lambda: stage.image() == GOOD)
+        await stage.until(lambda: stage.rollout().state is LifecycleState.VERIFYING)
+        plan = stage.rollout().plan
+        assert plan is not None
+        assert [step.state for step in plan.steps] == [StepState.DONE, StepState.SKIPPED]
+        await stage.until(lambda: bool(stage.told("rolled-back")))
+        (told,) = stage.told("rolled-back")
+        assert "--force-conflicts" in told
+        assert "admission: no" in told
+
+    play(story)
+
+
 def test_a_killed_guards_successor_finishes_the_rollback_once() -> None:
     async def story(stage: Stage) -> None:
         first = stage.start()
