@@ -42,7 +42,7 @@ def doctor(
     """Look for every reason why the guard would not work on this cluster, and say what to do about each.
 
     Changes nothing and sends nothing. Exit code 0: nothing failed (warnings are allowed), 1: something did,
-    3: the cluster did not answer.
+    3: the cluster did not answer, or nothing that matters could be looked at.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ async def _doctor(loaded: Policy | None, connection: Connection, account: str, f
         raise exits.CommandError(f"the cluster did not answer: {facts.version.detail}", exits.UNREACHABLE)
     checks = examine(facts)
     show(checks, format_)
-    return code(checks)
+    return exits.UNREACHABLE if blind(facts) else code(checks)
 
 
 async def _installed(opened: Session) -> Policy:
@@ -147,6 +147,13 @@ def _counts(checks: Sequence[Check]) -> dict[str, int]:
 def _fields(check: Check) -> dict[str, object]:
     unit = str(check.unit) if check.unit is not None else None
     return {**asdict(check), "state": check.state.value, "unit": unit}
+
+
+def blind(facts: Facts) -> bool:
+    """Whether neither a right, nor a namespace, nor the metrics store could be looked at: then nothing was examined."""
+    rights = all(isinstance(each.allowed, Unknown) for each in facts.rights.answers)
+    namespaces = all(isinstance(each.workloads, Unknown) for each in facts.namespaces)
+    return rights and namespaces and bool(facts.store.problem)
 
 
 def _silent(facts: Facts) -> bool:

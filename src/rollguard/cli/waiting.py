@@ -21,6 +21,7 @@ SEEN_WITHIN_S = 120.0
 UNDONE_LATELY_S = 900.0
 """How long a rollback is the answer to a pipeline that finds the restored version running."""
 PHASES = (Phase.STARTUP, Phase.STABILIZATION, Phase.VALIDATION, Phase.STEADY)
+PAUSED = "the Deployment is paused: it rolls nothing out until it is resumed"
 ROLLED_BACK = (Outcome.ROLLED_BACK, Outcome.RECOVERED, Outcome.UNCONFIRMED, Outcome.DID_NOT_HELP)
 UNDER_WAY = (LifecycleState.PLANNED, LifecycleState.ACTING)
 
@@ -74,11 +75,14 @@ class Answer:
 
 
 def pinned(wanted: Wanted, seen: Seen) -> Wanted:
-    """The wish with its version, once the Deployment's controller has seen the newest spec."""
+    """The wish with its version, once the Deployment's controller has seen the newest spec; while it is paused the
+    revision is still that of the version before."""
     found = seen.deployment
     if wanted.pinned is not None or found.observed_generation < found.generation:
         return wanted
     pin = Pinned(digest=found.template_digest, revision=found.revision, uid=found.uid)
+    if found.paused and _of_version(seen, pin) is None:
+        return wanted
     return replace(wanted, pinned=pin)
 
 
@@ -91,6 +95,8 @@ def answered(wanted: Wanted, seen: Seen) -> Answer:
         said = "not guarded: no watch of the policy names it (`rollguard status` lists what is guarded)"
         return Answer(code=ERROR if waited > UNIT_WITHIN_S else None, at_timeout=ERROR, line=said)
     pin = wanted.pinned
+    if pin is None and found.paused:
+        return Answer(line=PAUSED)
     if pin is None:
         return Answer(line="the Deployment controller has not seen the newest spec yet", at_timeout=ERROR)
     if wanted.image and found.template_digest == pin.digest and wanted.image not in images(found):
@@ -99,7 +105,7 @@ def answered(wanted: Wanted, seen: Seen) -> Answer:
     if mine is not None:
         return _of_rollout(wanted, mine)
     if found.paused:
-        return Answer(line="the Deployment is paused: it rolls nothing out until it is resumed")
+        return Answer(line=PAUSED)
     return _without_rollout(wanted, seen, unit)
 
 
@@ -168,15 +174,17 @@ def _without_rollout(wanted: Wanted, seen: Seen, unit: UnitRecord) -> Answer:
     undone = _undone_lately(seen, found)
     if undone is not None and not wanted.image:
         return Answer(code=BAD, line=_undone(undone, found), rollout=undone)
-    known = _good(unit, found.template_digest)
+    # What the unit knows is of the workload of that uid: one that was made anew has yet to be looked at.
+    same = unit.uid == found.uid
+    known = _good(unit, found.template_digest) if same else None
     hashes = {known.hash} if known is not None else set()
     hashes |= {r.target for r in seen.rollouts if r.target_digest == found.template_digest}
-    if unit.current_rollout is None and unit.last_target in hashes:
+    if same and unit.current_rollout is None and unit.last_target in hashes:
         return _unchanged(seen, unit, known)
     nothing_known = not unit.healthy and unit.adopted is None and not seen.rollouts and unit.last_target is not None
     if waited <= SEEN_WITHIN_S:
         return Answer(line=f"the guard has yet to take up revision {found.revision}", at_timeout=ERROR)
-    if nothing_known and unit.current_rollout is None:
+    if same and nothing_known and unit.current_rollout is None:
         said = f"no rollout: revision {found.revision} runs unchanged and is neither judged nor adopted yet"
         return Answer(code=OPEN, line=said)
     return Answer(
@@ -204,7 +212,8 @@ def _good(unit: UnitRecord, digest: str) -> GoodRevision | None:
 
 def _undone_lately(seen: Seen, found: Found) -> RolloutRecord | None:
     """The unit's newest rollout where the guard went back from it to what runs now, a short time ago."""
-    last = max(seen.rollouts, key=lambda record: record.started, default=None)
+    own = (record for record in seen.rollouts if record.uid == found.uid)
+    last = max(own, key=lambda record: record.started, default=None)
     plan = last.plan if last is not None else None
     if last is None or plan is None or plan.restoring.goal != found.template_digest:
         return None

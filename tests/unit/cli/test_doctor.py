@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from rollguard.cli import doctor, exits, output
 from rollguard.cli.connect import Connection
 from rollguard.doctor import Check, State, examine
-from tests.unit.doctor.building import TEXT, facts
+from rollguard.model.action import Unknown
+from tests.unit.doctor.building import TEXT, facts, namespace, store
 
 SOUND = examine(facts())
 
@@ -77,6 +79,22 @@ def test_json_has_the_sum_and_every_check(capsys: pytest.CaptureFixture[str]) ->
 def test_only_what_failed_ends_it_with_a_problem() -> None:
     assert doctor.code([one(State.WARNING), one(State.UNKNOWN)]) == exits.OK
     assert doctor.code([one(State.FAILED)]) == exits.PROBLEM
+
+
+def test_who_could_look_at_nothing_is_not_told_that_all_is_well() -> None:
+    refused = Unknown(detail="403 Forbidden")
+    sound = facts()
+    rights = tuple(replace(each, allowed=refused) for each in sound.rights.answers)
+    nothing = replace(
+        sound,
+        rights=replace(sound.rights, answers=rights),
+        namespaces=(namespace(workloads=refused),),
+        store=store(problem="no address"),
+    )
+    assert doctor.blind(nothing)
+    assert not doctor.blind(sound)
+    assert not doctor.blind(replace(nothing, store=store()))
+    assert not doctor.blind(replace(nothing, namespaces=(namespace(),)))
 
 
 def test_a_cluster_that_does_not_answer_is_an_end_of_its_own(tmp_path: Path) -> None:

@@ -236,6 +236,21 @@ def test_the_same_version_deployed_again_is_answered_at_once() -> None:
     assert judged.last == "no rollout: revision 2 runs unchanged, judged healthy since 2026-11-03T02:30:00Z"
 
 
+def test_a_workload_that_was_deleted_and_made_anew_has_nothing_of_its_namesakes_good_name() -> None:
+    world = World(replace(OLD, uid="uid-2"), unit())
+    assert world.wait(timeout=60) == 3
+    assert world.answers[0].line == "the guard has yet to take up revision 1"
+
+
+def test_a_paused_deployment_has_no_version_to_wait_for_until_it_is_resumed() -> None:
+    world = World(deployment(paused=True, revision=1), unit(healthy=(GOOD,)))
+    world.after(30, lambda: setattr(world, "found", deployment()))
+    world.after(32, lambda: world.set(BEGUN))
+    world.after(60, lambda: world.set(replace(BEGUN, verdict=VerdictKind.HEALTHY)))
+    assert world.wait() == 0
+    assert world.answers[0].line.startswith("the Deployment is paused")
+
+
 def test_a_version_that_runs_unchanged_and_was_never_judged_is_2_at_once() -> None:
     undecided = ended(2, Outcome.UNDECIDED, target_number=2)
     world = World(deployment(revision=9), replace(unit(), last_target=TemplateHash("bbb")), undecided)
