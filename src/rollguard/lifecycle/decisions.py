@@ -104,9 +104,12 @@ def _watch(decision: Decision) -> tuple[Effect, ...]:
     reason = decision.reason
     if decision.kind is DecisionKind.PAGE:
         topic = "would-roll-back" if decision.would else "critical"
-        return (OpenIncident(reason=reason), Tell(class_=NoticeClass.PAGE, topic=topic, reason=reason))
+        return (
+            OpenIncident(reason=reason),
+            Tell(class_=NoticeClass.PAGE, topic=topic, reason=reason, about=decision.about()),
+        )
     if decision.kind is DecisionKind.WARN:
-        return (Tell(class_=NoticeClass.WARNING, topic="warning", reason=reason),)
+        return (Tell(class_=NoticeClass.WARNING, topic="warning", reason=reason, about=decision.about()),)
     if decision.verdict.kind is VerdictKind.HEALTHY:
         return (MarkHealthy(), Tell(class_=NoticeClass.INFO, topic="healthy", reason=reason))
     return ()
@@ -116,13 +119,13 @@ def _hold(decision: Decision, *, anew: bool = False) -> tuple[Effect, ...]:
     """To be blind is no fault of the release: it is paged, but it opens no incident of the rollout."""
     if decision.verdict.kind is VerdictKind.BLIND:
         return (Tell(class_=NoticeClass.PAGE, topic="blind", reason=decision.reason, anew=anew),)
-    told = Tell(class_=NoticeClass.PAGE, topic="hold", reason=decision.reason, anew=anew)
+    told = Tell(class_=NoticeClass.PAGE, topic="hold", reason=decision.reason, anew=anew, about=decision.about())
     return (OpenIncident(reason=decision.reason), told)
 
 
 def _ask(decision: Decision) -> Transition:
     """Each question has its own time limit, and so somebody is asked each time."""
-    told = Tell(class_=NoticeClass.PAGE, topic="ask", reason=decision.reason, anew=True)
+    told = Tell(class_=NoticeClass.PAGE, topic="ask", reason=decision.reason, anew=True, about=decision.about())
     effects = (OpenIncident(reason=decision.reason), AskApproval(), told)
     return Transition(state=LifecycleState.AWAITING_APPROVAL, effects=effects)
 

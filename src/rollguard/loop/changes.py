@@ -128,8 +128,9 @@ def advanced(
 def told(record: RolloutRecord, tell: Tell, *, unit: UnitRecord, policy: Policy, now: Instant) -> RolloutRecord:
     """The record with the notice in its outbox; the same topic and reason again only at the policy's interval.
 
-    Numbers in the reason do not make it another reason: a value that moves is not news, and to be blind is one state
-    whatever hides the values now. What a person has acknowledged is not repeated at all. What begins anew is told anew.
+    What it is about is the reason, not its words: a value that moves or another pod is not news, and to be blind is one
+    state whatever hides the values now. What a person has acknowledged is not repeated at all. What begins anew is told
+    anew.
     """
     key = _key(tell)
     mine = [n for n in record.notices if n.topic == tell.topic]
@@ -177,7 +178,7 @@ def told_unit(unit: UnitRecord, tell: Tell, *, policy: Policy, now: Instant) -> 
 
 
 def _key(tell: Tell) -> str:
-    text = "" if tell.topic in ONE_STATE else re.sub(r"\d+(\.\d+)?", "#", tell.reason)
+    text = "" if tell.topic in ONE_STATE else tell.about or re.sub(r"\d+(\.\d+)?", "#", tell.reason)
     return hashlib.sha256(f"{tell.class_.value}/{text}".encode()).hexdigest()[:8]
 
 

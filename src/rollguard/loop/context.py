@@ -60,6 +60,8 @@ class Memory:
     """Jobs that came while the unit was worked upon: done afterwards."""
     unseen: Instant | None = None
     """Since when it is not seen completely; None while it is."""
+    unclear: Instant | None = None
+    """Since when every look would hold only because the cluster is not seen as it is now."""
     error: str = ""
 
 

@@ -214,6 +214,7 @@ def _judged(context: Context, memory: Memory, record: RolloutRecord, facts: Unit
         memory.judged, memory.judge = record.id, judge.JudgeState(event_reached=_was_bad(record))
         memory.fed, memory.restored = None, None
         memory.verdict, memory.decision, memory.deciding = None, None, None
+        memory.unclear = None
     policy = context.policies.of(record)
     asked = context.asking.under(policy)
     answers = asked.since(memory.fed)
@@ -257,6 +258,9 @@ async def _decided(
         return await transit(context, record, WindowOver(healthy=healthy), change=_ending(memory))
     situation = surroundings.situation(context, memory, unit, record, facts)
     decision = decide.decide(situation, verdict, now)
+    if _passing(memory, decision, now):
+        memory.deciding = None
+        return record
     earlier, memory.decision = memory.decision, decision
     # before anything is awaited: the next unit's decision must see it
     unanswered = _unanswered(record, decision, now, roll_back=policy.on_timeout_roll_back)
@@ -277,6 +281,18 @@ async def _decided(
         line = TimelineEntry(at=now, kind="human", text="Nobody answered in time")
         record = await transit(context, record, ApprovalTimedOut(roll_back=roll_back), entries=(line,))
     return record
+
+
+def _passing(memory: Memory, decision: Decision, now: Instant) -> bool:
+    """Whether the look decides nothing: what is bad is held for holes in the facts that may be gone at the next look.
+
+    It does not begin a hold or end a question, for as long as people are not told that the unit is unseen.
+    """
+    if not decision.unclear():
+        memory.unclear = None
+        return False
+    memory.unclear = memory.unclear or now
+    return now.since(memory.unclear) < conditions.UNSEEN_AFTER
 
 
 def _unanswered(record: RolloutRecord, decision: Decision, now: Instant, *, roll_back: bool) -> bool:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rollguard.model.judgement import Verdict
+from rollguard.model.judgement import Verdict, VerdictKind
 from rollguard.model.names import Ref, RolloutId, TemplateHash
+from rollguard.model.policy import LevelName
 from rollguard.model.time import Instant
 
 FIELD_MANAGER = "rollguard"
 """The name under which the API server notes the guard's writes."""
+FACTS_INCOMPLETE, STALE_STATUS = "facts incomplete", "stale status"
+UNCLEAR = frozenset({FACTS_INCOMPLETE, STALE_STATUS})
+"""Interlocks that forbid because the cluster is not seen as it is now."""
 
 
 class DecisionKind(StrEnum):
@@ -60,6 +64,23 @@ class Decision:
     """In mode observe: what would have been done (`kind` is then `page`, the reason says it)."""
     known: bool = False
     """A hold for a reason that people gave or were told already: no news while it is held."""
+
+    def forbidding(self) -> tuple[str, ...]:
+        """Names of the interlocks that forbid, sorted."""
+        return tuple(sorted({standing.name for standing in self.interlocks if standing.forbids}))
+
+    def unclear(self) -> bool:
+        """Bad, and held only because the cluster is not seen as it is now: mostly that is over soon."""
+        forbidding = set(self.forbidding())
+        held = self.kind is DecisionKind.HOLD and self.verdict.kind is VerdictKind.BAD
+        return held and bool(forbidding) and forbidding <= UNCLEAR
+
+    def about(self) -> str:
+        """What it is about, without values, pods' names or others' words: the evidence and what forbids."""
+        decisive = [f for f in self.verdict.findings if f.level is LevelName.ROLLBACK] or self.verdict.findings
+        evidence = sorted({f"{finding.signal} {finding.level.value}" for finding in decisive})
+        forbidding = self.forbidding()
+        return "; ".join([*evidence, *([name for name in forbidding if name not in UNCLEAR] or forbidding)])
 
 
 class StepState(StrEnum):

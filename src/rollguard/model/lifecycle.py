@@ -160,6 +160,8 @@ class Tell:
     reason: str
     anew: bool = False
     """Something begins again: that people were told the same before is no reason to be silent."""
+    about: str = ""
+    """What it is about, by which the same is known again whatever its words are. Empty: the reason says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

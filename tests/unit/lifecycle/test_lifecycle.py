@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollguard.lifecycle import advance
-from rollguard.model.action import Decision, DecisionKind
+from rollguard.model.action import FACTS_INCOMPLETE, Decision, DecisionKind, Standing
 from rollguard.model.judgement import VerdictKind
 from rollguard.model.lifecycle import (
     Act,
@@ -41,7 +41,7 @@ from rollguard.model.lifecycle import (
     WorkloadGone,
 )
 from rollguard.model.records import LifecycleState, NoticeClass, Outcome
-from tests.unit.decide.situations import verdict
+from tests.unit.decide.situations import CRASH_LOOP, verdict
 
 S, K, V = LifecycleState, DecisionKind, VerdictKind
 
@@ -295,3 +295,20 @@ def test_a_deleted_workload_closes_quietly() -> None:
 def test_a_new_target_after_the_restore_closes_as_rolled_back() -> None:
     assert outcome(advance(Y, INPUTS["new target"])) is Outcome.ROLLED_BACK
     assert outcome(advance(W, INPUTS["new target"])) is Outcome.SUPERSEDED
+
+
+def test_a_hold_is_about_its_evidence_and_what_forbids_and_not_about_their_words() -> None:
+    frozen = Standing(name="frozen", forbids=True, reason="by alice until tomorrow")
+    clear = Standing(name="paused", forbids=False, reason="not paused")
+    torn = Standing(name=FACTS_INCOMPLETE, forbids=True, reason="pods: 403")
+
+    def about(*standings: Standing, reason: str = "pod api-x2k4p finds no node") -> str:
+        decision = Decision(
+            kind=DecisionKind.HOLD, reason=reason, interlocks=standings, verdict=verdict(CRASH_LOOP), target=None
+        )
+        (tell,) = (e for e in advance(H, Decided(decision=decision)).effects if isinstance(e, Tell))
+        return tell.about
+
+    assert about(frozen, clear) == about(frozen, reason="pod api-bq7lm finds no node") == "crash-loop rollback; frozen"
+    assert about(frozen, torn) == about(frozen)
+    assert about(torn) != about(frozen) != about()

@@ -252,6 +252,16 @@ def test_one_blindness_is_one_page_whatever_hides_the_values() -> None:
     assert causes[0] in record.notices[0].text
 
 
+def test_a_hold_about_the_same_is_one_page_whatever_pods_and_others_words_it_names() -> None:
+    record = rollout_record()
+    for seconds, words in enumerate(("pod api-x2k4p: 5 Insufficient cpu", "pod api-bq7lm: 1 untolerated taint")):
+        tell = replace(HOLD, reason=words, about="progress-deadline rollback; frozen")
+        record = changes.told(record, tell, unit=unit_record(), policy=POLICY, now=START.plus(seconds))
+    assert len(record.notices) == 1
+    other = replace(HOLD, reason="pod api-x2k4p", about="progress-deadline rollback; outage")
+    assert len(changes.told(record, other, unit=unit_record(), policy=POLICY, now=START.plus(3)).notices) == 2
+
+
 def test_a_notice_that_a_person_acknowledged_is_not_repeated() -> None:
     first = changes.told(rollout_record(), HOLD, unit=unit_record(), policy=POLICY, now=START)
     seen = TimelineEntry(at=START.plus(5), kind="human", text="Acknowledge: on it", actor="alice")

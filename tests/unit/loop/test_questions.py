@@ -24,6 +24,7 @@ from tests.simulation import policies
 from tests.unit.decide import situations
 from tests.unit.judge.building import policy as some_policy
 from tests.unit.loop.stage import CRASHING, FAILING, GOOD, Stage, play
+from tests.unit.loop.test_conditions import refused_pods
 from tests.unit.loop.test_guard import request
 from tests.unit.records import START, rollout_record, unit_record
 
@@ -53,6 +54,24 @@ def test_after_a_freeze_that_took_the_question_away_it_is_asked_again_and_paged(
         await stage.until(lambda: stage.image() == GOOD, within=10)
 
     play(story, policy=LONG)
+
+
+def test_a_watch_that_is_away_for_some_seconds_neither_ends_a_question_nor_begins_a_hold() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await asked(stage)
+        until = stage.rollout().asked_until
+        give_back = refused_pods(running)
+        await asyncio.sleep(40)
+        assert (stage.rollout().state, stage.rollout().asked_until) == (LifecycleState.AWAITING_APPROVAL, until)
+        give_back()
+        await asyncio.sleep(20)
+        assert (stage.told("hold"), len(stage.told("ask"))) == ([], 1)
+        give_back = refused_pods(running)
+        await asyncio.sleep(80)
+        assert (stage.rollout().state, len(stage.told("hold"))) == (LifecycleState.HELD, 1)
+
+    play(story, policy=replace(LONG, timing=replace(LONG.timing, approval_within=300.0)))
 
 
 def test_a_question_that_blindness_took_away_is_asked_again_when_sight_is_back() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from rollguard.decide.interlocks.standing import clear, forbids
-from rollguard.model.action import Standing
+from rollguard.model.action import FACTS_INCOMPLETE, Standing
 from rollguard.model.judgement import Verdict
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
 
-NAME = "facts incomplete"
+NAME = FACTS_INCOMPLETE
 
 
 def facts_incomplete(situation: Situation, _verdict: Verdict, _now: Instant) -> Standing:
