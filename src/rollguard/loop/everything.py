@@ -8,7 +8,9 @@ from rollguard.loop.leader import LeadershipLost
 from rollguard.loop.store import Unavailable, Vanished
 from rollguard.model.lifecycle import Tell
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
+from rollguard.model.policy import Policy
 from rollguard.model.records import EVERYTHING, NoticeClass, UnitRecord
+from rollguard.model.time import Instant
 
 POLICY_INVALID, NAMESPACE_UNREAD = "PolicyInvalid", "NamespaceUnread"
 """Conditions of `rollguard-all`."""
@@ -48,13 +50,19 @@ async def _say(context: Context, unread: tuple[str, ...]) -> None:
     page = Tell(class_=NoticeClass.PAGE, topic="policy-invalid", reason=reason)
 
     def said(unit: UnitRecord) -> UnitRecord:
-        begins = mistakes and POLICY_INVALID not in dict(unit.conditions)
-        told = changes.told_unit(unit, page, policy=policy, now=now) if begins else unit
+        due = mistakes and (POLICY_INVALID not in dict(unit.conditions) or _long_ago(unit, page.topic, policy, now))
+        told = changes.told_unit(unit, page, policy=policy, now=now) if due else unit
         told = changes.with_present_condition(told, POLICY_INVALID, mistakes)
         return changes.with_present_condition(told, NAMESPACE_UNREAD, missing)
 
     if unit is not None and said(unit) != unit:
         await context.store.change_unit(unit.name, said)
+
+
+def _long_ago(unit: UnitRecord, topic: str, policy: Policy, now: Instant) -> bool:
+    """Whether it is time to page again for what still stands, whatever its words are by now."""
+    last = max((notice.at for notice in unit.notices if notice.topic == topic), default=None)
+    return last is None or now.since(last) >= policy.timing.repeat_notice
 
 
 def _mistakes(mistakes: tuple[str, ...]) -> str:

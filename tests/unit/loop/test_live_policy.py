@@ -189,7 +189,7 @@ def test_a_kept_policy_stays_while_an_open_rollout_needs_it() -> None:
     play(story, policy=replace(policies.policy(), timing=long))
 
 
-def test_a_policy_that_turns_bad_leaves_the_last_good_one_in_force_and_pages_once() -> None:
+def test_a_policy_that_turns_bad_leaves_the_last_good_one_in_force_and_pages_rarely() -> None:
     async def story(stage: Stage) -> None:
         running = stage.start()
         await stage.until(stage.adopted)
@@ -204,12 +204,14 @@ def test_a_policy_that_turns_bad_leaves_the_last_good_one_in_force_and_pages_onc
         await stage.until(lambda: everything(stage)["PolicyInvalid"].startswith("policy.yaml:9:1"))
         await asyncio.sleep(60)
         assert len(pages(stage, "policy-invalid")) == 1
+        await asyncio.sleep(stage.policy.timing.repeat_notice)
+        assert len(pages(stage, "policy-invalid")) == 2
         stage.write_policy(replace(stage.policy, digest=CHANGED))
         await stage.until(lambda: not everything(stage))
         assert running.guard.status().policy == CHANGED
         assert not running.guard.status().policy_mistakes
 
-    play(story)
+    play(story, policy=replace(policies.policy(), timing=replace(policies.TIMING, repeat_notice=300.0)))
 
 
 def test_what_becomes_of_the_policy_is_reported_to_its_source() -> None:
