@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from rollguard.loop import changes
 from rollguard.loop.context import Context, Memory
 from rollguard.model.facts import UnitFacts
-from rollguard.model.lifecycle import Tell
-from rollguard.model.records import NoticeClass, UnitRecord
+from rollguard.model.records import UnitRecord
+from rollguard.model.time import Instant
 
 BLIND, ERROR, UNSEEN = "Blind", "Error", "Unseen"
 UNSEEN_AFTER = 60.0
@@ -14,7 +16,8 @@ UNSEEN_AFTER = 60.0
 
 
 def see(context: Context, memory: Memory, facts: UnitFacts) -> None:
-    """Remembers since when the unit is not seen completely."""
+    """Remembers since when the unit is not seen completely, and what is missing."""
+    memory.missing = facts.missing
     if facts.complete:
         memory.unseen = None
     elif memory.unseen is None:
@@ -24,22 +27,40 @@ def see(context: Context, memory: Memory, facts: UnitFacts) -> None:
 async def keep(context: Context, memory: Memory, facts: UnitFacts, *, blind: str) -> None:
     """Writes what begins and what ends; a look that came this far ends an error.
 
-    A unit that is not seen completely for long is paged once: until it is seen again nothing rolls back, and no rollout
-    of it is even noticed.
+    While a unit is not seen completely nothing rolls back, and no rollout of it is even noticed. `everything.tell`
+    pages that, once for all units that it concerns.
     """
     unit = context.store.unit(facts.unit)
     if unit is None:
         return
-    now, policy = context.now(), context.policy
-    long = memory.unseen is not None and now.since(memory.unseen) >= UNSEEN_AFTER
+    long = _lasts(memory, context.now())
     unseen = f"not seen completely, so nothing is guarded here: {'; '.join(facts.missing)}" if long else ""
-    page = Tell(class_=NoticeClass.PAGE, topic="unseen", reason=unseen)
 
     def present(unit: UnitRecord) -> UnitRecord:
-        begins = unseen and UNSEEN not in dict(unit.conditions)
-        told = changes.told_unit(unit, page, policy=policy, now=now) if begins else unit
-        told = changes.with_condition(changes.with_condition(told, ERROR, ""), BLIND, blind)
-        return changes.with_condition(told, UNSEEN, unseen)
+        seen = changes.with_condition(changes.with_condition(unit, ERROR, ""), BLIND, blind)
+        return changes.with_condition(seen, UNSEEN, unseen)
 
     if present(unit) != unit:
         await context.store.change_unit(unit.name, present)
+
+
+def unseen(context: Context) -> dict[str, str]:
+    """What hides units for long, and in words how many and why: one entry for each copy that is missing first."""
+    hidden: defaultdict[str, list[Memory]] = defaultdict(list)
+    for memory in context.units.values():
+        if memory.unseen is not None:
+            hidden[next(iter(memory.missing), "").partition(": ")[0]].append(memory)
+    # Looks are spread over a tick: who has missed the same for a little less than the others is counted as well.
+    return {
+        cause: f"{_many(units)} not seen completely, so nothing is guarded there: {next(iter(units[0].missing), '')}"
+        for cause, units in sorted(hidden.items())
+        if any(_lasts(memory, context.now()) for memory in units)
+    }
+
+
+def _many(units: list[Memory]) -> str:
+    return f"{len(units)} workload" + ("s" if len(units) > 1 else "")
+
+
+def _lasts(memory: Memory, now: Instant) -> bool:
+    return memory.unseen is not None and now.since(memory.unseen) >= UNSEEN_AFTER

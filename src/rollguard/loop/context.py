@@ -62,6 +62,8 @@ class Memory:
     """Since when it is not seen completely; None while it is."""
     unclear: Instant | None = None
     """Since when every look would hold only because the cluster is not seen as it is now."""
+    missing: tuple[str, ...] = ()
+    """What was not seen at the last look, in words."""
     error: str = ""
 
 
@@ -86,6 +88,10 @@ class Context:
     units: dict[UnitName, Memory] = field(default_factory=dict)
     breaching: dict[UnitName, Sibling] = field(default_factory=dict)
     """Units without a rollout that breach a signal, as of the last tick."""
+    unread: dict[str, Instant] = field(default_factory=dict)
+    """Namespaces that cannot be read, and since when."""
+    told: frozenset[str] = frozenset()
+    """What hides something now, and was paged."""
     locks: dict[UnitName, asyncio.Lock] = field(default_factory=dict)
     """They outlive the memory: what was begun under an earlier leadership ends before anything new begins."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollguard.loop import changes
+from rollguard.loop import changes, conditions
 from rollguard.loop.context import Context
 from rollguard.loop.leader import LeadershipLost
 from rollguard.loop.store import Unavailable, Vanished
@@ -13,13 +13,17 @@ from rollguard.model.records import EVERYTHING, NoticeClass, UnitRecord
 from rollguard.model.time import Instant
 
 POLICY_INVALID, NAMESPACE_UNREAD = "PolicyInvalid", "NamespaceUnread"
-"""Conditions of `rollguard-all`."""
+"""Conditions of `rollguard-all`, beside `Unseen`."""
+TOPIC_UNSEEN = "unseen"
 MISTAKES = 3
 """How many mistakes are told; the log and the policy object have them all."""
 
 
 async def tell(context: Context, unread: tuple[str, ...]) -> None:
-    """Says what is wrong with the policy and which of its namespaces cannot be read; takes it back when it is over."""
+    """Says what is wrong with the policy, which namespaces cannot be read and what hides units, as long as it is so.
+
+    What hides many units is one page.
+    """
     try:
         await _say(context, unread)
         await context.policies.report()
@@ -44,19 +48,39 @@ def name_of_all(context: Context) -> UnitName:
 
 async def _say(context: Context, unread: tuple[str, ...]) -> None:
     mistakes, missing = _mistakes(context.policies.mistakes), "; ".join(unread)
-    unit = await create(context) if mistakes or missing else context.store.unit(name_of_all(context))
+    unseen = conditions.unseen(context)
+    hidden = unseen | _long_unread(context, unread)
+    unit = await create(context) if mistakes or missing or unseen else context.store.unit(name_of_all(context))
     policy, now = context.policy, context.now()
     reason = f"{mistakes}; the policy {policy.digest[:12]} stays in force"
     page = Tell(class_=NoticeClass.PAGE, topic="policy-invalid", reason=reason)
+    news = "; ".join(hidden[cause] for cause in sorted(hidden.keys() - context.told))
 
     def said(unit: UnitRecord) -> UnitRecord:
         due = mistakes and (POLICY_INVALID not in dict(unit.conditions) or _long_ago(unit, page.topic, policy, now))
         told = changes.told_unit(unit, page, policy=policy, now=now) if due else unit
+        if news:
+            blind = Tell(class_=NoticeClass.PAGE, topic=TOPIC_UNSEEN, reason=news)
+            told = changes.told_unit(told, blind, policy=policy, now=now)
         told = changes.with_present_condition(told, POLICY_INVALID, mistakes)
+        told = changes.with_present_condition(told, conditions.UNSEEN, "; ".join(unseen.values()))
         return changes.with_present_condition(told, NAMESPACE_UNREAD, missing)
 
     if unit is not None and said(unit) != unit:
         await context.store.change_unit(unit.name, said)
+    context.told = frozenset(hidden)
+
+
+def _long_unread(context: Context, unread: tuple[str, ...]) -> dict[str, str]:
+    """Namespaces that could not be read for a minute, and why: a server that is starting is no news."""
+    why = {line.partition(": ")[0].rpartition(" in ")[2]: line for line in reversed(unread)}
+    now = context.now()
+    context.unread = {namespace: context.unread.get(namespace, now) for namespace in why}
+    return {
+        f"namespace {namespace}": f"the namespace {namespace} cannot be read, so nothing is guarded there: {line}"
+        for namespace, line in sorted(why.items())
+        if now.since(context.unread[namespace]) >= conditions.UNSEEN_AFTER
+    }
 
 
 def _long_ago(unit: UnitRecord, topic: str, policy: Policy, now: Instant) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from rollguard.model.facts import UnitFacts
 from rollguard.model.names import UnitName
-from tests.unit.loop.stage import CRASHING, GOOD, Running, Stage, play
+from rollguard.model.records import EVERYTHING
+from tests.unit.loop.stage import CRASHING, GOOD, NAMESPACE, Running, Stage, play
 
 REFUSED = "pods in default: 403 pods is forbidden"
 
@@ -25,6 +26,12 @@ def refused_pods(running: Running) -> Callable[[], None]:
 
     running.cluster.facts = torn  # type: ignore[method-assign]
     return give_back
+
+
+def everything(stage: Stage) -> dict[str, str]:
+    """The conditions of `rollguard-all`."""
+    stored = stage.world.records.units.get(UnitName(NAMESPACE, EVERYTHING))
+    return dict(stored.record.conditions) if stored is not None else {}
 
 
 def unseen(stage: Stage) -> str:
@@ -49,6 +56,57 @@ def test_a_unit_that_is_not_seen_completely_is_paged_once_after_a_minute_and_gua
         give_back()
         await stage.until(lambda: stage.image() == GOOD)
         await stage.until(lambda: unseen(stage) == "")
+
+    play(story)
+
+
+def test_what_hides_many_units_is_one_page_and_what_else_hides_one_is_another() -> None:
+    async def story(stage: Stage) -> None:
+        for number in range(5):
+            stage.deploy(f"svc-{number}")
+        await stage.warm_up()
+        running = stage.start()
+        await stage.until(stage.adopted)
+        give_back = refused_pods(running)
+        await stage.until(lambda: bool(stage.told("unseen")))
+        await asyncio.sleep(60)
+        (page,) = stage.told("unseen")
+        assert f"6 workloads not seen completely, so nothing is guarded there: {REFUSED}" in page
+        hidden = running.cluster.facts
+
+        def torn(unit: UnitName) -> UnitFacts:
+            facts = hidden(unit)
+            return replace(facts, missing=("events in default: reset",)) if "svc-3" in str(unit) else facts
+
+        running.cluster.facts = torn  # type: ignore[method-assign]
+        await stage.until(lambda: len(stage.told("unseen")) == 2)
+        await asyncio.sleep(60)
+        page = stage.told("unseen")[1]
+        assert "1 workload not seen completely, so nothing is guarded there: events in default: reset" in page
+        assert REFUSED not in page
+        assert len(stage.told("unseen")) == 2
+        give_back()
+        await stage.until(lambda: everything(stage) == {})
+
+    play(story)
+
+
+def test_a_namespace_that_cannot_be_read_is_paged_once_after_a_minute() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        refused = "GuardedUnits in payments: 403 guardedunits is forbidden"
+
+        def cover(namespaces: frozenset[str]) -> tuple[str, ...]:
+            return (refused,)
+
+        running.cluster.cover = cover  # type: ignore[method-assign]
+        await stage.until(lambda: everything(stage).get("NamespaceUnread") == refused)
+        await asyncio.sleep(40)
+        assert stage.told("unseen") == []
+        await asyncio.sleep(80)
+        (page,) = stage.told("unseen")
+        assert f"the namespace payments cannot be read, so nothing is guarded there: {refused}" in page
 
     play(story)
 
