@@ -114,6 +114,9 @@ def _how_to(lab: Lab, policy: Path, *, guarded: bool) -> str:
 The lab is up: {", ".join(MODEL_SERVICES)} run in namespace {NAMESPACE}{", guarded" if guarded else ""}.
 Durations are scaled: 5 minutes of the platform's policy are 10 seconds here ({policy}).
 
+In a shell of its own, to type less
+  export PATH={lab.workdir}:$PATH PROMETHEUS={lab.prometheus.url}
+
 Look at it
   {rollguard} watch
   {kubectl} get deployments,pods,guardedrollouts

@@ -89,7 +89,7 @@ def row(unit: UnitRecord, rollout: RolloutRecord | None, now: Instant, *, wide: 
     place = (unit.workload.namespace, unit.workload.name, unit.mode.value)
     if rollout is None or rollout.id != unit.current_rollout:
         good = "" if unit.healthy or unit.adopted is not None else "no good revision known"
-        why = "; ".join(part for part in (good, _last(rollout, now)) if part)
+        why = "; ".join(part for part in (good, _last(rollout)) if part)
         return (*place, "steady", "-", "-", "-", "-", *(("-",) * len(WIDE) if wide else ()), why)
     passage = f"{rollout.baseline_number or '-'}->{rollout.target_number}"
     age = output.ago(now.since(rollout.started))
@@ -109,14 +109,14 @@ def _would(rollout: RolloutRecord) -> str:
     return f"{would[0].sentence()}; now: "
 
 
-def _last(rollout: RolloutRecord | None, now: Instant) -> str:
-    """How the unit's last rollout ended."""
+def _last(rollout: RolloutRecord | None) -> str:
+    """How the unit's last rollout ended, and when: not how long ago, so that `watch` has no news each second."""
     if rollout is None or rollout.closed is None:
         return ""
     would = rollout.would()
     outcome = "closed" if rollout.outcome is None else rollout.outcome.value
     ended = would[0].sentence() if would else outcome
-    return f"revision {rollout.target_number} {output.ago(now.since(rollout.closed))} ago: {ended}"
+    return f"revision {rollout.target_number}, {rollout.closed.iso()[:19]}Z: {ended}"
 
 
 def _frozen(unit: UnitRecord) -> str:

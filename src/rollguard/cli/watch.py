@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -46,14 +46,18 @@ async def _watch(connection: Connection, interval: float, format_: output.Format
 async def _live(opened: Session, console: Console, interval: float) -> None:
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            live.update(coloured(await _rows(opened)), refresh=True)
+            live.update(Group(coloured(await _rows(opened)), Text(await opened.leader(), style="dim")), refresh=True)
             await opened.clock.sleep_until(opened.clock.mono().plus(interval))
 
 
 async def _lines(opened: Session, interval: float, format_: output.Format) -> None:
     """One line per change: age is left out, for it always changes."""
     known: set[tuple[str, ...]] = set()
+    leader = ""
     while True:
+        if (leads := await opened.leader()) != leader:
+            output.note(leads)
+            leader = leads
         rows = {cells[:7] + cells[8:] for cells in await _rows(opened)}
         for cells in sorted(rows - known):
             output.say(line(cells, format_))

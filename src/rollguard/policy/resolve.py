@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from rollguard.model.policy import (
+    LevelName,
     Limits,
     Links,
     MetricsStore,
@@ -88,6 +89,7 @@ def load(text: str, file: str) -> Policy | Mistakes:
         signal_of(name, part, slot, marked, ("spec", "signals", name)) for name, part in parts.signals.items()
     )
     watches = watches_of(parts.watches, parts.mode, parts.names, marked)
+    _check_reach(signals, timing, marked)
     _check_auth(parts.metrics, marked)
     _check_limits(parts, marked)
     quiet = windows(parts.maintenance, document.spec.time_zone if document else "UTC", marked)
@@ -226,6 +228,24 @@ def _at_least(
     if value < least - 0.001:
         written = durations.format_(value)
         marked.wrong(("spec", *path), written, f"`{path[-1]}` of at least {words} ({durations.format_(least)})")
+
+
+def _check_reach(signals: tuple[Signal, ...], timing: Timing, marked: Marked) -> None:
+    """A level that decides must fit into the automatic part: else a bad release is called healthy before it can."""
+    if ("spec", "window", "automatic") in marked.dropped:
+        return
+    automatic = durations.format_(timing.automatic)
+    for signal in signals:
+        longest = max((level.seconds for level in signal.levels if level.name is LevelName.ROLLBACK), default=0.0)
+        if not signal.required or longest <= timing.automatic:
+            continue
+        lasting = durations.format_(longest)
+        if marked.has(("spec", "window", "automatic")):
+            words = f"`automatic` of at least the rollback level of the required signal `{signal.name}` ({lasting})"
+            marked.wrong(("spec", "window", "automatic"), automatic, words)
+        else:
+            words = f"at most the automatic part of the window ({automatic}): else it is never reached in it"
+            marked.wrong(("spec", "signals", signal.name, "levels", "rollback"), lasting, words)
 
 
 def _check_auth(metrics: Metrics | None, marked: Marked) -> None:

@@ -113,7 +113,8 @@ def test_status_in_mode_observe_says_what_would_have_been_done_also_when_it_is_w
     over = status.page([unit()], {str(well.unit): observed()}, NOW)
     row = over.splitlines()[1]
     assert "steady" in row
-    assert "revision 5 5m ago: would have rolled back at 2026-11-03T02:05:30Z" in row
+    assert ": would have rolled back at 2026-11-03T02:05:30Z" in row
+    assert "ago" not in row
 
 
 def test_status_without_headers_and_wide() -> None:

@@ -226,3 +226,9 @@ def test_a_missing_part_is_named() -> None:
 
 def test_only_a_rate_is_averaged_over_pods() -> None:
     assert "only a rate is averaged over pods" in only(changed("      total: ", "      per: pod\n      total: "))
+
+
+def test_a_rollback_level_that_does_not_fit_into_the_automatic_part_is_a_mistake() -> None:
+    short = load(added("window: {automatic: 60s, close: 10m}"), "policy.yaml")
+    assert isinstance(short, tuple)
+    assert any("of at least the rollback level of the required signal `errors` (5m)" in str(each) for each in short)
