@@ -62,7 +62,7 @@ async def service(lab: Lab, namespace: str, **options: Any) -> AsyncIterator[Gua
     async with guarded(lab, namespace, script=Script(), installed=installed, **settings) as here:
         units = {"apiGroups": ["rollguard.dev"], "resources": ["guardedunits"]}
         await grant(here, "people", [{**units, "verbs": ["get", "list", "watch", "create", "patch"]}])
-        await bind(here, "acting", {"kind": "ClusterRole", "name": "rollguard"})
+        await bind(here, "acting", {"kind": "Role", "name": "rollguard"})
         here.controller()
         await here.until_adopted()
         yield here

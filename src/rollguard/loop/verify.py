@@ -57,9 +57,10 @@ def _stays(context: Context, memory: Memory, record: RolloutRecord, plan: Plan, 
 async def _back(context: Context, memory: Memory, record: RolloutRecord, now: Instant) -> Instant:
     """Remembers since when it is back, also over a change of leaders; that moment."""
     if memory.restored is None:
-        memory.restored = _back_since(record) or now
-        line = TimelineEntry(at=memory.restored, kind="recovery", text=BACK)
+        restored = _back_since(record) or now
+        line = TimelineEntry(at=restored, kind="recovery", text=BACK)
         await note(context, record, lambda r: changes.with_entries(r, (line,)))
+        memory.restored = restored  # after the note: one that could not be written is written at the next look
     return memory.restored
 
 

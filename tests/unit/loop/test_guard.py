@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from rollguard.loop import look, verify
-from rollguard.loop.context import Memory
+from rollguard.loop import look, transitions, verify
+from rollguard.loop.context import Context, Memory
+from rollguard.loop.store import Unavailable
 from rollguard.loop.workers import Priority
 from rollguard.model.action import Evidence, StepState
 from rollguard.model.metrics import GapCause
@@ -346,6 +348,29 @@ def test_fields_that_cannot_be_given_back_do_not_stop_the_rollback_and_the_page_
         (told,) = stage.told("rolled-back")
         assert "--force-conflicts" in told
         assert "admission: no" in told
+
+    play(story)
+
+
+def test_that_the_old_version_is_back_is_told_though_it_could_not_be_written_at_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lost: list[str] = []
+
+    async def note(context: Context, record: RolloutRecord, change: Callable[[RolloutRecord], RolloutRecord]) -> None:
+        if not lost:
+            lost.append(record.id)
+            raise Unavailable("no answer")
+        await transitions.note(context, record, change)
+
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        monkeypatch.setattr(verify, "note", note)
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: bool(stage.rollouts()) and stage.rollout().closed is not None, within=300)
+        assert lost
+        assert [entry.text for entry in stage.rollout().timeline].count(verify.BACK) == 1
 
     play(story)
 
