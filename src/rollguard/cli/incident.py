@@ -8,7 +8,7 @@ from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, session
 from rollguard.model.records import RolloutRecord
 from rollguard.record import rollout_to_json
-from rollguard.report import incident_markdown
+from rollguard.report import cause, incident_markdown
 
 HEADER = ("INCIDENT", "NAMESPACE", "WORKLOAD", "STARTED", "STATE", "WHY")
 
@@ -63,4 +63,4 @@ async def _show(id_: str, connection: Connection, format_: output.Format) -> int
 def _row(rollout: RolloutRecord) -> tuple[str, ...]:
     ended = rollout.state.value if rollout.outcome is None else rollout.outcome.value
     workload = rollout.workload
-    return (rollout.incident, workload.namespace, workload.name, rollout.started.iso(), ended, rollout.why)
+    return (rollout.incident, workload.namespace, workload.name, rollout.started.iso(), ended, cause(rollout))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rollguard.model.action import StepState
 from rollguard.model.judgement import Finding
-from rollguard.model.records import RolloutRecord, TimelineEntry
+from rollguard.model.records import Outcome, RolloutRecord, TimelineEntry
 from rollguard.model.time import Instant
 from rollguard.policy.amounts import amount
 
@@ -15,8 +16,8 @@ from rollguard.policy.amounts import amount
 class Figures:
     """Seconds from the rollout's start; None for what has not happened."""
 
-    to_verdict: float | None
-    """Until the first decision that was not to go on."""
+    to_decision: float | None
+    """Until the rollback was planned; where there was none, until the first decision that was not to go on."""
     to_undo: float | None
     """Until the old template was back in the spec."""
     to_recovery: float | None
@@ -24,12 +25,21 @@ class Figures:
 
 
 def figures(rollout: RolloutRecord) -> Figures:
-    """How long the parts took, read from the timeline."""
+    """How long the parts took, read from the plan and the timeline."""
+    plan = rollout.plan
+    decided = _moments(rollout, "decision")[:1] if plan is None else [plan.created]
+    done = plan is not None and all(step.state is StepState.DONE for step in plan.steps)
+    recovered = rollout.outcome is Outcome.RECOVERED
     return Figures(
-        to_verdict=_first(rollout, "decision"),
-        to_undo=_first(rollout, "step"),
-        to_recovery=_first(rollout, "recovery"),
+        to_decision=_until(rollout, decided),
+        to_undo=_until(rollout, _moments(rollout, "step") if done else []),
+        to_recovery=_until(rollout, _moments(rollout, "recovery") if recovered else []),
     )
+
+
+def cause(rollout: RolloutRecord) -> str:
+    """Why it is an incident: the reason of the rollback, also after the end has a reason of its own."""
+    return rollout.why if rollout.plan is None else rollout.plan.reason
 
 
 def incident_markdown(rollout: RolloutRecord) -> str:
@@ -45,9 +55,13 @@ def incident_markdown(rollout: RolloutRecord) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _first(rollout: RolloutRecord, kind: str) -> float | None:
-    moments = [entry.at for entry in rollout.timeline if entry.kind == kind]
-    return min(moments).since(rollout.started) if moments else None
+def _moments(rollout: RolloutRecord, kind: str) -> list[Instant]:
+    return sorted(entry.at for entry in rollout.timeline if entry.kind == kind)
+
+
+def _until(rollout: RolloutRecord, moments: list[Instant]) -> float | None:
+    """Seconds until the last of them."""
+    return moments[-1].since(rollout.started) if moments else None
 
 
 def _summary(rollout: RolloutRecord) -> str:
@@ -57,16 +71,21 @@ def _summary(rollout: RolloutRecord) -> str:
         ("New version", _version(rollout.target_number, rollout.target_images)),
         ("Version before", _version(rollout.baseline_number, rollout.baseline_images)),
         ("Rollout began", rollout.started.iso()),
-        ("Verdict", f"{rollout.verdict.value}: {rollout.why}"),
-        ("State", rollout.state.value if rollout.outcome is None else rollout.outcome.value),
+        ("Verdict", f"{rollout.verdict.value}: {cause(rollout)}"),
+        ("State", _state(rollout)),
         ("Mode", rollout.mode.value),
         *(("Not done, for it only observes", response.sentence()) for response in rollout.would()),
-        ("Start to decision", _seconds(spent.to_verdict)),
+        ("Start to decision", _seconds(spent.to_decision)),
         ("Start to old version restored", _seconds(spent.to_undo)),
         ("Start to recovery", _seconds(spent.to_recovery)),
         ("Closed", "open" if rollout.closed is None else rollout.closed.iso()),
     ]
     return _table(("", ""), rows)
+
+
+def _state(rollout: RolloutRecord) -> str:
+    state = rollout.state.value if rollout.outcome is None else rollout.outcome.value
+    return state if rollout.why == cause(rollout) else f"{state}: {rollout.why}"
 
 
 def _version(number: int | None, images: tuple[tuple[str, str], ...]) -> str:

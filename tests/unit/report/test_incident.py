@@ -42,3 +42,22 @@ def test_a_table_survives_pipes_and_line_breaks_in_texts() -> None:
     odd = TimelineEntry(at=START, kind="human", text="a|b\nc", actor="alice")
     page = incident_markdown(replace(rollout_record(), timeline=(odd,)))
     assert "| alice | human | a\\|b c |" in page
+
+
+def test_the_figures_are_of_the_rollback_and_not_of_an_earlier_page() -> None:
+    record = rollout_record()
+    paged = TimelineEntry(at=START.plus(150), kind="decision", text="Page: error-rate 6%")
+    back = TimelineEntry(at=START.plus(340), kind="recovery", text="The old version is back in all pods")
+    told = replace(record, timeline=(paged, *record.timeline, back))
+    assert record.plan is not None
+    assert figures(told).to_decision == record.plan.created.since(START)
+    assert (figures(told).to_undo, figures(told).to_recovery) == (331.0, 480.0)
+    assert figures(replace(told, outcome=None)).to_recovery is None
+
+
+def test_what_it_was_for_stays_after_the_end_has_a_reason_of_its_own() -> None:
+    record = replace(rollout_record(), why="error-rate 0.2%, inside its warning bound")
+    assert record.plan is not None
+    page = incident_markdown(record)
+    assert f"| Verdict | bad: {record.plan.reason} |" in page
+    assert "| State | recovered: error-rate 0.2%, inside its warning bound |" in page
