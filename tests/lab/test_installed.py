@@ -179,7 +179,7 @@ async def test_a_team_installs_a_guard_in_its_own_namespaces(cluster: Lab) -> No
     await a_crash_is_undone(cluster, "team")
     await closed(cluster, "team")
     gone = await rollguard(alice, "uninstall", "--yes", "-n", "team-guard")
-    assert "kept: CustomResourceDefinition guardedunits.rollguard.dev" in gone
+    assert "kept: the definitions and people's roles: whether other guards run cannot be seen from here" in gone
     assert await cluster.api.list("/apis/rollguard.dev/v1alpha1/guardedunits") == []
     assert "rollguard" not in {each["metadata"]["name"] for each in await cluster.api.list(f"{RBAC}/roles")}
 
