@@ -7,6 +7,11 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes is the machine's affair: speed belongs into benchmarks.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 TESTS = Path(__file__).parent
 BUDGETS_S = {"unit": 900.0, "contract": 300.0, "simulation": 2400.0, "lab": 2100.0}

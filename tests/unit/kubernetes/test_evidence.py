@@ -140,7 +140,7 @@ async def test_large_logs_are_split_over_config_maps_within_their_size() -> None
         assert on.asked.query["limitBytes"] == "131072"
         await on.answer(base64.b64encode(noise.randbytes(98_000)))
 
-    outcome, maps, _ = await saved(tuple(pod(f"p{n}") for n in range(12)), log, timeout=10.0)
+    outcome, maps, _ = await saved(tuple(pod(f"p{n}") for n in range(12)), log, timeout=60.0)
     assert outcome.complete
     assert len(maps) == len(outcome.names) == 3
     for each in maps:
@@ -154,7 +154,7 @@ async def test_what_finds_no_room_is_told() -> None:
     async def log(on: Conversation) -> None:
         await on.answer(base64.b64encode(noise.randbytes(98_000)))
 
-    outcome, maps, _ = await saved(tuple(pod(f"p{n}", restarts=1) for n in range(12)), log, timeout=10.0)
+    outcome, maps, _ = await saved(tuple(pod(f"p{n}", restarts=1) for n in range(12)), log, timeout=60.0)
     assert len(maps) == 4
     assert not outcome.complete
     assert "left out for its size" in outcome.detail
