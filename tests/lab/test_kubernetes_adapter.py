@@ -197,6 +197,10 @@ async def test_the_pods_of_a_running_service_are_ready_since_a_time_and_name_the
             assert pod.containers[0].image_id
 
 
+PUSHED_AGAIN = "v9"
+"""A tag that nobody else uses: a node keeps what it pulled, also for the stories that come later."""
+
+
 async def configured(admin: LabApi, namespace: str) -> None:
     """A Helm release of one Deployment that reads a ConfigMap and a Secret, and pulls its image for every pod."""
     core = f"/api/v1/namespaces/{namespace}"
@@ -205,7 +209,7 @@ async def configured(admin: LabApi, namespace: str) -> None:
     await admin.create(f"{core}/configmaps", {"metadata": {"name": "settings"}, "data": {"mode": "a"}})
     await admin.create(f"{core}/secrets", {"metadata": {"name": "db"}, "stringData": {"password": "hunter2"}})
     await admin.create(f"{core}/secrets", release_)
-    body = manifests.deployment("lip-sync", tag="v1", replicas=1)
+    body = manifests.deployment("lip-sync", tag=PUSHED_AGAIN, replicas=1)
     body["metadata"]["labels"] |= {"app.kubernetes.io/managed-by": "Helm", "argocd.argoproj.io/instance": "team"}
     body["metadata"]["annotations"] |= {"meta.helm.sh/release-name": "shop"}
     container = body["spec"]["template"]["spec"]["containers"][0]
@@ -242,7 +246,7 @@ async def test_configuration_image_digests_and_owners_arrive_as_facts(
         await admin.create(f"{core}/configmaps", {"metadata": {"name": "extra"}, "data": {"a": "b"}})
         deployed = {"metadata": {"labels": {"status": "deployed"}}}
         await admin.patch(f"{core}/secrets/sh.helm.release.v1.shop.v2", deployed, MERGE)
-        await lab.disturb(namespace, image=manifests.image("lip-sync", "v1"), retag="pushed again")
+        await lab.disturb(namespace, image=manifests.image("lip-sync", PUSHED_AGAIN), retag="pushed again")
         await admin.delete(f"{core}/pods/{seen.pods[0].name}")
 
         async def all_changed() -> bool:
