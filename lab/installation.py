@@ -14,7 +14,7 @@ from lab.controlplane import ControlPlane
 from lab.processes import ProcessError
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes import Api, install_manifests, load
-from rollguard.adapters.kubernetes.rights import Right, needed
+from rollguard.adapters.kubernetes.connection.rights import Right, needed
 from rollguard.cli.policy import read
 from rollguard.model.documents import Json
 from rollguard.record import manifests as definitions

@@ -24,7 +24,7 @@ from lab.scenarios.stage import Stage
 from lab.world import Lab
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes import Api, KubernetesLeadership, install_manifests, load
-from rollguard.adapters.kubernetes.rights import Right, needed
+from rollguard.adapters.kubernetes.connection.rights import Right, needed
 from rollguard.adapters.kubernetes.survey import Account, RightsAsked
 from rollguard.adapters.kubernetes.survey.asking import Asking
 from rollguard.adapters.kubernetes.survey.rights import rights_of

@@ -17,14 +17,8 @@ from lab.api import Api as LabApi
 from lab.controlplane import ControlPlane
 from lab.world import deployment_path
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes import (
-    Api,
-    KubernetesCluster,
-    KubernetesLeadership,
-    KubernetesRecords,
-    load,
-    rights,
-)
+from rollguard.adapters.kubernetes import Api, KubernetesCluster, KubernetesLeadership, KubernetesRecords, load
+from rollguard.adapters.kubernetes.connection import rights
 from rollguard.model.names import UnitName
 from rollguard.model.records import HumanRequest
 from rollguard.ports import Leadership

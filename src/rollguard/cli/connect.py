@@ -12,16 +12,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes import (
-    Api,
-    ConfigError,
-    InstallError,
-    KubernetesRecords,
-    NoAnswer,
-    load,
-    read_holder,
-)
-from rollguard.adapters.kubernetes.orders import KubernetesOrders
+from rollguard.adapters.kubernetes import Api, ConfigError, InstallError, KubernetesRecords, NoAnswer, load, read_holder
+from rollguard.adapters.kubernetes.store.orders import KubernetesOrders
 from rollguard.cli import exits, output
 from rollguard.model.action import Absent, Applied, Conflict, Rejected, Throttled, Unknown, WriteOutcome
 from rollguard.model.names import UnitName

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from rollguard import doctor
 from rollguard.adapters import reach
 from rollguard.adapters.kubernetes import Api, KubernetesRecords
-from rollguard.adapters.kubernetes.orders import KubernetesOrders
-from rollguard.adapters.kubernetes.service_proxy import ServiceProxy, service_of
+from rollguard.adapters.kubernetes.connection.service_proxy import ServiceProxy, service_of
+from rollguard.adapters.kubernetes.store.orders import KubernetesOrders
 from rollguard.adapters.kubernetes.survey import Account, survey
 from rollguard.adapters.prometheus import PrometheusMetrics
 from rollguard.adapters.prometheus.inspect import Door, MetricsInspector

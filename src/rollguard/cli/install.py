@@ -13,9 +13,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes import Api, install_manifests, rights
-from rollguard.adapters.kubernetes.install import Placed
-from rollguard.adapters.kubernetes.running import until_running
+from rollguard.adapters.kubernetes import Api, install_manifests
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.installing.install import Placed
+from rollguard.adapters.kubernetes.installing.running import until_running
 from rollguard.cli import exits, output
 from rollguard.cli.connect import GUARD_NAMESPACE, Way, opened, refusals_told
 from rollguard.cli.main import program_name

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from rollguard import signals
-from rollguard.adapters.kubernetes import Api, rights
+from rollguard.adapters.kubernetes import Api
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.objects.wire import OnlyMeta
 from rollguard.adapters.kubernetes.survey.asking import Asking, reading
-from rollguard.adapters.kubernetes.wire import OnlyMeta
 from rollguard.adapters.prometheus import MetricsInspector, StoreProblem
 from rollguard.adapters.prometheus.soundings import main_selector
 from rollguard.cli.store_door import opened_store

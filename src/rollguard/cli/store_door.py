@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from rollguard.adapters.kubernetes import Api
-from rollguard.adapters.kubernetes.service_proxy import ServiceProxy, service_of
+from rollguard.adapters.kubernetes.connection.service_proxy import ServiceProxy, service_of
 from rollguard.adapters.prometheus import MetricsInspector, StoreProblem
 from rollguard.adapters.reach import only_inside
 from rollguard.model.policy import MetricsStore, StoreAccess

@@ -9,8 +9,9 @@ import msgspec
 from cyclopts import Parameter
 
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes import Api, farewell, kinds, removal
-from rollguard.adapters.kubernetes.removal import Found, Lister
+from rollguard.adapters.kubernetes import Api
+from rollguard.adapters.kubernetes.installing import farewell, kinds, removal
+from rollguard.adapters.kubernetes.installing.removal import Found, Lister
 from rollguard.cli import exits, output
 from rollguard.cli.connect import GUARD_NAMESPACE, Way, opened, refusals_told
 from rollguard.model.policy import Policy

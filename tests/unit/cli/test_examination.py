@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes.api import Api
-from rollguard.adapters.kubernetes.kubeconfig import Connection
+from rollguard.adapters.kubernetes.connection.api import Api
+from rollguard.adapters.kubernetes.connection.kubeconfig import Connection
 from rollguard.cli.examination import Examiner
 from rollguard.doctor import State
 from rollguard.doctor.facts import Place

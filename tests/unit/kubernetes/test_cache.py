@@ -12,14 +12,14 @@ import pytest
 import pytest_asyncio
 
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes import cache as cache_module
-from rollguard.adapters.kubernetes import facts
-from rollguard.adapters.kubernetes.api import Api
-from rollguard.adapters.kubernetes.cache import Cache, Look
-from rollguard.adapters.kubernetes.facts import OwnedRevision
-from rollguard.adapters.kubernetes.kubeconfig import Connection
-from rollguard.adapters.kubernetes.reflector import Change
-from rollguard.adapters.kubernetes.template import Templates
+from rollguard.adapters.kubernetes.connection.api import Api
+from rollguard.adapters.kubernetes.connection.kubeconfig import Connection
+from rollguard.adapters.kubernetes.objects import facts
+from rollguard.adapters.kubernetes.objects.facts import OwnedRevision
+from rollguard.adapters.kubernetes.objects.template import Templates
+from rollguard.adapters.kubernetes.watching import cache as cache_module
+from rollguard.adapters.kubernetes.watching.cache import Cache, Look
+from rollguard.adapters.kubernetes.watching.reflector import Change
 
 TEMPLATES = Templates()
 

@@ -15,8 +15,8 @@ import pytest
 
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes import Api, Connection, KubernetesCluster, Look
-from rollguard.adapters.kubernetes.configuration import Fingerprints, config_map, secret
-from rollguard.adapters.kubernetes.reflector import Change
+from rollguard.adapters.kubernetes.watching.configuration import Fingerprints, config_map, secret
+from rollguard.adapters.kubernetes.watching.reflector import Change
 from rollguard.model.facts import ABSENT, Configuration, HelmRelease
 from rollguard.model.names import UnitName
 from tests.unit.kubernetes.server import Conversation, Server, serving, until

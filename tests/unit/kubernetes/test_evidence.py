@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes import evidence
-from rollguard.adapters.kubernetes.api import Api
-from rollguard.adapters.kubernetes.kubeconfig import Connection
+from rollguard.adapters.kubernetes.acting import evidence
+from rollguard.adapters.kubernetes.connection.api import Api
+from rollguard.adapters.kubernetes.connection.kubeconfig import Connection
 from rollguard.model.action import Evidence
 from rollguard.model.facts import Container, Pod, UnitFacts
 from rollguard.model.names import RolloutId, TemplateHash, UnitName, WorkloadKind, WorkloadName

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes import kubeconfig, rights
-from rollguard.adapters.kubernetes.api import Api, NoAnswer
-from rollguard.adapters.kubernetes.credentials import plugin_output
-from rollguard.adapters.kubernetes.kubeconfig import ConfigError, Connection
+from rollguard.adapters.kubernetes.connection import kubeconfig, rights
+from rollguard.adapters.kubernetes.connection.api import Api, NoAnswer
+from rollguard.adapters.kubernetes.connection.credentials import plugin_output
+from rollguard.adapters.kubernetes.connection.kubeconfig import ConfigError, Connection
 from rollguard.model.time import Instant, Mono
 from tests.unit.kubernetes.server import Conversation, serving
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes import KubernetesLeadership
-from rollguard.adapters.kubernetes.api import Api
-from rollguard.adapters.kubernetes.kubeconfig import Connection
+from rollguard.adapters.kubernetes.connection.api import Api
+from rollguard.adapters.kubernetes.connection.kubeconfig import Connection
 from rollguard.model.time import Instant, Mono
 from rollguard.ports import Held, NotHeld
 from tests.unit.kubernetes.server import Conversation, serving

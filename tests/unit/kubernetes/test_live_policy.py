@@ -15,8 +15,8 @@ import pytest
 
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes import KubernetesCluster, KubernetesKeptPolicies, KubernetesPolicy, KubernetesRecords
-from rollguard.adapters.kubernetes.api import Api
-from rollguard.adapters.kubernetes.kubeconfig import Connection
+from rollguard.adapters.kubernetes.connection.api import Api
+from rollguard.adapters.kubernetes.connection.kubeconfig import Connection
 from rollguard.adapters.policy_file import PolicyFile
 from rollguard.model.action import Unknown
 from rollguard.model.records import PolicyStatus

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from rollguard.adapters.kubernetes.masking import mask
+from rollguard.adapters.kubernetes.acting.masking import mask
 
 # Put together here, so that no scanner takes a test for a leak.
 SECRETS = {

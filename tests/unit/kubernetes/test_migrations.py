@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from rollguard.adapters.kubernetes import facts, wire
-from rollguard.adapters.kubernetes.migrations import Migrations
-from rollguard.adapters.kubernetes.template import template_of
+from rollguard.adapters.kubernetes.objects import facts, wire
+from rollguard.adapters.kubernetes.objects.template import template_of
+from rollguard.adapters.kubernetes.watching.migrations import Migrations
 from rollguard.model.facts import MigrationRun
 from rollguard.model.names import WorkloadKind, WorkloadName
 from rollguard.model.time import Instant

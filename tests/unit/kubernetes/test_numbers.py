@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollguard.adapters.kubernetes.facts import REVISION_ANNOTATION, number_of
+from rollguard.adapters.kubernetes.objects.facts import REVISION_ANNOTATION, number_of
 from rollguard.adapters.numbers import whole_number
 
 

@@ -7,9 +7,9 @@ import ssl
 from typing import Any
 
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes.api import Api
-from rollguard.adapters.kubernetes.kubeconfig import Connection
-from rollguard.adapters.kubernetes.orders import KubernetesOrders
+from rollguard.adapters.kubernetes.connection.api import Api
+from rollguard.adapters.kubernetes.connection.kubeconfig import Connection
+from rollguard.adapters.kubernetes.store.orders import KubernetesOrders
 from rollguard.model.action import Applied
 from rollguard.model.names import UnitName
 from rollguard.model.records import Freeze, HumanRequest, RequestKind

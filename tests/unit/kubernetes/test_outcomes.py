@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes import KubernetesCluster, KubernetesRecords, rights
-from rollguard.adapters.kubernetes.api import Api
-from rollguard.adapters.kubernetes.kubeconfig import Connection
-from rollguard.adapters.kubernetes.writes import failed_test
+from rollguard.adapters.kubernetes import KubernetesCluster, KubernetesRecords
+from rollguard.adapters.kubernetes.acting.writes import failed_test
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.connection.api import Api
+from rollguard.adapters.kubernetes.connection.kubeconfig import Connection
 from rollguard.model.action import Applied, Conflict, Rejected, Throttled, Unknown, Write, WriteOutcome
 from rollguard.model.names import Ref, RolloutId, UnitName
 from tests.unit.kubernetes.server import Conversation, serving

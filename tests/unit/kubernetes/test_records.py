@@ -14,8 +14,8 @@ import pytest
 
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes import KubernetesRecords
-from rollguard.adapters.kubernetes.api import Api
-from rollguard.adapters.kubernetes.kubeconfig import Connection
+from rollguard.adapters.kubernetes.connection.api import Api
+from rollguard.adapters.kubernetes.connection.kubeconfig import Connection
 from rollguard.model.action import Unknown
 from rollguard.model.records import StoredRollout
 from rollguard.record import rollout_to_json, unit_to_json

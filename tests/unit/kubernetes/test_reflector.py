@@ -15,11 +15,11 @@ import pytest
 
 from lab import pki
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes import rights
-from rollguard.adapters.kubernetes.api import Api, NoAnswer
-from rollguard.adapters.kubernetes.kubeconfig import Connection
-from rollguard.adapters.kubernetes.reflector import Change, Collection, Reflector
-from rollguard.adapters.kubernetes.wire import OnlyMeta
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.connection.api import Api, NoAnswer
+from rollguard.adapters.kubernetes.connection.kubeconfig import Connection
+from rollguard.adapters.kubernetes.objects.wire import OnlyMeta
+from rollguard.adapters.kubernetes.watching.reflector import Change, Collection, Reflector
 from tests.unit.kubernetes.server import Conversation, Script, Server, serving, until
 
 Copy = Reflector[str]

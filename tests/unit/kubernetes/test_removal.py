@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes.api import Api
-from rollguard.adapters.kubernetes.farewell import leave_namespace, let_go
-from rollguard.adapters.kubernetes.install import InstallError
-from rollguard.adapters.kubernetes.kinds import Thing
-from rollguard.adapters.kubernetes.kubeconfig import Connection
-from rollguard.adapters.kubernetes.removal import Found, Lister, find
+from rollguard.adapters.kubernetes.connection.api import Api
+from rollguard.adapters.kubernetes.connection.kubeconfig import Connection
+from rollguard.adapters.kubernetes.installing.farewell import leave_namespace, let_go
+from rollguard.adapters.kubernetes.installing.install import InstallError
+from rollguard.adapters.kubernetes.installing.kinds import Thing
+from rollguard.adapters.kubernetes.installing.removal import Found, Lister, find
 from tests.unit.kubernetes.server import Asked, Conversation, serving
 
 CLOCK = SystemClock()

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes.api import Api
-from rollguard.adapters.kubernetes.enforcement import enforced
-from rollguard.adapters.kubernetes.kubeconfig import Connection
-from rollguard.adapters.kubernetes.rights import GET_LEASE, LIST_PODS, PATCH_DEPLOYMENT
+from rollguard.adapters.kubernetes.connection.api import Api
+from rollguard.adapters.kubernetes.connection.kubeconfig import Connection
+from rollguard.adapters.kubernetes.connection.rights import GET_LEASE, LIST_PODS, PATCH_DEPLOYMENT
+from rollguard.adapters.kubernetes.installing.enforcement import enforced
 from rollguard.adapters.kubernetes.survey import Account, RightsAsked, read_config
 from rollguard.adapters.kubernetes.survey.asking import Asking
 from rollguard.adapters.kubernetes.survey.guard import guard

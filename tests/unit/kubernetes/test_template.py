@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rollguard.adapters.kubernetes.template import template_of
+from rollguard.adapters.kubernetes.objects.template import template_of
 
 
 def template(**changes: Any) -> bytes:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rollguard.adapters.kubernetes import rights
-from rollguard.adapters.kubernetes.rights import Right
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.connection.rights import Right
 from rollguard.render import PEOPLE
 
 PAGE = Path(__file__).parents[3] / "docs" / "install.md"

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from rollguard.adapters.kubernetes import orders, rights
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.store import orders
 from rollguard.cli.install import objects_of
 from rollguard.cli.main import call
 from rollguard.cli.policy import read

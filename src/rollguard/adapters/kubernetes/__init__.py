@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from rollguard.adapters.kubernetes.api import Api, NoAnswer
-from rollguard.adapters.kubernetes.cache import Look
 from rollguard.adapters.kubernetes.cluster import KubernetesCluster
-from rollguard.adapters.kubernetes.install import InstallError, install_manifests
-from rollguard.adapters.kubernetes.kept import KubernetesKeptPolicies
-from rollguard.adapters.kubernetes.kubeconfig import ConfigError, Connection, load
-from rollguard.adapters.kubernetes.leadership import KubernetesLeadership, read_holder
-from rollguard.adapters.kubernetes.policy_object import KubernetesPolicy
-from rollguard.adapters.kubernetes.records import KubernetesRecords
+from rollguard.adapters.kubernetes.connection.api import Api, NoAnswer
+from rollguard.adapters.kubernetes.connection.kubeconfig import ConfigError, Connection, load
+from rollguard.adapters.kubernetes.installing.install import InstallError, install_manifests
+from rollguard.adapters.kubernetes.store.kept import KubernetesKeptPolicies
+from rollguard.adapters.kubernetes.store.leadership import KubernetesLeadership, read_holder
+from rollguard.adapters.kubernetes.store.policy_object import KubernetesPolicy
+from rollguard.adapters.kubernetes.store.records import KubernetesRecords
+from rollguard.adapters.kubernetes.watching.cache import Look
 
 __all__ = [
     "Api",

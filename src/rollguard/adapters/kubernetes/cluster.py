@@ -10,14 +10,15 @@ from typing import Self
 
 import msgspec
 
-from rollguard.adapters.kubernetes import evidence, facts, notes, saved, writes
-from rollguard.adapters.kubernetes.api import Api, NoAnswer
-from rollguard.adapters.kubernetes.cache import Cache, Look
-from rollguard.adapters.kubernetes.configuration import releases
-from rollguard.adapters.kubernetes.reflector import STALL_S
-from rollguard.adapters.kubernetes.template import template_of
-from rollguard.adapters.kubernetes.wakeups import Wakeups
-from rollguard.adapters.kubernetes.wire import WholeDeployment
+from rollguard.adapters.kubernetes.acting import evidence, notes, saved, writes
+from rollguard.adapters.kubernetes.connection.api import Api, NoAnswer
+from rollguard.adapters.kubernetes.objects import facts
+from rollguard.adapters.kubernetes.objects.template import template_of
+from rollguard.adapters.kubernetes.objects.wire import WholeDeployment
+from rollguard.adapters.kubernetes.watching.cache import Cache, Look
+from rollguard.adapters.kubernetes.watching.configuration import releases
+from rollguard.adapters.kubernetes.watching.reflector import STALL_S
+from rollguard.adapters.kubernetes.watching.wakeups import Wakeups
 from rollguard.model.action import Absent, Evidence, FetchOutcome, Found, Unknown, Write, WriteOutcome
 from rollguard.model.facts import ClusterEvent, Configuration, InventoryItem, Pod, Template, UnitFacts, Workload
 from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadKind, WorkloadName

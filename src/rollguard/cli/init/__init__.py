@@ -13,8 +13,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from rollguard.adapters.clock import SystemClock
-from rollguard.adapters.kubernetes.landscape import DeploymentFound, Landscape, landscape
 from rollguard.adapters.kubernetes.survey.asking import Asking
+from rollguard.adapters.kubernetes.survey.landscape import DeploymentFound, Landscape, landscape
 from rollguard.adapters.prometheus import StoreProblem
 from rollguard.cli import exits, output
 from rollguard.cli.connect import Way, opened

@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from rollguard.adapters.kubernetes import Api
-from rollguard.adapters.kubernetes.landscape import ServiceFound
-from rollguard.adapters.kubernetes.service_proxy import ServiceAddress
+from rollguard.adapters.kubernetes.connection.service_proxy import ServiceAddress
+from rollguard.adapters.kubernetes.survey.landscape import ServiceFound
 from rollguard.adapters.prometheus import MetricsInspector, StoreProblem
 from rollguard.cli.store_door import opened_store
 from rollguard.model.policy import MetricsStore, StoreAccess

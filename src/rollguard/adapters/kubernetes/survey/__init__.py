@@ -1,4 +1,4 @@
-"""What doctor wants to know of a cluster: asked all at once, and what is not answered is said to be unknown."""
+"""What doctor and a first policy want to know of a cluster: asked at once, and what is not answered is unknown."""
 
 from rollguard.adapters.kubernetes.survey.config import read_config
 from rollguard.adapters.kubernetes.survey.rights import Account, RightsAsked

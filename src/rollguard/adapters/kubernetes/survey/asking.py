@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from rollguard.adapters.kubernetes.api import Api, Lane, NoAnswer, Reply
-from rollguard.adapters.kubernetes.rights import Right
-from rollguard.adapters.kubernetes.wire import Page
+from rollguard.adapters.kubernetes.connection.api import Api, Lane, NoAnswer, Reply
+from rollguard.adapters.kubernetes.connection.rights import Right
+from rollguard.adapters.kubernetes.objects.wire import Page
 from rollguard.model.action import Absent, Unknown
 from rollguard.model.permissions import Scope
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from rollguard.adapters.kubernetes.api import Api
-from rollguard.adapters.kubernetes.rights import GET_CONFIGMAP
+from rollguard.adapters.kubernetes.connection.api import Api
+from rollguard.adapters.kubernetes.connection.rights import GET_CONFIGMAP
 from rollguard.adapters.kubernetes.survey.asking import Asking
 from rollguard.model.action import Absent, Unknown
 

@@ -6,10 +6,11 @@ import asyncio
 
 import msgspec
 
-from rollguard.adapters.kubernetes import facts, rights
-from rollguard.adapters.kubernetes.leadership import LEASE_NAME
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.objects import facts
+from rollguard.adapters.kubernetes.objects.wire import Deployment
+from rollguard.adapters.kubernetes.store.leadership import LEASE_NAME
 from rollguard.adapters.kubernetes.survey.asking import Asking
-from rollguard.adapters.kubernetes.wire import Deployment
 from rollguard.doctor.facts import GuardSeen, LeaseSeen, Replicas
 from rollguard.render import DEPLOYMENT
 

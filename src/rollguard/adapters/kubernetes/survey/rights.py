@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from rollguard.adapters.kubernetes.rights import Right
+from rollguard.adapters.kubernetes.connection.rights import Right
 from rollguard.adapters.kubernetes.survey.asking import Asking, reading
 from rollguard.doctor.facts import RightAnswer, Rights
 from rollguard.model.action import Absent, Unknown

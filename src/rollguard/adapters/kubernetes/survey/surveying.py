@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from rollguard.adapters.kubernetes import rights
-from rollguard.adapters.kubernetes.api import Api
-from rollguard.adapters.kubernetes.enforcement import enforced
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.connection.api import Api
+from rollguard.adapters.kubernetes.installing.enforcement import enforced
 from rollguard.adapters.kubernetes.survey.asking import Asking
 from rollguard.adapters.kubernetes.survey.guard import guard
 from rollguard.adapters.kubernetes.survey.installed import installed, version

@@ -8,10 +8,11 @@ from collections import defaultdict
 
 import msgspec
 
-from rollguard.adapters.kubernetes import facts, rights
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.objects import facts
+from rollguard.adapters.kubernetes.objects.template import Templates
+from rollguard.adapters.kubernetes.objects.wire import Meta, StatusCondition
 from rollguard.adapters.kubernetes.survey.asking import Asking, reading
-from rollguard.adapters.kubernetes.template import Templates
-from rollguard.adapters.kubernetes.wire import Meta, StatusCondition
 from rollguard.doctor.facts import Autoscaler, NamespaceSeen, WorkloadSeen
 from rollguard.model.action import Absent, Unknown
 from rollguard.model.facts import Pod, UnitFacts, Workload

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from rollguard.adapters.kubernetes import kinds
-from rollguard.adapters.kubernetes.api import Api, Reply
-from rollguard.adapters.kubernetes.install import FORBIDDEN, NOT_FOUND, InstallError, thing
-from rollguard.adapters.kubernetes.kinds import CLUSTER_KINDS, Thing
-from rollguard.adapters.kubernetes.leadership import LEASE_NAME
-from rollguard.adapters.kubernetes.wire import ListMeta, OnlyMeta
+from rollguard.adapters.kubernetes.connection.api import Api, Reply
+from rollguard.adapters.kubernetes.installing import kinds
+from rollguard.adapters.kubernetes.installing.install import FORBIDDEN, NOT_FOUND, InstallError, thing
+from rollguard.adapters.kubernetes.installing.kinds import CLUSTER_KINDS, Thing
+from rollguard.adapters.kubernetes.objects.wire import ListMeta, OnlyMeta
+from rollguard.adapters.kubernetes.store.leadership import LEASE_NAME
 from rollguard.record import manifests
 from rollguard.record.names import LABEL_POLICY, LABEL_ROLLOUT, LABEL_SAVED
 from rollguard.render import INSTANCE, OURS

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 import httpx2
 import msgspec
 
-from rollguard.adapters.kubernetes.kubeconfig import ConfigError, Connection, ExecPlugin, use_certificate
+from rollguard.adapters.kubernetes.connection.kubeconfig import ConfigError, Connection, ExecPlugin, use_certificate
 from rollguard.model.time import Instant, Mono
 from rollguard.ports import Clock
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from rollguard.adapters.kubernetes import rights
-from rollguard.adapters.kubernetes.api import Api, Lane, NoAnswer
-from rollguard.adapters.kubernetes.masking import mask
+from rollguard.adapters.kubernetes.acting.masking import mask
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.connection.api import Api, Lane, NoAnswer
 from rollguard.model.action import Evidence
 from rollguard.model.facts import Pod, UnitFacts, Workload
 from rollguard.model.names import RolloutId

@@ -14,9 +14,9 @@ from statistics import median
 import httpx2
 import msgspec
 
-from rollguard.adapters.kubernetes.credentials import credentials
-from rollguard.adapters.kubernetes.kubeconfig import Connection
-from rollguard.adapters.kubernetes.rights import Right
+from rollguard.adapters.kubernetes.connection.credentials import credentials
+from rollguard.adapters.kubernetes.connection.kubeconfig import Connection
+from rollguard.adapters.kubernetes.connection.rights import Right
 from rollguard.adapters.numbers import whole_number
 from rollguard.model.action import FIELD_MANAGER
 from rollguard.ports import Clock

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from rollguard.adapters.kubernetes import rights
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.objects.wire import Meta
 from rollguard.adapters.kubernetes.survey.asking import Asking, reading
-from rollguard.adapters.kubernetes.wire import Meta
 from rollguard.model.action import Unknown
 
 SERVICES = reading("", "v1", "services", "list")

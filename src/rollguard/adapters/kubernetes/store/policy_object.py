@@ -10,10 +10,10 @@ from typing import Self
 import msgspec
 
 from rollguard import policy as policies
-from rollguard.adapters.kubernetes import rights
-from rollguard.adapters.kubernetes.api import MERGE_PATCH, Api, NoAnswer
-from rollguard.adapters.kubernetes.reflector import STALL_S, Change, Collection, Reflector
-from rollguard.adapters.kubernetes.wire import OnlyMeta
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.connection.api import MERGE_PATCH, Api, NoAnswer
+from rollguard.adapters.kubernetes.objects.wire import OnlyMeta
+from rollguard.adapters.kubernetes.watching.reflector import STALL_S, Change, Collection, Reflector
 from rollguard.model.action import Unknown
 from rollguard.model.policy import Policy
 from rollguard.model.records import PolicyStatus

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from rollguard.adapters.kubernetes import rights
-from rollguard.adapters.kubernetes.api import Api, Lane, NoAnswer
-from rollguard.adapters.kubernetes.template import template_of
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.connection.api import Api, Lane, NoAnswer
+from rollguard.adapters.kubernetes.objects.template import template_of
 from rollguard.model.action import Absent, Unknown
 from rollguard.model.facts import Template
 from rollguard.model.names import WorkloadName

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from rollguard.adapters.kubernetes import rights
-from rollguard.adapters.kubernetes.api import JSON_PATCH, MANAGER, Api, Lane, NoAnswer, Reply
-from rollguard.adapters.kubernetes.wire import OnlyMeta
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.connection.api import JSON_PATCH, MANAGER, Api, Lane, NoAnswer, Reply
+from rollguard.adapters.kubernetes.objects.wire import OnlyMeta
 from rollguard.adapters.numbers import whole_number
 from rollguard.model.action import Absent, Applied, Conflict, Rejected, Throttled, Unknown, Write, WriteOutcome
 from rollguard.model.names import Ref

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from rollguard.adapters.kubernetes import wire
-from rollguard.adapters.kubernetes.template import HASH_LABEL, Templates
+from rollguard.adapters.kubernetes.objects import wire
+from rollguard.adapters.kubernetes.objects.template import HASH_LABEL, Templates
 from rollguard.adapters.numbers import whole_number
 from rollguard.model.facts import ClusterEvent, Condition, Container, MigrationRun, Pod, Revision, Template, Workload
 from rollguard.model.names import TemplateHash, WorkloadKind, WorkloadName

@@ -16,13 +16,14 @@ from typing import TypeVar
 
 import msgspec
 
-from rollguard.adapters.kubernetes import facts, rights, wire
-from rollguard.adapters.kubernetes.api import Api
-from rollguard.adapters.kubernetes.configuration import ConfigObject, Copies, copies
-from rollguard.adapters.kubernetes.facts import OwnedPod, OwnedRevision
-from rollguard.adapters.kubernetes.migrations import Migrations
-from rollguard.adapters.kubernetes.reflector import Change, Collection, Key, Reflector
-from rollguard.adapters.kubernetes.template import Templates
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.connection.api import Api
+from rollguard.adapters.kubernetes.objects import facts, wire
+from rollguard.adapters.kubernetes.objects.facts import OwnedPod, OwnedRevision
+from rollguard.adapters.kubernetes.objects.template import Templates
+from rollguard.adapters.kubernetes.watching.configuration import ConfigObject, Copies, copies
+from rollguard.adapters.kubernetes.watching.migrations import Migrations
+from rollguard.adapters.kubernetes.watching.reflector import Change, Collection, Key, Reflector
 from rollguard.model.facts import ClusterEvent, MigrationRun, Workload
 from rollguard.model.time import Instant
 from rollguard.ports import Clock

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import msgspec
 
-from rollguard.adapters.kubernetes import kinds
-from rollguard.adapters.kubernetes.api import JSON_PATCH, Api
-from rollguard.adapters.kubernetes.install import NOT_FOUND, InstallError
-from rollguard.adapters.kubernetes.kinds import Thing
-from rollguard.adapters.kubernetes.leadership import DURATION_S, read_lease
-from rollguard.adapters.kubernetes.removal import Found, Lister, delete, holds, is_ours
-from rollguard.adapters.kubernetes.running import pods_of
-from rollguard.adapters.kubernetes.wire import OnlyMeta
+from rollguard.adapters.kubernetes.connection.api import JSON_PATCH, Api
+from rollguard.adapters.kubernetes.installing import kinds
+from rollguard.adapters.kubernetes.installing.install import NOT_FOUND, InstallError
+from rollguard.adapters.kubernetes.installing.kinds import Thing
+from rollguard.adapters.kubernetes.installing.removal import Found, Lister, delete, holds, is_ours
+from rollguard.adapters.kubernetes.installing.running import pods_of
+from rollguard.adapters.kubernetes.objects.wire import OnlyMeta
+from rollguard.adapters.kubernetes.store.leadership import DURATION_S, read_lease
 from rollguard.adapters.numbers import whole_number
 from rollguard.model.action import Unknown
 from rollguard.ports import Clock

@@ -10,8 +10,9 @@ from types import MappingProxyType
 
 import msgspec
 
-from rollguard.adapters.kubernetes import rights, wire
-from rollguard.adapters.kubernetes.reflector import Change, Collection, Reflector
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.objects import wire
+from rollguard.adapters.kubernetes.watching.reflector import Change, Collection, Reflector
 from rollguard.adapters.numbers import whole_number
 from rollguard.model.facts import Configuration, HelmRelease, Tool, Workload
 from rollguard.record.names import LABEL_ROLLOUT

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from rollguard.adapters.kubernetes.api import JSON_PATCH, Api, NoAnswer, Reply
-from rollguard.adapters.kubernetes.rights import Right
+from rollguard.adapters.kubernetes.connection.api import JSON_PATCH, Api, NoAnswer, Reply
+from rollguard.adapters.kubernetes.connection.rights import Right
 from rollguard.model.action import Absent, Applied, Conflict, Rejected, Unknown, WriteOutcome
 from rollguard.model.names import UnitName
 from rollguard.model.permissions import Scope

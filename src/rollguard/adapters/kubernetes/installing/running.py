@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from rollguard.adapters.kubernetes import kinds
-from rollguard.adapters.kubernetes.api import Api
-from rollguard.adapters.kubernetes.install import NOT_FOUND, POLL_S, InstallError
-from rollguard.adapters.kubernetes.wire import Deployment, Page, Pod
+from rollguard.adapters.kubernetes.connection.api import Api
+from rollguard.adapters.kubernetes.installing import kinds
+from rollguard.adapters.kubernetes.installing.install import NOT_FOUND, POLL_S, InstallError
+from rollguard.adapters.kubernetes.objects.wire import Deployment, Page, Pod
 from rollguard.ports import Clock
 
 

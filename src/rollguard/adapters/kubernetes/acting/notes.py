@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from rollguard.adapters.kubernetes import rights
-from rollguard.adapters.kubernetes.api import Api, NoAnswer
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.connection.api import Api, NoAnswer
 from rollguard.model.names import WorkloadName
 from rollguard.ports import Clock
 

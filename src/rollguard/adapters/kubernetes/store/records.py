@@ -10,12 +10,12 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from rollguard.adapters.kubernetes import rights
-from rollguard.adapters.kubernetes.api import Api, Lane, NoAnswer, Reply
-from rollguard.adapters.kubernetes.reflector import STALL_S, Change, Collection, Reflector
-from rollguard.adapters.kubernetes.rights import Right
-from rollguard.adapters.kubernetes.wakeups import Wakeups
-from rollguard.adapters.kubernetes.wire import OnlyMeta, Page
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.connection.api import Api, Lane, NoAnswer, Reply
+from rollguard.adapters.kubernetes.connection.rights import Right
+from rollguard.adapters.kubernetes.objects.wire import OnlyMeta, Page
+from rollguard.adapters.kubernetes.watching.reflector import STALL_S, Change, Collection, Reflector
+from rollguard.adapters.kubernetes.watching.wakeups import Wakeups
 from rollguard.model.action import Absent, Unknown
 from rollguard.model.names import RolloutId, UnitName
 from rollguard.model.records import Exists, RolloutRecord, Stale, StoredRollout, StoredUnit, UnitRecord

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from rollguard.adapters.kubernetes.api import Api, Lane, NoAnswer
-from rollguard.adapters.kubernetes.rights import CREATE_UNIT
+from rollguard.adapters.kubernetes.connection.api import Api, Lane, NoAnswer
+from rollguard.adapters.kubernetes.connection.rights import CREATE_UNIT
 from rollguard.model.action import Rejected, Unknown
 from rollguard.ports import Clock
 from rollguard.record.names import API_VERSION, UNIT_KIND

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from rollguard.adapters.kubernetes.api import Api, Lane, NoAnswer
-from rollguard.adapters.kubernetes.rights import Right
+from rollguard.adapters.kubernetes.connection.api import Api, Lane, NoAnswer
+from rollguard.adapters.kubernetes.connection.rights import Right
 from rollguard.adapters.prometheus.http import Pairs, Reply
 from rollguard.adapters.prometheus.inspect import StoreProblem
 

@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from rollguard.adapters.kubernetes import wire
-from rollguard.adapters.kubernetes.facts import instant, instant_or_none
+from rollguard.adapters.kubernetes.objects import wire
+from rollguard.adapters.kubernetes.objects.facts import instant, instant_or_none
 from rollguard.model.facts import MigrationRun
 from rollguard.model.time import Instant
 from rollguard.record.names import ANNOTATION_COMPATIBLE

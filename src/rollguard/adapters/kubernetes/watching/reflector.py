@@ -13,9 +13,9 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from rollguard.adapters.kubernetes.api import JSON, Api, Lane, NoAnswer, Refusal
-from rollguard.adapters.kubernetes.rights import Right
-from rollguard.adapters.kubernetes.wire import OnlyMeta, Page, Status, Watched
+from rollguard.adapters.kubernetes.connection.api import JSON, Api, Lane, NoAnswer, Refusal
+from rollguard.adapters.kubernetes.connection.rights import Right
+from rollguard.adapters.kubernetes.objects.wire import OnlyMeta, Page, Status, Watched
 from rollguard.model.time import Instant
 from rollguard.ports import Clock
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rollguard.adapters.kubernetes.rights import Right
+from rollguard.adapters.kubernetes.connection.rights import Right
 from rollguard.model.permissions import Scope
 
 _RBAC = ("rbac.authorization.k8s.io", "v1")

@@ -7,10 +7,10 @@ from hashlib import sha256
 import msgspec
 
 from rollguard import policy as policies
-from rollguard.adapters.kubernetes import rights
-from rollguard.adapters.kubernetes.api import Api, Lane, NoAnswer, Reply
-from rollguard.adapters.kubernetes.rights import Right
-from rollguard.adapters.kubernetes.wire import Page
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.connection.api import Api, Lane, NoAnswer, Reply
+from rollguard.adapters.kubernetes.connection.rights import Right
+from rollguard.adapters.kubernetes.objects.wire import Page
 from rollguard.model.action import Unknown
 from rollguard.model.policy import Policy
 from rollguard.ports import PolicyLost

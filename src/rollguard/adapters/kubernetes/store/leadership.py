@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from rollguard.adapters.kubernetes import rights
-from rollguard.adapters.kubernetes.api import Api, Lane, NoAnswer, Reply
-from rollguard.adapters.kubernetes.wire import Meta
+from rollguard.adapters.kubernetes.connection import rights
+from rollguard.adapters.kubernetes.connection.api import Api, Lane, NoAnswer, Reply
+from rollguard.adapters.kubernetes.objects.wire import Meta
 from rollguard.adapters.numbers import whole_number
 from rollguard.model.action import Unknown
 from rollguard.model.time import Mono

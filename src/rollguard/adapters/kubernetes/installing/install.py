@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from rollguard.adapters.kubernetes import kinds
-from rollguard.adapters.kubernetes.api import APPLY_PATCH, MANAGER, Api, Reply
-from rollguard.adapters.kubernetes.enforcement import enforced
-from rollguard.adapters.kubernetes.kinds import CLUSTER_KINDS, Thing
+from rollguard.adapters.kubernetes.connection.api import APPLY_PATCH, MANAGER, Api, Reply
+from rollguard.adapters.kubernetes.installing import kinds
+from rollguard.adapters.kubernetes.installing.enforcement import enforced
+from rollguard.adapters.kubernetes.installing.kinds import CLUSTER_KINDS, Thing
 from rollguard.model.action import Rejected, Unknown
 from rollguard.model.documents import Json
 from rollguard.ports import Clock

@@ -1,0 +1,1 @@
+"""The guard is put into a cluster, and taken out again."""

@@ -1,0 +1,1 @@
+"""Copies of the cluster's collections, kept by watches."""
