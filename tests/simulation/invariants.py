@@ -146,7 +146,7 @@ class Watchdog:
 
     def _check_target(self, record: RolloutRecord, plan: Plan, change: Changed) -> None:
         unit = self.world.records.units[record.unit].record
-        good = {revision.digest for revision in unit.healthy}
+        good = {revision.digest for revision in (*unit.healthy, *unit.adopted_before)}
         if unit.adopted is not None:
             good.add(unit.adopted.digest)
         if change.after.digest not in good:

@@ -74,7 +74,7 @@ def as_object(**fields: str | int | bool | None) -> str:
 
 def moment(at: Instant) -> str:
     """A time in UTC to the second, as `2026-11-03T02:05:30Z`."""
-    return f"{at.iso()[:19]}Z"
+    return at.iso_second()
 
 
 def ago(seconds: float) -> str:

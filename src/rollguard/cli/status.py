@@ -88,7 +88,7 @@ def row(unit: UnitRecord, rollout: RolloutRecord | None, now: Instant, *, wide: 
     """One unit's line; a unit without an open rollout is steady, and `rollout` is then its last one."""
     place = (unit.workload.namespace, unit.workload.name, unit.mode.value)
     if rollout is None or rollout.id != unit.current_rollout:
-        good = "" if unit.healthy or unit.adopted is not None else "no good revision known"
+        good = "" if unit.good() else "no good revision known"
         why = "; ".join(part for part in (good, _last(rollout)) if part)
         return (*place, "steady", "-", "-", "-", "-", *(("-",) * len(WIDE) if wide else ()), why)
     passage = f"{rollout.baseline_number or '-'}->{rollout.target_number}"
@@ -116,7 +116,7 @@ def _last(rollout: RolloutRecord | None) -> str:
     would = rollout.would()
     outcome = "closed" if rollout.outcome is None else rollout.outcome.value
     ended = would[0].sentence() if would else outcome
-    return f"revision {rollout.target_number}, {rollout.closed.iso()[:19]}Z: {ended}"
+    return f"revision {rollout.target_number}, {rollout.closed.iso_second()}: {ended}"
 
 
 def _frozen(unit: UnitRecord) -> str:

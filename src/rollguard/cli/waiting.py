@@ -181,7 +181,7 @@ def _without_rollout(wanted: Wanted, seen: Seen, unit: UnitRecord) -> Answer:
     hashes |= {r.target for r in seen.rollouts if r.target_digest == found.template_digest}
     if same and unit.current_rollout is None and unit.last_target in hashes:
         return _unchanged(seen, unit, known)
-    nothing_known = not unit.healthy and unit.adopted is None and not seen.rollouts and unit.last_target is not None
+    nothing_known = not unit.good() and not seen.rollouts and unit.last_target is not None
     if waited <= SEEN_WITHIN_S:
         return Answer(line=f"the guard has yet to take up revision {found.revision}", at_timeout=ERROR)
     if same and nothing_known and unit.current_rollout is None:
@@ -206,8 +206,7 @@ def _unchanged(seen: Seen, unit: UnitRecord, known: GoodRevision | None) -> Answ
 
 
 def _good(unit: UnitRecord, digest: str) -> GoodRevision | None:
-    known = (*unit.healthy, *((unit.adopted,) if unit.adopted is not None else ()))
-    return next((good for good in known if good.digest == digest), None)
+    return next((good for good in unit.good() if good.digest == digest), None)
 
 
 def _undone_lately(seen: Seen, found: Found) -> RolloutRecord | None:

@@ -140,7 +140,7 @@ def _way_back(facts: Facts, chosen: tuple[Selected, ...], subject: str) -> Itera
         if record is None:
             found = "no way back yet: the guard has not seen it"
             do = f"start the guard; it adopts what has stood complete and unchanged for {after}"
-        elif not record.healthy and record.adopted is None:
+        elif not record.good():
             found = "no way back yet: no revision was judged healthy, none has stood long enough"
             do = f"wait: it is adopted after {after} complete and unchanged, or judged healthy after a rollout"
         else:

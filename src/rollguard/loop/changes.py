@@ -40,6 +40,8 @@ FIRST_ENTRIES = 20
 PODS = 200
 NOTICES = 24
 GOOD = 10
+ADOPTED_BEFORE = 3
+UNDONE = 10
 CONDITION = 300
 """Characters of a condition's message."""
 LEAST_FIRST = (Mode.OBSERVE, Mode.APPROVE, Mode.AUTOMATIC)
@@ -230,14 +232,31 @@ def with_good(unit: UnitRecord, good: GoodRevision) -> UnitRecord:
     if known is not None:
         good = replace(good, since=min(known.since, good.since), saved=good.saved or known.saved)
     others = tuple(g for g in unit.healthy if g.digest != good.digest)
-    return replace(unit, healthy=(*others, good)[-GOOD:])
+    return replace(unit, healthy=(*others, good)[-GOOD:], undone=_but(unit.undone, good.digest))
 
 
-def without_good(unit: UnitRecord, digest: str) -> UnitRecord:
+def with_adopted(unit: UnitRecord, good: GoodRevision) -> UnitRecord:
+    """The unit with that revision adopted; what was adopted before it stays a way back."""
+    before = (*unit.adopted_before, *((unit.adopted,) if unit.adopted is not None else ()))
+    kept = tuple(one for one in before if one.digest != good.digest)[-ADOPTED_BEFORE:]
+    return replace(unit, adopted=good, adopted_before=kept, undone=_but(unit.undone, good.digest))
+
+
+def with_undone(unit: UnitRecord, digest: str, at: Instant) -> UnitRecord:
     """The unit that does not go back to the revision of that template: it is undone. What is good anew counts again."""
-    healthy = tuple(good for good in unit.healthy if good.digest != digest)
     adopted = unit.adopted if unit.adopted is not None and unit.adopted.digest != digest else None
-    return replace(unit, healthy=healthy, adopted=adopted)
+    known = any(undone == digest for undone, _at in unit.undone)
+    return replace(
+        unit,
+        healthy=tuple(good for good in unit.healthy if good.digest != digest),
+        adopted=adopted,
+        adopted_before=tuple(good for good in unit.adopted_before if good.digest != digest),
+        undone=unit.undone if known else (*unit.undone, (digest, at))[-UNDONE:],
+    )
+
+
+def _but(undone: tuple[tuple[str, Instant], ...], digest: str) -> tuple[tuple[str, Instant], ...]:
+    return tuple(entry for entry in undone if entry[0] != digest)
 
 
 def milder(one: Mode, other: Mode) -> Mode:
@@ -303,8 +322,13 @@ def acting(record: RolloutRecord | None) -> bool:
 
 def with_saved(unit: UnitRecord, hash_: TemplateHash, saved: str) -> UnitRecord:
     """The unit with the name under which that revision's template is kept."""
-    healthy = tuple(replace(g, saved=saved) if g.hash == hash_ and not g.saved else g for g in unit.healthy)
-    adopted = unit.adopted
-    if adopted is not None and adopted.hash == hash_ and not adopted.saved:
-        adopted = replace(adopted, saved=saved)
-    return replace(unit, healthy=healthy, adopted=adopted)
+
+    def kept(good: GoodRevision) -> GoodRevision:
+        return replace(good, saved=saved) if good.hash == hash_ and not good.saved else good
+
+    return replace(
+        unit,
+        healthy=tuple(kept(good) for good in unit.healthy),
+        adopted=kept(unit.adopted) if unit.adopted is not None else None,
+        adopted_before=tuple(kept(good) for good in unit.adopted_before),
+    )

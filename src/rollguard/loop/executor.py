@@ -159,12 +159,12 @@ async def _condemn(context: Context, record: RolloutRecord, plan: Plan) -> str:
     for a crash must not lose it. Returns what is to be told of it."""
 
     def undone(unit: UnitRecord) -> UnitRecord:
-        left = changes.without_good(unit, record.target_digest)
+        left = changes.with_undone(unit, record.target_digest, plan.created)
         return changes.with_rollback(left, plan.created) if plan.actor == surroundings.GUARD else left
 
     unit = unit_of(context, record.unit)
     await context.store.change_unit(record.unit, undone)
-    if changes.without_good(unit, record.target_digest) == unit:
+    if not any(good.digest == record.target_digest for good in unit.good()):
         return ""
     return f"revision {record.target_number} was good until now, and is not gone back to any more"
 
@@ -187,7 +187,7 @@ async def _mark(context: Context, record: RolloutRecord, step: Step, state: Step
 async def _finish(context: Context, record: RolloutRecord, plan: Plan) -> None:
     """Every step is done, by whom ever: from here on it is watched whether it helps."""
     digest = record.target_digest
-    await context.store.change_unit(record.unit, lambda unit: changes.without_good(unit, digest))
+    await context.store.change_unit(record.unit, lambda unit: changes.with_undone(unit, digest, plan.created))
     line = TimelineEntry(at=context.now(), kind="step", text=f"Revision {plan.target.number} is put back")
     await transit(context, record, PlanDone(caveat=undo.caveat(plan)), entries=(line,))
 

@@ -50,7 +50,15 @@ def _anew(unit: UnitRecord, uid: str) -> UnitRecord:
     if not unit.uid:
         return replace(unit, uid=uid)
     return replace(
-        unit, uid=uid, last_target=None, healthy=(), adopted=None, automatic_rollbacks=(), charged_migrations=()
+        unit,
+        uid=uid,
+        last_target=None,
+        healthy=(),
+        adopted=None,
+        adopted_before=(),
+        undone=(),
+        automatic_rollbacks=(),
+        charged_migrations=(),
     )
 
 
@@ -183,8 +191,7 @@ async def adopt(context: Context, unit: UnitRecord, facts: UnitFacts) -> None:
     """Adopts what has stood long enough, remembers what runs when nothing rolls out, keeps the good templates."""
     good = observe.adoption(unit, facts, context.policy.timing, context.now())
     if good is not None:
-        adopted = good
-        await context.store.change_unit(unit.name, lambda u: replace(u, adopted=adopted))
+        await context.store.change_unit(unit.name, partial(changes.with_adopted, good=good))
         context.log("adopted", {"unit": str(unit.name), "revision": good.number})
     target = observe.settled_target(facts)
     if unit.last_target is None and target is not None and facts.complete:

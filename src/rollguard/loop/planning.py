@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rollguard import undo
+from rollguard import observe, undo
 from rollguard.loop import changes, requests, surroundings
 from rollguard.loop.context import Context, LookAgain, Memory
 from rollguard.loop.transitions import transit, unit_of
@@ -89,7 +89,7 @@ def _target(
         return undo.manual(situation, order, standings, context.now())
     target = situation.target()
     if target is None:
-        return undo.Refused(reason="no other revision was judged healthy or adopted")
+        return undo.Refused(reason=observe.no_way_back(situation))
     return target
 
 
@@ -149,8 +149,7 @@ async def _template(context: Context, situation: Situation, target: Target) -> T
         revision = workload.revision(target.hash)
         if revision is not None:
             return revision.template
-    adopted = () if situation.unit.adopted is None else (situation.unit.adopted,)
-    good = next((g for g in (*reversed(situation.unit.healthy), *adopted) if g.hash == target.hash), None)
+    good = next((g for g in situation.good() if g.hash == target.hash), None)
     gone = f"revision {target.number} is no longer in the history"
     if good is None or not good.saved:
         return undo.Refused(reason=f"{gone} and its template was not saved")

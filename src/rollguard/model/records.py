@@ -163,7 +163,7 @@ class Response:
     def sentence(self) -> str:
         """What was done, when and why: `would have rolled back at 2026-11-03T02:05:30Z, because ...`."""
         done = ("would have " if self.would else "") + _DONE.get(self.kind, self.kind.value)
-        return f"{done} at {self.at.iso()[:19]}Z, because {self.reason}"
+        return f"{done} at {self.at.iso_second()}, because {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +200,10 @@ class UnitRecord:
     healthy: tuple[GoodRevision, ...] = ()
     """Judged healthy, newest last, at most 10."""
     adopted: GoodRevision | None = None
+    adopted_before: tuple[GoodRevision, ...] = ()
+    """Adopted before that one, newest last, at most 3: still ways back."""
+    undone: tuple[tuple[str, Instant], ...] = ()
+    """(digest of a template, when it was undone) of what has not been good since, newest last, at most 10."""
     automatic_rollbacks: tuple[Instant, ...] = ()
     charged_migrations: tuple[str, ...] = ()
     """uids of failed migrations that an earlier rollout was judged by, the newest last, at most 32."""
@@ -208,6 +212,19 @@ class UnitRecord:
     mode: Mode = Mode.OBSERVE
     conditions: tuple[tuple[str, str], ...] = ()
     """(type, message) of what is wrong now: `Blind`, `PolicyInvalid`, ..."""
+
+    def good(self) -> tuple[GoodRevision, ...]:
+        """What may be gone back to, the newest first: each revision judged healthy, and the adopted ones.
+
+        An adopted revision goes before those that were good before it stood, after those judged healthy since.
+        """
+        found = list(reversed(self.healthy))
+        adopted = (*self.adopted_before, *((self.adopted,) if self.adopted is not None else ()))
+        for one in reversed(adopted):
+            if not any(good.digest == one.digest for good in found):
+                place = next((n for n, good in enumerate(found) if good.since < one.since), len(found))
+                found.insert(place, one)
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,16 +53,8 @@ class Situation:
     shared_roll_back: bool = False
 
     def good(self) -> tuple[GoodRevision, ...]:
-        """What may be gone back to, the newest first: each revision judged healthy, and the adopted one.
-
-        An adopted revision goes before those that were good before it stood, after those judged healthy since.
-        """
-        judged = tuple(reversed(self.unit.healthy))
-        adopted = self.unit.adopted
-        if adopted is None or any(good.digest == adopted.digest for good in judged):
-            return judged
-        place = next((n for n, good in enumerate(judged) if good.since < adopted.since), len(judged))
-        return (*judged[:place], adopted, *judged[place:])
+        """What may be gone back to, the newest first."""
+        return self.unit.good()
 
     def way_back(self) -> GoodRevision | None:
         """What ran before this rollout, where that is good; else the newest good one.

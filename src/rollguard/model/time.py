@@ -25,6 +25,10 @@ class Instant:
         moment = datetime.datetime.fromtimestamp(self.seconds, datetime.UTC)
         return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
+    def iso_second(self) -> str:
+        """The same to the whole second, as `2026-11-03T02:15:04Z`: for people."""
+        return f"{self.iso()[:19]}Z"
+
     @staticmethod
     def parse(text: str) -> Instant:
         """The instant written as RFC 3339; raises ValueError where it is not one."""

@@ -1,5 +1,6 @@
 """Facts and answers -> what is seen of a rollout: which slot, which arm, which rollout. Pure."""
 
+from rollguard.observe.candidates import known_revisions, no_way_back
 from rollguard.observe.fold import fold
 from rollguard.observe.good import content_of, good_revision
 from rollguard.observe.observation import observation, of_unit
@@ -18,6 +19,8 @@ __all__ = [
     "fold",
     "good_revision",
     "instants",
+    "known_revisions",
+    "no_way_back",
     "observation",
     "of_unit",
     "owners",

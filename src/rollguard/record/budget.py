@@ -50,6 +50,8 @@ def fit_unit(record: UnitRecord) -> UnitRecord:
         record,
         notices=thinned(record.notices, NOTICES_MAX),
         healthy=record.healthy[-10:],
+        adopted_before=record.adopted_before[-3:],
+        undone=record.undone[-10:],
         handled_requests=_handled(record),
         automatic_rollbacks=record.automatic_rollbacks[-32:],
         charged_migrations=record.charged_migrations[-32:],

@@ -7,6 +7,7 @@ from rollguard.model.facts import Revision, Workload
 from rollguard.model.records import HumanRequest
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
+from rollguard.observe import known_revisions, no_way_back
 from rollguard.undo.planning import Refused
 
 
@@ -31,7 +32,7 @@ def manual(
         return _numbered(situation, request.to_revision, force=request.force)
     target = situation.target()
     if target is None:
-        return Refused(reason="no other revision was judged healthy or adopted: name one by --to-revision with --force")
+        return Refused(reason=f"{no_way_back(situation)}; --to-revision N with --force goes to any of them")
     return target
 
 
@@ -85,5 +86,6 @@ def _numbered(situation: Situation, number: int, *, force: bool) -> Target | Ref
     judged = any(good.digest == digest for good in situation.unit.healthy)
     good = any(good.digest == digest for good in situation.good())
     if not (good or force):
-        return Refused(reason=f"revision {number} was neither judged healthy nor adopted (--force overrides this)")
+        no = f"revision {number} is no way back (--force overrides this)"
+        return Refused(reason=f"{no}; known: {'; '.join(known_revisions(situation))}")
     return Target(hash=revision.hash, number=number, images=revision.template.images, judged=judged)

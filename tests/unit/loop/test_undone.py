@@ -27,13 +27,23 @@ LATE = "registry.lab/api:v2-errors-40pct-after-75s"
 def good_images(stage: Stage) -> set[str]:
     unit = stage.unit()
     assert unit is not None
-    good = (*unit.healthy, *((unit.adopted,) if unit.adopted is not None else ()))
-    return {revision.images[0][1] for revision in good}
+    return {revision.images[0][1] for revision in unit.good()}
 
 
 async def judged_healthy(stage: Stage, image: str) -> None:
     stage.world.set_image(stage.api, image)
     await stage.until(lambda: image in good_images(stage), within=200)
+
+
+async def adopted_anew(stage: Stage, image: str) -> None:
+    """A version that nobody could judge has stood for two days."""
+    before = len(stage.rollouts())
+    now = stage.world.loop.time()
+    stage.world.blind.append(Blind(start=now, end=now + 160, cause=GapCause.TIMEOUT))
+    stage.world.set_image(stage.api, image)
+    await stage.until(lambda: len(stage.rollouts()) > before and stage.rollout().closed is not None, within=400)
+    stage.world.backdate(stage.api, 2 * 86400.0)
+    await stage.until(lambda: image in good_images(stage), within=60)
 
 
 async def ordered_back(stage: Stage) -> None:
@@ -104,3 +114,31 @@ def test_a_version_that_turned_bad_after_it_was_called_healthy_is_asked_about_ag
         assert not stage.told("hold")
 
     play(story, policy=policies.policy(mode=Mode.APPROVE))
+
+
+def test_the_adoption_of_a_newer_version_forgets_no_way_back() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        await adopted_anew(stage, "registry.lab/api:v2")
+        assert good_images(stage) == {GOOD, "registry.lab/api:v2"}
+        await ordered_back(stage)
+        await adopted_anew(stage, "registry.lab/api:v3")
+        assert good_images(stage) == {GOOD, "registry.lab/api:v3"}
+
+    play(story)
+
+
+def test_what_was_undone_is_named_so_to_who_orders_it_back() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: bool(stage.rollouts()) and stage.rollout().closed is not None, within=300)
+        request(stage, RequestKind.ROLLBACK, "back", force=False)
+        await stage.until(lambda: bool(stage.told("order-refused")), within=30)
+        assert "there is no way back" in stage.told("order-refused")[0]
+        assert f"({FAILING}) was undone at " in stage.told("order-refused")[0]
+        assert f"({GOOD}) runs now" in stage.told("order-refused")[0]
+
+    play(story)

@@ -72,6 +72,14 @@ def test_what_was_adopted_after_the_last_judged_one_goes_before_it() -> None:
     assert earlier.hash == GOOD.hash
 
 
+def test_what_was_adopted_before_the_present_adopted_one_is_still_a_way_back() -> None:
+    s = situation()
+    running = replace(GOOD, hash=TemplateHash("bbb"), digest="bad-digest", since=GOOD.since.plus(86400))
+    target = replace(s, unit=replace(s.unit, healthy=(), adopted=running, adopted_before=(OLDER, GOOD))).target()
+    assert target is not None
+    assert (target.hash, target.judged) == (GOOD.hash, False)
+
+
 def test_what_ran_before_the_rollout_goes_first_where_it_is_good() -> None:
     s = situation()
     before = replace(s, rollout=replace(s.rollout, baseline=OLDER.hash)).target()

@@ -167,3 +167,39 @@ def test_without_a_good_revision_an_order_must_name_one() -> None:
     s = with_history()
     assert "--to-revision" in refusal(replace(s, unit=replace(s.unit, healthy=())))
     assert isinstance(ordered(replace(s, unit=replace(s.unit, healthy=(OLDER,)))), Target)
+
+
+def test_where_there_is_no_way_back_each_known_revision_says_why_it_is_none() -> None:
+    s = with_history()
+    undone = replace(s, unit=replace(s.unit, healthy=(), undone=((TEMPLATE.digest, NOW.plus(-60)),)))
+    said = refusal(undone)
+    assert said.startswith("there is no way back: no other revision was judged healthy or adopted; known: ")
+    assert "revision 3 (registry.example.com/translation:v2) runs now" in said
+    assert "revision 2 (registry.example.com/translation:v1) was never judged healthy, nor complete and" in said
+    assert "revision 1 (registry.example.com/translation:v1) was undone at 2026-11-03T02:05:00Z" in said
+    assert said.endswith("--to-revision N with --force goes to any of them")
+
+
+def test_a_revision_that_is_no_way_back_is_refused_beside_those_that_are() -> None:
+    said = refusal(with_history(), to=2)
+    assert "revision 1 (registry.example.com/translation:v1) is a way back: judged healthy since" in said
+    assert "revision 0, judged healthy since" in said
+    assert "not in the history, and its template was not saved" in said
+
+
+def test_what_only_has_other_settings_than_what_runs_is_named_as_such() -> None:
+    s = with_history()
+    settings = replace(TEMPLATE, digest="settings", images=BAD_TEMPLATE.images)
+    member = replace(workload(), revisions=(recorded(2, settings), recorded(3, BAD_TEMPLATE)))
+    said = refusal(replace(s, facts=facts(member), unit=replace(s.unit, healthy=())))
+    assert "and has the images of what runs now" in said
+
+
+def test_of_a_long_history_the_newest_are_named_and_the_others_counted() -> None:
+    s = with_history()
+    others = tuple(recorded(n, replace(TEMPLATE, digest=f"d{n}")) for n in range(1, 9))
+    member = replace(workload(), revisions=(*others, recorded(9, BAD_TEMPLATE)))
+    said = refusal(replace(s, facts=facts(member), unit=replace(s.unit, healthy=())))
+    assert "revision 4 " in said
+    assert "revision 3 " not in said
+    assert "; 3 older ones;" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rollguard import observe
 from rollguard.decide.interlocks.standing import clear, forbids
 from rollguard.model.action import Standing
 from rollguard.model.judgement import Verdict
@@ -15,6 +16,6 @@ def no_target(situation: Situation, _verdict: Verdict, _now: Instant) -> Standin
     """Forbids where no revision beside the running one was judged healthy or adopted."""
     good = situation.way_back()
     if good is None:
-        return forbids(NAME, "no other revision was judged healthy or adopted: there is nothing safe to go back to")
+        return forbids(NAME, observe.no_way_back(situation))
     kind = "judged healthy" if good in situation.unit.healthy else "adopted, not judged,"
     return clear(NAME, f"revision {good.number} was {kind} at {good.since.iso()}")
