@@ -65,7 +65,8 @@ class Watchdog:
         if unit.freeze is not None and self._frozen_for(record.unit) > GRACE:
             raise InvariantBroken(f"a write to {sent.workload} leaves although it is frozen")
         self._check_leadership(sent.process, sent.timeout)
-        self._check_status(sent)
+        if kind is StepKind.RESTORE_TEMPLATE:
+            self._check_status(sent)
         self._check_mode(record)
 
     def _check_leadership(self, process: str, timeout: float) -> None:
@@ -81,6 +82,7 @@ class Watchdog:
                 raise InvariantBroken(f"{process} writes while {name} leads with a higher epoch")
 
     def _check_status(self, sent: Sent) -> None:
+        """Of the write that undoes. What follows it meets the status that the undo itself made stale."""
         deployment = self.world.deployments.get(sent.workload)
         if deployment is None or deployment.observed_generation == deployment.generation:
             return

@@ -58,7 +58,8 @@ class Exits:
     counted: int = 0
     """Ends with an error as of the last look."""
     unwatched: int = 0
-    """Those of them that came while nobody looked: what stood beside them then is not known."""
+    """Those of them that came while nobody looked, or between the two looks of which only the first saw an old pod on
+    the node: how that one fared then is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +95,8 @@ class JudgeState:
     pulls: tuple[PullCause, ...] = ()
     nodes: frozenset[str] = frozenset()
     """Where old pods restarted since the rollout began: remembered when those pods are gone."""
+    beside: frozenset[str] = frozenset()
+    """Where old pods ran at the last look."""
     looked: float | None = None
     """Seconds since the epoch of the last look's facts; None before the first."""
     proven: Instant | None = None

@@ -11,6 +11,7 @@ from rollguard.judge.events import (
     image_pull,
     migration_failed,
     nodes_seen,
+    old_pods,
     progress_deadline,
     pulls_seen,
 )
@@ -102,7 +103,10 @@ def _events(
     at = observation.facts.as_of.seconds
     patience = WATCHED_TICKS * policy.timing.tick
     watched = state.looked is not None and at - state.looked <= patience
-    exits = exits_seen(state.exits, observation, watched_from=at - patience if watched else math.inf)
+    beside = frozenset(pod.node for pod in old_pods(observation))
+    exits = exits_seen(
+        state.exits, observation, watched_from=at - patience if watched else math.inf, deserted=state.beside - beside
+    )
     pulls, nodes = pulls_seen(state.pulls, observation), nodes_seen(state.nodes, observation)
     findings: list[Finding] = []
     for signal in signals:
@@ -117,7 +121,7 @@ def _events(
             findings += migration_failed(signal.name, level, observation)
     automatic = observation.now <= observation.rollout.started.plus(policy.timing.automatic)
     reached = state.event_reached or (automatic and bool(findings))
-    state = replace(state, exits=exits, pulls=pulls, nodes=nodes, looked=at, event_reached=reached)
+    state = replace(state, exits=exits, pulls=pulls, nodes=nodes, beside=beside, looked=at, event_reached=reached)
     return state, tuple(findings)
 
 

@@ -176,6 +176,15 @@ def test_crashes_that_a_stalled_watch_shows_late_were_not_watched() -> None:
     assert "2 of them while nobody looked" in finding.text
 
 
+def test_crashes_between_two_looks_of_which_only_the_first_saw_an_old_pod_there_are_not_charged() -> None:
+    # The node restarted both; the old one was through with its drain before the next look.
+    case = Case((CRASH,))
+    assert case.see(pods=(looping(0), old()), now=STARTED.plus(1)).findings == ()
+    assert case.see(pods=(looping(2),), now=STARTED.plus(21)).findings[0].attribution is Attribution.NODE
+    assert case.see(pods=(looping(3),), now=STARTED.plus(31)).findings[0].attribution is Attribution.NODE
+    assert case.see(pods=(looping(4),), now=STARTED.plus(41)).findings[0].attribution is Attribution.RELEASE
+
+
 def test_crashes_on_a_node_of_its_own_are_charged_when_they_were_watched() -> None:
     case = Case((CRASH,))
     case.see(pods=(looping(0),), now=STARTED.plus(1))

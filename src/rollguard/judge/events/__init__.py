@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollguard.judge.events.crash import crash_loop, exits_seen, nodes_seen
+from rollguard.judge.events.crash import crash_loop, exits_seen, nodes_seen, old_pods
 from rollguard.judge.events.migration import migration_failed
 from rollguard.judge.events.progress import progress_deadline
 from rollguard.judge.events.pull import image_pull, pulls_seen
@@ -13,6 +13,7 @@ __all__ = [
     "image_pull",
     "migration_failed",
     "nodes_seen",
+    "old_pods",
     "progress_deadline",
     "pulls_seen",
 ]

@@ -16,15 +16,22 @@ ENOUGH_EXITS = 2
 _BACK_OFF = "CrashLoopBackOff"
 
 
-def exits_seen(known: tuple[Exits, ...], observation: Observation, *, watched_from: float) -> tuple[Exits, ...]:
+def exits_seen(
+    known: tuple[Exits, ...], observation: Observation, *, watched_from: float, deserted: frozenset[str]
+) -> tuple[Exits, ...]:
     """How the new pods' containers ended so far, with what this look adds; pods that are gone are forgotten.
 
     What ended before `watched_from` (seconds) and is seen only now ended while nobody looked: a watch that was stalled
-    shows old facts as new ones, and what stood beside them then is not known.
+    shows old facts as new ones, and what stood beside them then is not known. The same holds on the nodes `deserted`,
+    which the last old pod left since the look before: it may have restarted too, unseen.
     """
     before = {(exits.pod_uid, exits.container): exits for exits in known}
     return tuple(
-        _counted(before.get((pod.uid, container.name)) or _none(pod, container), container, watched_from)
+        _counted(
+            before.get((pod.uid, container.name)) or _none(pod, container),
+            container,
+            watched_from=math.inf if pod.node in deserted else watched_from,
+        )
         for pod in new_pods(observation)
         for container in _judged(pod)
     )
@@ -34,7 +41,7 @@ def _none(pod: Pod, container: Container) -> Exits:
     return Exits(pod_uid=pod.uid, container=container.name, nonzero=0, zero=0, last=0.0)
 
 
-def _counted(known: Exits, container: Container, watched_from: float) -> Exits:
+def _counted(known: Exits, container: Container, *, watched_from: float) -> Exits:
     exits = _with(known, container)
     count = _count(container, exits)
     # a second more: the cluster writes whole ones, cut off
@@ -121,7 +128,7 @@ def _excuse(pod: Pod, seen: Exits, nodes: frozenset[str], observation: Observati
         return "no old pod runs on its node, and on every other node old pods restart too"
     if pod.node in old_nodes or not seen.unwatched or seen.counted - seen.unwatched >= ENOUGH_EXITS:
         return ""
-    return f"{seen.unwatched} of them while nobody looked, and no old pod is left on its node to compare with"
+    return f"{seen.unwatched} of them while nobody looked or the last old pod left its node: nothing to compare with"
 
 
 def _reference(old: list[Pod], observation: Observation, *, by_node: bool) -> Reference:
