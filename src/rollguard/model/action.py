@@ -48,6 +48,10 @@ class Target:
     number: int
     images: tuple[tuple[str, str], ...]
     judged: bool
+    workload: str = ""
+    """Of a release set: the Deployment that has it. Empty where it is put back in place."""
+    colour: str = ""
+    """Of a release set: the colour that serves again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +105,16 @@ class StepKind(StrEnum):
     RESTORE_MANAGERS = "restore-managers"
     """A courtesy: the fields that the restoring write made the guard's go back to their appliers. The rollback does not
     wait for it, and is not undone by its failure."""
+    RAISE_MINIMUM = "raise-minimum"
+    """An autoscaler's `minReplicas` goes up for the time of the rollback: else it takes the next step back."""
+    SCALE_UP = "scale-up"
+    """The old colour gets the pods that it needs, and is waited for until they are ready."""
+    SWITCH = "switch"
+    """A Service's selector names the old colour again, and is waited for until its endpoints are the old colour's."""
+    SCALE_DOWN = "scale-down"
+    """The bad colour goes to 0, once its connections had the time to drain."""
+    RESTORE_MINIMUM = "restore-minimum"
+    """The autoscaler's `minReplicas` becomes what it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,15 +125,20 @@ class Step:
     kind: StepKind
     target: Ref
     precondition: str
-    """The state that the step may replace: the digest of the bad template, or of the one whose owners it changes."""
+    """The state that the step may replace. For a template: the digest of the bad one, or of the one whose owners it
+    changes. For replicas: the digest of the template that the Deployment must still have. For a selector: the bad
+    colour. For an autoscaler: its `minReplicas`."""
     goal: str
-    """The digest of the state that it makes: reached, with the receipt, means done."""
+    """The state that it makes: reached, with the receipt, means done. A digest; replicas; a colour; `minReplicas`."""
     body: str
-    """What is written: the restored template's canonical JSON; or who owned what before it, as JSON."""
+    """What is written: the restored template's canonical JSON; who owned what before it, as JSON; the key of a
+    selector. Of replicas: how many were there before it."""
     revision: int
-    """The bad template's revision number as judged: under a higher one it was applied again since."""
+    """The bad template's revision number as judged: under a higher one it was applied again since. Else 0."""
     state: StepState = StepState.PENDING
     detail: str = ""
+    over_at: Instant | None = None
+    """When it was found done, skipped or failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,9 +240,44 @@ class Found:
     """The annotation `kubectl.kubernetes.io/last-applied-configuration`, empty where there is none."""
     managed_fields: str = ""
     """`metadata.managedFields` as the server gave it, as JSON; empty where there is none."""
+    replicas: int = 0
+    """`spec.replicas`."""
+    ready: int = 0
+    """Its ready pods, of any revision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundService:
+    """A Service by a quorum read, with what stands behind it."""
+
+    uid: str
+    resource_version: str
+    selector: tuple[tuple[str, str], ...]
+    receipt: str
+    has_annotations: bool
+    serving: int
+    """Ready endpoints whose pods the selector selects."""
+    strangers: int
+    """Ready endpoints whose pods it does not select (any more): the EndpointSlices are behind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundAutoscaler:
+    """A HorizontalPodAutoscaler by a quorum read."""
+
+    uid: str
+    resource_version: str
+    minimum: int
+    maximum: int
+    receipt: str
+    has_annotations: bool
 
 
 FetchOutcome = Found | Absent | Unknown
+ServiceOutcome = FoundService | Absent | Unknown
+AutoscalerOutcome = FoundAutoscaler | Absent | Unknown
+Reading = Found | FoundService | FoundAutoscaler | Absent | Unknown
+"""Of whatever kind a step's object is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -225,6 +225,47 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A pod behind a Service, as its EndpointSlices have it."""
+
+    pod: str
+    ready: bool
+    serving: bool
+    terminating: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A Service of a release set and what stands behind it."""
+
+    namespace: str
+    name: str
+    uid: str
+    created: Instant
+    selector: tuple[tuple[str, str], ...]
+    endpoints: tuple[Endpoint, ...]
+
+    def selects(self, key: str) -> str:
+        """The value of that label in its selector, empty where the selector does not name it."""
+        return dict(self.selector).get(key, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Autoscaler:
+    """A HorizontalPodAutoscaler of a workload of the unit."""
+
+    namespace: str
+    name: str
+    uid: str
+    workload: WorkloadName
+    """What it scales."""
+    minimum: int
+    maximum: int
+    owner: str = ""
+    """The tool's object that keeps it as it is (KEDA's `ScaledObject/<name>`), empty where none is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnitFacts:
     """All facts of a unit as of one moment. `complete` is False while a cache behind it is not in sync."""
 
@@ -234,7 +275,7 @@ class UnitFacts:
     missing: tuple[str, ...]
     """What is not in sync, in words, for the reason of a hold."""
     members: tuple[Workload, ...]
-    """Empty where the workload does not exist (any more)."""
+    """Empty where the workload does not exist (any more). Of a release set: all that exist of both colours."""
     pods: tuple[Pod, ...]
     events: tuple[ClusterEvent, ...]
     config: Configuration = field(default_factory=Configuration)
@@ -244,6 +285,18 @@ class UnitFacts:
     """Of the unit's namespace, by start, those included that were deleted while they were watched."""
     migrations_from: Instant | None = None
     """Since when none can have been missed, by the API server's clock; None where nobody watches."""
+    services: tuple[Service, ...] = ()
+    """Of a release set: those that exist of its members' Services, by name."""
+    autoscalers: tuple[Autoscaler, ...] = ()
+    """Of a release set: those of its workloads, by name."""
+
+    def member(self, name: WorkloadName) -> Workload | None:
+        """The unit's workload of that name; None where it does not exist."""
+        return next((workload for workload in self.members if workload.name == name), None)
+
+    def service(self, name: str) -> Service | None:
+        """The unit's Service of that name; None where it does not exist."""
+        return next((service for service in self.services if service.name == name), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

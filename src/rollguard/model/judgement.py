@@ -108,6 +108,8 @@ class Finding:
     reference: Reference
     attribution: Attribution
     shared: bool = False
+    member: str = ""
+    """Of a release set: the member whose pods it is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,7 @@ class LevelReading:
     gaps: int
     reached: bool
     reference: Reference
+    member: str = ""
 
 
 class VerdictKind(StrEnum):
@@ -147,6 +150,7 @@ class SignalGap:
     cause: str
     detail: str
     in_a_row: int
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,9 +14,11 @@ RolloutId = NewType("RolloutId", str)
 
 
 class WorkloadKind(StrEnum):
-    """The kinds of object that own pods and can be guarded."""
+    """The kinds of what can be guarded."""
 
     DEPLOYMENT = "Deployment"
+    RELEASE_SET = "ReleaseSet"
+    """Deployments of two colours that go forth and back together: a name of the policy, no object of the cluster."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,17 +35,23 @@ class WorkloadName:
 
 @dataclass(frozen=True, slots=True, order=True)
 class UnitName:
-    """What is guarded as one. For a single workload: its namespace and `deployment-<name>`."""
+    """What is guarded as one: its namespace and `deployment-<name>`, or `releaseset-<name>`."""
 
     namespace: str
     object_name: str
 
     def __str__(self) -> str:
-        return f"{self.namespace}/{self.object_name.removeprefix('deployment-')}"
+        return f"{self.namespace}/{self.object_name.partition('-')[2] if self.guards else self.object_name}"
+
+    @property
+    def guards(self) -> WorkloadKind | None:
+        """The kind of what it guards; None for `rollguard-all`, which stands for everything."""
+        start = self.object_name.partition("-")[0]
+        return next((kind for kind in WorkloadKind if kind.lower() == start), None)
 
     @staticmethod
     def of_workload(workload: WorkloadName) -> UnitName:
-        """The unit that guards this workload alone."""
+        """The unit that guards this workload, or this release set."""
         return UnitName(workload.namespace, f"{workload.kind.lower()}-{workload.name}")
 
 

@@ -84,6 +84,45 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetMember:
+    """A pair of a release set: one Deployment of each colour, and the Service that chooses between them."""
+
+    name: str
+    service: str
+    """Empty for a member without one (workers): its pods serve as soon as they run."""
+    workloads: tuple[tuple[str, str], ...]
+    """(colour, name of the Deployment), in the set's order of colours."""
+    signals: tuple[str, ...] = ()
+    """Names of the signals that apply to it; those of the watch where it names none."""
+
+    def workload(self, colour: str) -> str:
+        """The name of its Deployment of that colour. Raises KeyError for a colour that it does not have."""
+        return dict(self.workloads)[colour]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseSet:
+    """Pairs that are switched, and go back, together."""
+
+    name: str
+    namespace: str
+    selector_key: str
+    """The label of the Services' selectors whose value names the colour that is live."""
+    colours: tuple[str, str]
+    members: tuple[SetMember, ...]
+    """At most 6."""
+
+    def other(self, colour: str) -> str:
+        """The colour beside that one. Raises ValueError for a colour that the set does not have."""
+        return self.colours[1 - self.colours.index(colour)]
+
+    def member_of(self, workload: str) -> tuple[SetMember, str] | None:
+        """The member and the colour that a Deployment of that name is; None where it is none of the set's."""
+        found = ((member, colour) for member in self.members for colour, name in member.workloads if name == workload)
+        return next(found, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """Which workloads are guarded, by name or by label selector, and how."""
 
@@ -99,6 +138,8 @@ class Watch:
     team: str = ""
     own_mode: bool = False
     """The mode stands in the watch itself, it is not the policy's for all."""
+    release_set: ReleaseSet | None = None
+    """The set that it guards; None where it guards Deployments, each by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +188,10 @@ class Timing:
     approval_within: float = 300.0
     repeat_notice: float = 3600.0
     clock_offset_max: float = 30.0
+    join_within: float = 120.0
+    """So long after a release set's first switch further members join its rollout."""
+    drain: float = 30.0
+    """So long a colour that no Service names any more is left its connections."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,8 @@ class GoodRevision:
     """Fingerprints of the configuration that its template refers to, as it was then; what was not seen is left out."""
     image_ids: tuple[tuple[str, str], ...] = ()
     """(container, digest) as its pods ran then; two for a container that ran under two digests."""
+    workload: str = ""
+    """Of a release set: the Deployment that runs it."""
 
 
 class NoticeState(StrEnum):
@@ -185,6 +187,43 @@ class LastLook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """What a member of a release set runs on one colour."""
+
+    colour: str
+    workload: WorkloadName
+    uid: str
+    hash: TemplateHash
+    number: int
+    digest: str
+    images: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveMember:
+    """Which colour of a member serves, while nothing rolls out."""
+
+    member: str
+    side: Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A member of a release set on its way from one colour to the other."""
+
+    member: str
+    service: str
+    """Empty for a member without one."""
+    old: Side
+    new: Side
+    since: Instant
+    """When its Service was seen switched, or its first pod of the new colour was ready, in the API server's time."""
+    needed: int
+    """Ready pods that the old colour must have before it serves again: what the live colour had, the most that was
+    seen while it was under guard."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnitRecord:
     """GuardedUnit: long-lived. `spec` fields are people's, `status` fields are the guard's."""
 
@@ -212,6 +251,10 @@ class UnitRecord:
     mode: Mode = Mode.OBSERVE
     conditions: tuple[tuple[str, str], ...] = ()
     """(type, message) of what is wrong now: `Blind`, `PolicyInvalid`, ..."""
+    live: tuple[LiveMember, ...] = ()
+    """Of a release set: each member's live colour when nothing was rolling out."""
+    switches: int = 0
+    """Of a release set: rollouts so far, for their names."""
 
     def good(self) -> tuple[GoodRevision, ...]:
         """What may be gone back to, the newest first: each revision judged healthy, and the adopted ones.
@@ -278,6 +321,8 @@ class RolloutRecord:
     """The old revision has served healthily since then: what had run before does not hinder it."""
     order: str = ""
     """The order that opened it while nothing rolled out: it carries that plan and decides nothing by itself."""
+    passages: tuple[Passage, ...] = ()
+    """Of a release set: the members that changed, in the set's order. `target` and `baseline` are the first one's."""
 
     def would(self) -> tuple[Response, ...]:
         """What mode observe kept the guard from, the earliest first."""
