@@ -146,6 +146,16 @@ async def a_dry_run_changes_nothing(ground: Ground) -> None:
     assert (after.generation, after.receipt, after.template_digest) == (2, "", found.template_digest)
 
 
+async def an_answer_says_which_template_the_server_keeps(ground: Ground) -> None:
+    workload, found = await _released(ground)
+    old = workload.revisions[0].template
+    write = _restore(ground, found, old.body, "p/1")
+    for dry_run in (True, False):
+        outcome = await ground.cluster.apply(write, dry_run=dry_run, timeout=TIMEOUT)
+        assert isinstance(outcome, Applied)
+        assert (outcome.template_body, outcome.template_digest) == (old.body, old.digest)
+
+
 async def the_guard_fails_after_a_change_of_the_template(ground: Ground) -> None:
     workload, found = await _released(ground)
     await ground.human.set_tag("api", "v3")
@@ -427,6 +437,7 @@ CASES: tuple[Case, ...] = (
     a_new_template_is_a_new_revision,
     an_undo_reuses_the_revision_under_a_new_number,
     a_dry_run_changes_nothing,
+    an_answer_says_which_template_the_server_keeps,
     the_guard_fails_after_a_change_of_the_template,
     the_guard_passes_after_a_scale_and_leaves_replicas_alone,
     the_same_write_twice_fails_its_guard,

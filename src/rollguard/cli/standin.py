@@ -196,6 +196,8 @@ async def _tried(cluster: KubernetesCluster, plan: Plan) -> None:
     outcome = await cluster.apply(undo.dry_run_write(plan, found), dry_run=True, timeout=TIMEOUT_S)
     if not isinstance(outcome, Applied):
         raise exits.CommandError(f"the server would not take it: {outcome}")
+    if changed := undo.changed(plan.restoring, outcome):
+        raise exits.CommandError(changed)
 
 
 def _situation(unit: UnitRecord, facts: UnitFacts, clock: Clock) -> Situation:

@@ -115,6 +115,9 @@ async def _send(context: Context, record: RolloutRecord, plan: Plan, send: undo.
         await _courtesy(context, record, send.step, outcome, tally)
         return None
     match outcome:
+        case Applied() if why := undo.changed(send.step, outcome):
+            await give_up(context, record, PlanSuperseded(reason=why), why)
+            return None
         case Applied() | Absent():
             tally.unknowns = 0
             return None

@@ -183,7 +183,8 @@ async def _dry_run_on(context: Context, plan: Plan, found: Found) -> Plan | undo
     outcome = await context.cluster.apply(undo.dry_run_write(plan, found), dry_run=True, timeout=timeout)
     match outcome:
         case Applied():
-            return undo.with_owners(plan, found)
+            changed = undo.changed(plan.restoring, outcome)
+            return undo.Refused(reason=changed) if changed else undo.with_owners(plan, found)
         case Conflict():
             return outcome
         case Rejected(status=status, detail=detail):

@@ -171,10 +171,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """The server's answer is in hand: the write took effect. `generation` is the object's after it."""
+    """The server's answer is in hand: the write took effect, or in a dry run would. `generation` is the object's after
+    it."""
 
     at: Instant
     generation: int
+    template_body: str = ""
+    """As the server keeps it, past admission: canonical JSON as in `Found`; empty where a template was not written."""
+    template_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,6 +102,8 @@ class World:
         self.evidence: list[tuple[float, str]] = []
         self.refused: dict[WorkloadName, str] = {}
         """Deployments whose templates admission refuses to change for the guard, and in which words."""
+        self.admission: Callable[[JsonObject], JsonObject] = lambda raw: raw
+        """What mutating admission makes of each template that is written."""
         self.changes: list[Changed] = []
         self.on_change: list[Callable[[Changed], None]] = []
         self.on_send: list[Callable[[Sent], None]] = []
@@ -126,14 +128,15 @@ class World:
     ) -> SimDeployment:
         """A new Deployment; with `age` it has stood that long already, by its own timestamps."""
         workload = WorkloadName(namespace, WorkloadKind.DEPLOYMENT, name)
-        raw = pod_template(name, image, config=config)
+        applied = pod_template(name, image, config=config)
+        raw = self.admission(applied)
         now = self.loop.time()
         deployment = SimDeployment(
             name=workload,
             uid=self.watching.uid(),
             created=now - age,
             labels={"app": name, **dict(labels)},
-            annotations={LAST_APPLIED: canonical({"spec": {"template": raw}})},
+            annotations={LAST_APPLIED: canonical({"spec": {"template": applied}})},
             raw=raw,
             template=template_of(raw),
             replicas=replicas,
@@ -262,8 +265,9 @@ class World:
             return Rejected(status=422, detail="spec.template must be an object, spec.replicas a number")
         if not template_of(raw).images:
             return Rejected(status=422, detail="spec.template.spec.containers: Required value")
+        raw = self.admission(raw)
         if dry_run:
-            return Applied(at=at(self.loop.time()), generation=deployment.generation)
+            return self._applied(deployment, template_of(raw))
         deployment.annotations = {key: str(value) for key, value in annotations.items()}
         deployment.paused = spec.get("paused") is True
         # As the server does: who changes the containers owns them from then on, whatever else the patch says.
@@ -272,7 +276,15 @@ class World:
         elif isinstance(managers, list):
             deployment.managers = managers
         self._change(deployment, actor, sent_at, raw=raw, replicas=replicas)
-        return Applied(at=at(self.loop.time()), generation=deployment.generation)
+        return self._applied(deployment, deployment.template)
+
+    def _applied(self, deployment: SimDeployment, template: Template) -> Applied:
+        return Applied(
+            at=at(self.loop.time()),
+            generation=deployment.generation,
+            template_body=template.body,
+            template_digest=template.digest,
+        )
 
     def _change(
         self,
@@ -287,7 +299,7 @@ class World:
         observed = deployment.observed_generation == deployment.generation
         self.traffic.settle(deployment, self.loop.time())
         if raw is not None:
-            deployment.set_template(raw)
+            deployment.set_template(self.admission(raw))
         if replicas is not None:
             deployment.replicas = replicas
         if before.digest != deployment.template.digest or replicas_before != deployment.replicas:

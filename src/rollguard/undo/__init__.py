@@ -1,5 +1,6 @@
 """Decision and facts -> plan, and the step to try now given what a fresh read shows. Pure: sends nothing itself."""
 
+from rollguard.undo.admission import changed
 from rollguard.undo.managers import caveat
 from rollguard.undo.planning import Refused, plan, with_owners
 from rollguard.undo.progress import Progress, Restored, Stalled, StillRolling, progress, still_restored
@@ -29,6 +30,7 @@ __all__ = [
     "Supersede",
     "Wait",
     "caveat",
+    "changed",
     "dry_run_write",
     "manual",
     "next",

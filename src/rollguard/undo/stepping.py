@@ -97,9 +97,14 @@ def _done(plan: Plan, step: Step, found: Found) -> Step:
 
 def _write_or_not(plan: Plan, step: Step, found: Found, now: Instant, frozen: str) -> Next:
     """The template is not the goal: send, unless the plan no longer holds."""
+    ours = found.receipt == receipt_of(plan, step)
+    if found.template_digest != step.precondition and ours:
+        return Supersede(
+            reason="the restored template is not there as it was written: somebody, or admission, changed it"
+        )
     if found.template_digest != step.precondition:
         return Supersede(reason="the template was changed since the plan was made: a newer change is never overwritten")
-    if found.receipt == receipt_of(plan, step):
+    if ours:
         # Our write took effect once already; writing again would be a tug of war with whoever undid it.
         return Supersede(reason="the template was put back by this plan, and then replaced by the bad one again")
     if found.revision > step.revision:

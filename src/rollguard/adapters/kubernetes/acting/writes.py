@@ -9,7 +9,8 @@ import msgspec
 
 from rollguard.adapters.kubernetes.connection import rights
 from rollguard.adapters.kubernetes.connection.api import JSON_PATCH, MANAGER, Api, Lane, NoAnswer, Reply
-from rollguard.adapters.kubernetes.objects.wire import OnlyMeta
+from rollguard.adapters.kubernetes.objects.template import template_of
+from rollguard.adapters.kubernetes.objects.wire import WholeDeployment
 from rollguard.adapters.numbers import whole_number
 from rollguard.model.action import Absent, Applied, Conflict, Rejected, Throttled, Unknown, Write, WriteOutcome
 from rollguard.model.names import Ref
@@ -55,8 +56,7 @@ def _not_yet(reply: Reply) -> bool:
 
 def _outcome(reply: Reply, clock: Clock) -> WriteOutcome:
     if reply.ok:
-        meta = msgspec.json.decode(reply.body, type=OnlyMeta).metadata
-        return Applied(at=clock.now(), generation=meta.generation)
+        return _applied(msgspec.json.decode(reply.body, type=WholeDeployment), clock)
     if reply.status == 404:
         return Absent()
     if reply.status == 409:
@@ -66,6 +66,16 @@ def _outcome(reply: Reply, clock: Clock) -> WriteOutcome:
     if 400 <= reply.status < 500 and reply.status not in UNSAID:
         return Rejected(status=reply.status, detail=reply.message())
     return Unknown(detail=reply.message())
+
+
+def _applied(written: WholeDeployment, clock: Clock) -> Applied:
+    template = template_of(written.spec.template)
+    return Applied(
+        at=clock.now(),
+        generation=written.metadata.generation,
+        template_body=template.body,
+        template_digest=template.digest,
+    )
 
 
 async def _classify(api: Api, write: Write, refused: Reply, *, timeout: float) -> WriteOutcome:
