@@ -7,7 +7,7 @@ import asyncio
 from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, Session, session
 from rollguard.model.action import Unknown
-from rollguard.model.records import EVERYTHING, RolloutRecord, UnitRecord
+from rollguard.model.records import EVERYTHING, Outcome, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant
 from rollguard.record import rollout_to_json, unit_to_json
 
@@ -115,7 +115,8 @@ def _last(rollout: RolloutRecord | None) -> str:
         return ""
     would = rollout.would()
     outcome = "closed" if rollout.outcome is None else rollout.outcome.value
-    ended = would[0].sentence() if would else outcome
+    by_hand = f"; then {outcome}" if rollout.outcome is Outcome.PUT_BACK else ""
+    ended = would[0].sentence() + by_hand if would else outcome
     return f"revision {rollout.target_number}, {rollout.closed.iso_second()}: {ended}"
 
 

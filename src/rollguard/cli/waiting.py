@@ -157,6 +157,8 @@ def _closed(mine: RolloutRecord) -> tuple[str, int]:
     version, outcome = f"revision {mine.target_number}", mine.outcome
     if outcome in ROLLED_BACK:
         return f"{version} was rolled back: {mine.why}", BAD
+    if outcome is Outcome.PUT_BACK:
+        return f"{version} is not there any more: {mine.why}", BAD
     if outcome is Outcome.HEALTHY or mine.verdict is VerdictKind.HEALTHY:
         return f"{version} was judged healthy: {mine.why}", HEALTHY
     if outcome is Outcome.GONE:

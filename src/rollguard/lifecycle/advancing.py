@@ -73,6 +73,7 @@ def _row(state: LifecycleState, input: LifecycleInput) -> Transition:
 
 
 def _new_target(state: LifecycleState, input: NewTarget) -> Transition:
+    outcome, topic = (Outcome.PUT_BACK, "put-back") if input.back else (Outcome.SUPERSEDED, "new-target")
     match state:
         case LifecycleState.ACTING:
             # The step's own fresh read says whether this is our write or a newer change, never the cache.
@@ -81,10 +82,10 @@ def _new_target(state: LifecycleState, input: NewTarget) -> Transition:
             told = Tell(class_=NoticeClass.WARNING, topic="verification-cut-short", reason=input.reason)
             return _close(Outcome.ROLLED_BACK, input.reason, told)
         case LifecycleState.WATCHING:
-            return _close(Outcome.SUPERSEDED, input.reason)
+            return _close(outcome, input.reason)
         case LifecycleState.AWAITING_APPROVAL | LifecycleState.PLANNED | LifecycleState.HELD:
-            told = Tell(class_=NoticeClass.INFO, topic="new-target", reason=input.reason)
-            return _close(Outcome.SUPERSEDED, input.reason, told)
+            told = Tell(class_=NoticeClass.INFO, topic=topic, reason=input.reason)
+            return _close(outcome, input.reason, told)
         case LifecycleState.CLOSED:
             return Transition(state=state, effects=())
         case _:

@@ -16,7 +16,7 @@ from rollguard.loop.selection import NOBODY
 from rollguard.loop.transitions import note, transit, unit_of
 from rollguard.loop.workers import Priority
 from rollguard.model.action import Decision, DecisionKind
-from rollguard.model.facts import UnitFacts
+from rollguard.model.facts import Revision, UnitFacts
 from rollguard.model.judgement import Phase, Rollout, Verdict, VerdictKind
 from rollguard.model.lifecycle import (
     ApprovalTimedOut,
@@ -30,7 +30,7 @@ from rollguard.model.lifecycle import (
 )
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Timing
-from rollguard.model.records import LifecycleState, RolloutRecord, TimelineEntry
+from rollguard.model.records import LifecycleState, RolloutRecord, TimelineEntry, UnitRecord
 from rollguard.model.time import Instant
 
 OPEN_TO_DECISIONS = (LifecycleState.WATCHING, LifecycleState.AWAITING_APPROVAL, LifecycleState.HELD)
@@ -154,11 +154,21 @@ async def _retarget(context: Context, memory: Memory, record: RolloutRecord, fac
             return record
         line = TimelineEntry(at=context.now(), kind="step", text=f"Revision {plan.target.number} is back after all")
         return await transit(context, record, PlanDone(), entries=(line,))
-    reason = f"revision {target.number} is the target now"
+    new = _new_target(unit_of(context, record.unit), record, target)
     if record.state is not LifecycleState.ACTING:
         await requests.outdated(context, record, target.template.digest)
-    after = await transit(context, record, NewTarget(reason=reason), change=_ending(memory))
+    after = await transit(context, record, new, change=_ending(memory))
     return after if after.closed is None else None
+
+
+def _new_target(unit: UnitRecord, record: RolloutRecord, target: Revision) -> NewTarget:
+    """Whether somebody else than the guard has gone back, and to which revision."""
+    known = {good.digest: good.number for good in unit.good() if good.digest != record.target_digest}
+    before = record.baseline_number if target.hash == record.baseline else known.get(target.template.digest)
+    if before is None:
+        return NewTarget(reason=f"revision {target.number} is the target now")
+    new = f", as revision {target.number}" if target.number != before else ""
+    return NewTarget(reason=f"revision {before} was put back by hand{new}, not by the guard", back=True)
 
 
 async def _opened(context: Context, memory: Memory, facts: UnitFacts) -> RolloutRecord | None:

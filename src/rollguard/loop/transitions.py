@@ -118,7 +118,7 @@ def stable_target(record: RolloutRecord, unit: UnitRecord) -> TemplateHash | Non
     if record.outcome in RESTORED and record.plan is not None:
         return record.plan.target.hash
     judged = any(good.digest == record.target_digest for good in unit.healthy)
-    replaced = record.outcome in (Outcome.SUPERSEDED, Outcome.GONE)
+    replaced = record.outcome in (Outcome.SUPERSEDED, Outcome.PUT_BACK, Outcome.GONE)
     return None if replaced and not judged else record.target
 
 

@@ -83,6 +83,8 @@ class NewTarget:
     """The workload's target is another revision now: this rollout is over, whoever changed it."""
 
     reason: str
+    back: bool = False
+    """It is the revision that ran before, or another good one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

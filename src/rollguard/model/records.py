@@ -128,6 +128,8 @@ class Outcome(StrEnum):
     UNCONFIRMED = "restored, unconfirmed"
     DID_NOT_HELP = "rollback did not help"
     SUPERSEDED = "superseded"
+    PUT_BACK = "put back by hand"
+    """What ran before is back, and the guard did not do it: a person, a pipeline or another tool did."""
     GONE = "workload gone"
     HELD = "held to the end"
 

@@ -37,6 +37,7 @@ TITLES = {
     "order-refused": "The ordered rollback was refused",
     "answer-unasked": "The answer met no open question",
     "new-target": "A newer version replaced the one under guard",
+    "put-back": "The version before is back, by hand",
     "unseen": "Not seen, so not guarded",
     "policy-invalid": "The policy has mistakes, an earlier one stays in force",
     "held-to-the-end": "The guard window is over, and nobody decided",

@@ -21,6 +21,7 @@ ENDS = {
     Outcome.UNCONFIRMED: "rolled back",
     Outcome.DID_NOT_HELP: "rolled back",
     Outcome.SUPERSEDED: "replaced before a conclusion",
+    Outcome.PUT_BACK: "put back by hand",
     Outcome.GONE: "gone with their workload",
     Outcome.HELD: HELD,
 }
@@ -35,7 +36,9 @@ def ending(rollout: RolloutRecord) -> str:
     if would:
         return WOULD_ROLL_BACK if DecisionKind.ROLL_BACK in would else WOULD_ASK
     if rollout.outcome is not None:
-        unanswered = rollout.outcome in (Outcome.UNDECIDED, Outcome.SUPERSEDED) and _hold(rollout) is not None
+        unanswered = (
+            rollout.outcome in (Outcome.UNDECIDED, Outcome.SUPERSEDED, Outcome.PUT_BACK) and _hold(rollout) is not None
+        )
         return HELD if unanswered else ENDS[rollout.outcome]
     return HELD if rollout.state is LifecycleState.HELD else "under way"
 
@@ -44,9 +47,12 @@ def summary(rollouts: Sequence[RolloutRecord]) -> str:
     """`12 rollouts: 9 healthy, 2 would have been rolled back, 1 held because ...`."""
     counted = Counter(ending(rollout) for rollout in rollouts)
     parts = [f"{counted[name]} {name}" for name in dict.fromkeys(IN_ORDER) if counted[name] and name != HELD]
+    others = [r for r in rollouts if r.outcome is Outcome.PUT_BACK and ending(r) != Outcome.PUT_BACK.value]
     holds = [rollout for rollout in rollouts if ending(rollout) == HELD]
     if holds:
         parts.append(f"{len(holds)} held{_because(holds)}")
+    if others:
+        parts.append(f"of these {len(others)} {Outcome.PUT_BACK.value}")
     count = len(rollouts)
     return f"{count} rollout{'' if count == 1 else 's'}" + (f": {', '.join(parts)}" if parts else "")
 
@@ -64,15 +70,22 @@ def _hold(rollout: RolloutRecord) -> Response | None:
 
 def account(rollout: RolloutRecord) -> str:
     """What was done about it, or would have been, with time and reason; else why it stands as it does."""
+    by_hand = [put_back(rollout)] if rollout.outcome is Outcome.PUT_BACK else []
     if rollout.would():
-        return "; ".join(response.sentence() for response in rollout.would())
+        return "; ".join([*(response.sentence() for response in rollout.would()), *by_hand])
     plan = rollout.plan
     if plan is not None and plan.done:
         return f"rolled back to revision {plan.target.number} by {plan.actor}: {plan.reason}"
     hold = _hold(rollout)
     if ending(rollout) == HELD and hold is not None:
-        return hold.sentence()
-    return rollout.why
+        return "; ".join([hold.sentence(), *by_hand])
+    return by_hand[0] if by_hand else rollout.why
+
+
+def put_back(rollout: RolloutRecord) -> str:
+    """`put back by hand at 2026-11-03T02:05:30Z`: of a rollout that ended so."""
+    at = f" at {rollout.closed.iso_second()}" if rollout.closed is not None else ""
+    return f"{Outcome.PUT_BACK.value}{at} ({rollout.why})"
 
 
 def decisions(rollout: RolloutRecord) -> str:

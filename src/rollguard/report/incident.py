@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rollguard.model.action import StepState
+from rollguard.model.action import DecisionKind, StepState
 from rollguard.model.judgement import Finding
 from rollguard.model.records import Outcome, RolloutRecord, TimelineEntry
 from rollguard.model.time import Instant
@@ -38,8 +38,12 @@ def figures(rollout: RolloutRecord) -> Figures:
 
 
 def cause(rollout: RolloutRecord) -> str:
-    """Why it is an incident: the reason of the rollback, also after the end has a reason of its own."""
-    return rollout.why if rollout.plan is None else rollout.plan.reason
+    """Why it is an incident: the reason of the rollback, else of what was done first (or would have been) that people
+    were called for; also after the end has a reason of its own."""
+    if rollout.plan is not None:
+        return rollout.plan.reason
+    called = (response.reason for response in rollout.responses if response.kind is not DecisionKind.WARN)
+    return next(called, rollout.why) if rollout.closed is not None else rollout.why
 
 
 def incident_markdown(rollout: RolloutRecord) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rollguard import report
@@ -84,6 +86,17 @@ def test_a_rollout_that_was_held_and_then_replaced_counts_as_held() -> None:
     assert report.ending(replaced) == "held"
     assert report.ending(ended(3, Outcome.SUPERSEDED)) == "replaced before a conclusion"
     assert report.ending(rollout_record()) == "rolled back"
+
+
+def test_what_was_put_back_by_hand_says_so_also_where_it_would_have_been_rolled_back() -> None:
+    by_hand = ended(4, Outcome.PUT_BACK, why="revision 3 was put back by hand, not by the guard")
+    would = replace(observed(), outcome=Outcome.PUT_BACK, why=by_hand.why)
+    assert report.ending(by_hand) == "put back by hand"
+    assert report.account(by_hand).startswith("put back by hand at 2026-11-03T02:45:00Z (revision 3 was")
+    assert report.account(would).startswith("would have rolled back at ")
+    assert "; put back by hand at 2026-11-03T02:55:00Z" in report.account(would)
+    told = report.summary([by_hand, would])
+    assert told == "2 rollouts: 1 would have been rolled back, 1 put back by hand, of these 1 put back by hand"
 
 
 def test_a_wrong_span_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from rollguard.cli.connect import Connection, Session, session
 from rollguard.cli.main import COMMANDS, GROUPS, call
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Mode
-from rollguard.model.records import UnitRecord
+from rollguard.model.records import Outcome, UnitRecord
 from tests.unit.cli.stories import NOW, observed, unit, watched
 
 
@@ -115,6 +116,16 @@ def test_status_in_mode_observe_says_what_would_have_been_done_also_when_it_is_w
     assert "steady" in row
     assert ": would have rolled back at 2026-11-03T02:05:30Z" in row
     assert "ago" not in row
+
+
+def test_status_says_that_a_version_was_put_back_by_hand() -> None:
+    by_hand = replace(observed(), outcome=Outcome.PUT_BACK, why="revision 4 was put back by hand")
+    rows = status.page([unit()], {str(by_hand.unit): by_hand}, NOW).splitlines()
+    assert ": would have rolled back at 2026-11-03T02:05:30Z" in rows[1]
+    plain = replace(by_hand, responses=())
+    assert status.page([unit()], {str(by_hand.unit): plain}, NOW).endswith(
+        "revision 5, 2026-11-03T02:55:00Z: put back by hand"
+    )
 
 
 def test_status_without_headers_and_wide() -> None:

@@ -98,6 +98,7 @@ INPUTS: dict[str, LifecycleInput] = {
     "timed out": ApprovalTimedOut(roll_back=False),
     "timed out, roll back": ApprovalTimedOut(roll_back=True),
     "new target": NewTarget(reason="revision 3"),
+    "back": NewTarget(reason="revision 1 as 3", back=True),
     "window over": WindowOver(),
     "window over, healthy": WindowOver(healthy=True),
     "gone": WorkloadGone(),
@@ -135,6 +136,7 @@ TABLE: dict[str, tuple[LifecycleState, ...]] = {
     "timed out": (W, H, P, X, Y, H, C),
     "timed out, roll back": (W, P, P, X, Y, H, C),
     "new target": (C, C, C, X, C, C, C),
+    "back": (C, C, C, X, C, C, C),
     "window over": (C, C, P, X, Y, C, C),
     "window over, healthy": (C, C, P, X, Y, C, C),
     "gone": (C, C, C, C, C, C, C),
@@ -295,6 +297,13 @@ def test_a_deleted_workload_closes_quietly() -> None:
 def test_a_new_target_after_the_restore_closes_as_rolled_back() -> None:
     assert outcome(advance(Y, INPUTS["new target"])) is Outcome.ROLLED_BACK
     assert outcome(advance(W, INPUTS["new target"])) is Outcome.SUPERSEDED
+
+
+def test_a_version_that_is_put_back_by_hand_is_an_outcome_of_its_own_and_told_to_who_waits() -> None:
+    assert outcome(advance(W, INPUTS["back"])) is Outcome.PUT_BACK
+    assert outcome(advance(Y, INPUTS["back"])) is Outcome.ROLLED_BACK
+    assert told(advance(W, INPUTS["back"])) == []
+    assert told(advance(H, INPUTS["back"])) == [Told(NoticeClass.INFO, "put-back")]
 
 
 def test_a_hold_is_about_its_evidence_and_what_forbids_and_not_about_their_words() -> None:

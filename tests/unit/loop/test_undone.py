@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from rollguard import report
 from rollguard.loop import kept
 from rollguard.model.judgement import VerdictKind
 from rollguard.model.metrics import GapCause
@@ -142,3 +143,52 @@ def test_what_was_undone_is_named_so_to_who_orders_it_back() -> None:
         assert f"({GOOD}) runs now" in stage.told("order-refused")[0]
 
     play(story)
+
+
+def test_a_rollback_by_hand_in_mode_observe_is_told_as_one() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: bool(stage.told("would-roll-back")))
+        stage.world.undo_by_hand(stage.api)
+        await stage.until(lambda: stage.rollout().closed is not None, within=30)
+        record, unit = stage.rollout(), stage.unit()
+        assert record.outcome is Outcome.PUT_BACK
+        assert record.why == "revision 1 was put back by hand, as revision 3, not by the guard"
+        assert report.account(record).startswith("would have rolled back at ")
+        assert "; put back by hand at " in report.account(record)
+        assert "error-rate" in report.cause(record)
+        assert unit is not None
+        await asyncio.sleep(10)
+        assert len(stage.rollouts()) == 1
+
+    play(story, policy=policies.policy(mode=Mode.OBSERVE))
+
+
+def test_a_hold_that_a_person_ended_by_going_back_is_told_to_those_who_were_paged() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(
+            lambda: stage.rollout().state is LifecycleState.AWAITING_APPROVAL if stage.rollouts() else False
+        )
+        stage.world.undo_by_hand(stage.api)
+        await stage.until(lambda: bool(stage.told("put-back")), within=30)
+        assert "revision 1 was put back by hand" in stage.told("put-back")[0]
+
+    play(story, policy=policies.policy(mode=Mode.APPROVE))
+
+
+def test_a_newer_version_is_not_taken_for_a_rollback_by_hand() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: bool(stage.rollouts()))
+        stage.world.set_image(stage.api, "registry.lab/api:v3")
+        await stage.until(lambda: stage.rollouts()[0].closed is not None, within=30)
+        assert stage.rollouts()[0].outcome is Outcome.SUPERSEDED
+
+    play(story, policy=policies.policy(mode=Mode.OBSERVE))
