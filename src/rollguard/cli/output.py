@@ -77,6 +77,11 @@ def moment(at: Instant) -> str:
     return at.iso_second()
 
 
+def time_of_day(at: Instant) -> str:
+    """The same without the date, as `02:05:30Z`: beside a time that has it."""
+    return moment(at)[11:]
+
+
 def ago(seconds: float) -> str:
     """A duration as kubectl writes an age: 12s, 5m, 3h, 2d."""
     for size, suffix in ((86400, "d"), (3600, "h"), (60, "m")):

@@ -12,10 +12,11 @@ from rollguard.model.judgement import LevelReading, Reference, VerdictKind
 from rollguard.model.policy import LevelName, Mode
 from rollguard.model.records import LastLook, LifecycleState, RolloutRecord
 from rollguard.model.time import Instant
+from rollguard.policy import durations
 from rollguard.policy.amounts import amount
 from rollguard.record import rollout_to_json
 
-LEVELS = ("SIGNAL", "LEVEL", "VALUE", "BOUND", "REQUESTS", "SLOTS", "GAPS", "REACHED", "BESIDE")
+LEVELS = ("SIGNAL", "LEVEL", "VALUE", "BOUND", "FOR", "REQUESTS", "SLOTS", "GAPS", "REACHED", "BESIDE")
 INTERLOCKS = ("INTERLOCK", "STANDS", "BECAUSE")
 UNDER_WAY = (LifecycleState.PLANNED, LifecycleState.ACTING, LifecycleState.VERIFYING)
 
@@ -95,12 +96,19 @@ def _level(reading: LevelReading) -> tuple[str, ...]:
         reading.level.value,
         "no data" if reading.value is None else amount(reading.value, reading.unit),
         amount(reading.bound, reading.unit),
+        durations.format_(reading.seconds) if reading.seconds else "-",
         f"{reading.traffic:,.0f}" if reading.traffic else "-",
         str(reading.slots),
         str(reading.gaps),
-        "yes" if reading.reached else "no",
+        _reached(reading),
         _beside(reading.reference, reading.unit),
     )
+
+
+def _reached(reading: LevelReading) -> str:
+    if reading.reached:
+        return "yes" if reading.since is None else f"since {output.time_of_day(reading.since)}"
+    return f"not yet: {reading.lacks}" if reading.lacks else "no"
 
 
 def _beside(reference: Reference, unit: str) -> str:
@@ -169,6 +177,8 @@ def _of_levels(rollout: RolloutRecord, look: LastLook) -> list[str]:
         if near is None:
             return []
         value, bound = amount(near.value or 0.0, near.unit), amount(near.bound, near.unit)
-        return [f"{near.signal}: past {bound} over its whole window it is bad (now {value}, the nearest of its levels)"]
+        over = f"its whole window of {durations.format_(near.seconds)}" if near.seconds else "its whole window"
+        now = f"now {value}, but {near.lacks}" if near.lacks else f"now {value}, the nearest of its levels"
+        return [f"{near.signal}: past {bound} over {over} it is bad ({now})"]
     reached = list(dict.fromkeys(finding.signal for finding in rollout.findings))
     return [f"{', '.join(reached)}: back inside the bound over the window"] if reached else []

@@ -9,7 +9,7 @@ from rollguard.judge.memory import SignalLook, SignalMemory, entered, number_of,
 from rollguard.judge.pooled import ArmState, SlotSums
 from rollguard.judge.reference import Compared, compared
 from rollguard.judge.window import Stretch, Window, window
-from rollguard.judge.words import ALL_PODS, NEW_PODS, level_text, unit_of
+from rollguard.judge.words import ALL_PODS, NEW_PODS, lacking, level_text, unit_of
 from rollguard.model.judgement import Attribution, Finding, LevelReading, Observation, SignalGap
 from rollguard.model.metrics import Answer, GapCause
 from rollguard.model.policy import Level, LevelName, Signal, Timing
@@ -102,11 +102,11 @@ def _looked(memory: SignalMemory, signal: Signal, end: int) -> SignalLook:
         comparison = compared(memory, ring, signal, level, seen, end=end)
         all_pods = any(ring[n].all_pods for n in range(seen.first, end + 1) if n in ring)
         arm = ALL_PODS if all_pods else NEW_PODS
-        reading = _reading(signal, rule, seen, comparison, arm)
+        began = memory.since[level]
+        since = slot_at(began if began is not None else seen.first, memory.seconds).start
+        reading = _reading(signal, rule, seen, comparison, arm, since=since)
         readings.append(reading)
         if seen.reached:
-            began = memory.since[level]
-            since = slot_at(began if began is not None else seen.first, memory.seconds).start
             # What old and new pods suffer from alike is not told apart, whatever the series' labels.
             whose = ALL_PODS if comparison.shared else arm
             reached.append(_finding(reading, seen, comparison, since=since, arm=whose))
@@ -121,7 +121,9 @@ def _looked(memory: SignalMemory, signal: Signal, end: int) -> SignalLook:
     )
 
 
-def _reading(signal: Signal, rule: Level, seen: Window, comparison: Compared, arm: str) -> LevelReading:
+def _reading(
+    signal: Signal, rule: Level, seen: Window, comparison: Compared, arm: str, *, since: Instant
+) -> LevelReading:
     return LevelReading(
         signal=signal.name,
         level=rule.name,
@@ -134,6 +136,9 @@ def _reading(signal: Signal, rule: Level, seen: Window, comparison: Compared, ar
         gaps=seen.gaps,
         reached=seen.reached,
         reference=comparison.reference,
+        seconds=rule.seconds,
+        since=since if seen.reached else None,
+        lacks=lacking(signal, seen),
     )
 
 

@@ -24,6 +24,8 @@ class Window:
     slots: int
     """How many slots it should hold."""
     gaps: int
+    owed: int
+    """How many of them lie after the arm began."""
     usable: bool
     """Few enough gaps, none of the last two."""
     enough: bool
@@ -71,6 +73,7 @@ def window(stretch: Stretch, signal: Signal, level: int, *, end: int) -> Window:
         bound=bound,
         slots=count,
         gaps=gaps,
+        owed=0 if stretch.first is None else max(0, end + 1 - max(stretch.first, numbers[0])),
         usable=stretch.first is not None
         and stretch.first <= numbers[0]
         and gaps <= count // GAPS_AT_MOST

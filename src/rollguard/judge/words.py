@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rollguard.judge.kinds import KINDS
 from rollguard.judge.reference import BEFORE, BESIDE
-from rollguard.judge.window import Window
+from rollguard.judge.window import LAST_WITHOUT_GAP, Window
 from rollguard.model.judgement import Reference
 from rollguard.model.policy import Level, Signal, SignalKind
 from rollguard.policy import durations
@@ -32,6 +32,22 @@ def level_text(signal: Signal, level: Level, seen: Window, reference: Reference,
     text = f"{signal.name}: {_measured(signal, level, value, seen.pooled.total, unit)} over {span}"
     text += f", bound {_bound(signal, level, seen.bound, unit)}, {where}"
     return text + _beside(reference, unit)
+
+
+def lacking(signal: Signal, seen: Window) -> str:
+    """What is missing for the level to be reached where its value is past the bound; else empty."""
+    value = seen.pooled.value
+    if seen.reached or value is None or value <= seen.bound:
+        return ""
+    if seen.owed < seen.slots:
+        return f"{seen.owed} of the window's {seen.slots} slots have passed"
+    if not seen.usable:
+        return (
+            f"{seen.gaps} of {seen.slots} slots are missing (a tenth may be, and none of the last {LAST_WITHOUT_GAP})"
+        )
+    if not seen.enough:
+        return f"{seen.pooled.total:,.0f} requests, {max(1, signal.minimum_traffic):,} are needed"
+    return "it is not past its bound in each third of the window"
 
 
 def _measured(signal: Signal, level: Level, value: float, total: float, unit: str) -> str:

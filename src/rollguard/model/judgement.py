@@ -128,6 +128,12 @@ class LevelReading:
     reached: bool
     reference: Reference
     member: str = ""
+    seconds: float = 0.0
+    """How long it has to last: the window's length."""
+    since: Instant | None = None
+    """Where it is reached: the start of the window in which it was reached first."""
+    lacks: str = ""
+    """Where its value is past the bound and it is not reached: what is missing for that."""
 
 
 class VerdictKind(StrEnum):

@@ -31,6 +31,8 @@ def reading(level: LevelName, bound: float, *, value: float | None = 0.148, reac
         gaps=1,
         reached=reached,
         reference=ERRORS.reference,
+        seconds=300.0,
+        since=START.plus(30) if reached else None,
     )
 
 

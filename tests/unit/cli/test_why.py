@@ -29,9 +29,9 @@ Rollout translation-r2-bbb-uid1 of production/translation
   held at 2026-11-03T02:05:30Z, because error-rate: 14.8% of 1,234 requests over 5m, bound 10%, on the new pods
 
 Levels as of 2026-11-03T02:05:30Z (70s ago):
-SIGNAL       LEVEL      VALUE   BOUND   REQUESTS   SLOTS   GAPS   REACHED   BESIDE
-error-rate   critical   14.8%   5%      1,234      20      1      yes       0.2% (old pods beside it)
-error-rate   rollback   14.8%   10%     1,234      20      1      yes       0.2% (old pods beside it)
+SIGNAL       LEVEL      VALUE   BOUND   FOR   REQUESTS   SLOTS   GAPS   REACHED           BESIDE
+error-rate   critical   14.8%   5%      5m    1,234      20      1      since 02:00:30Z   0.2% (old pods beside it)
+error-rate   rollback   14.8%   10%     5m    1,234      20      1      since 02:00:30Z   0.2% (old pods beside it)
 
 Without a complete answer then:
 - latency (required): 2 slots, timeout: no answer within 12 s
@@ -70,7 +70,14 @@ def test_while_nothing_is_reached_the_nearest_level_is_named() -> None:
     unknown = replace(near, signal="database", value=None)
     look = replace(LOOK, decision=DecisionKind.CONTINUE, readings=(far, unknown, near), standings=(), wake_at=None)
     first, *_ = changes(watched(last_look=look), LATER)
-    assert first == "error-rate: past 10% over its whole window it is bad (now 2%, the nearest of its levels)"
+    said = "error-rate: past 10% over its whole window of 5m it is bad"
+    assert first == f"{said} (now 2%, the nearest of its levels)"
+    young = replace(near, value=0.3, lacks="12 of the window's 20 slots have passed")
+    first, *_ = changes(watched(last_look=replace(look, readings=(far, young))), LATER)
+    assert first == f"{said} (now 30%, but 12 of the window's 20 slots have passed)"
+    assert "not yet: 12 of the window's 20 slots have passed" in page(
+        watched(last_look=replace(look, readings=(young,))), LATER
+    )
 
 
 def test_a_question_names_the_commands_that_answer_it_and_until_when() -> None:

@@ -88,6 +88,27 @@ def test_gaps_are_left_out_up_to_a_tenth_and_never_at_the_end(gaps: tuple[int, .
     assert Case((ONLY_ROLLBACK,)).see(slots).kind is kind
 
 
+@pytest.mark.parametrize(
+    ("slots", "lacks"),
+    [
+        ([BAD] * 12, "12 of the window's 20 slots have passed"),
+        ([None if i in (5, 9, 12) else BAD for i in range(20)], "3 of 20 slots are missing (a tenth may be, and"),
+        ([None if i == 19 else BAD for i in range(20)], "1 of 20 slots are missing (a tenth may be, and none of the"),
+        ([(0, 1), (1, 1)] * 9 + [(0, 0)] * 2, "18 requests, 20 are needed"),
+        ([FINE] * 7 + [(100, 100)] * 6 + [FINE] * 7, "it is not past its bound in each third of the window"),
+        ([FINE] * 20, ""),
+        ([BAD] * 20, ""),
+    ],
+    ids=["young", "gaps", "the last", "traffic", "burst", "fine", "reached"],
+)
+def test_a_level_past_its_bound_says_why_it_is_not_reached(slots: list[tuple[int, int] | None], lacks: str) -> None:
+    seen = reading(Case((ONLY_ROLLBACK,)).see(run(slots)), LevelName.ROLLBACK)
+    assert seen.lacks.startswith(lacks)
+    assert bool(seen.lacks) == bool(lacks)
+    assert seen.seconds == 300
+    assert seen.since == (STARTED if seen.reached else None)
+
+
 def test_gaps_are_not_counted_as_good() -> None:
     verdict = Case((ONLY_ROLLBACK,)).see(run([None if i in (3, 4) else (11, 100) for i in range(20)]))
     assert verdict.findings[0].value == pytest.approx(0.11)
