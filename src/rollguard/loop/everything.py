@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from rollguard.loop import changes, conditions
 from rollguard.loop.context import Context
 from rollguard.loop.leader import LeadershipLost
@@ -9,12 +11,14 @@ from rollguard.loop.store import Unavailable, Vanished
 from rollguard.model.lifecycle import Tell
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import Policy
-from rollguard.model.records import EVERYTHING, NoticeClass, UnitRecord
+from rollguard.model.records import EVERYTHING, NoticeClass, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant
 
-POLICY_INVALID, NAMESPACE_UNREAD = "PolicyInvalid", "NamespaceUnread"
+POLICY_INVALID, POLICY_UNREAD, NAMESPACE_UNREAD = "PolicyInvalid", "PolicyUnread", "NamespaceUnread"
 """Conditions of `rollguard-all`, beside `Unseen`."""
 TOPIC_UNSEEN = "unseen"
+UNITS = 3
+"""How many are named."""
 MISTAKES = 3
 """How many mistakes are told; the log and the policy object have them all."""
 
@@ -48,9 +52,10 @@ def name_of_all(context: Context) -> UnitName:
 
 async def _say(context: Context, unread: tuple[str, ...]) -> None:
     mistakes, missing = _mistakes(context.policies.mistakes), "; ".join(unread)
-    unseen = conditions.unseen(context)
-    hidden = unseen | _long_unread(context, unread)
-    unit = await create(context) if mistakes or missing or unseen else context.store.unit(name_of_all(context))
+    unseen, unjudged = conditions.unseen(context), _unjudged(context)
+    hidden = unseen | unjudged | _long_unread(context, unread)
+    wrong = mistakes or missing or unseen or unjudged
+    unit = await create(context) if wrong else context.store.unit(name_of_all(context))
     policy, now = context.policy, context.now()
     reason = f"{mistakes}; the policy {policy.digest[:12]} stays in force"
     page = Tell(class_=NoticeClass.PAGE, topic="policy-invalid", reason=reason)
@@ -64,11 +69,31 @@ async def _say(context: Context, unread: tuple[str, ...]) -> None:
             told = changes.told_unit(told, blind, policy=policy, now=now)
         told = changes.with_present_condition(told, POLICY_INVALID, mistakes)
         told = changes.with_present_condition(told, conditions.UNSEEN, "; ".join(unseen.values()))
+        told = changes.with_present_condition(told, POLICY_UNREAD, "; ".join(unjudged.values()))
         return changes.with_present_condition(told, NAMESPACE_UNREAD, missing)
 
     if unit is not None and said(unit) != unit:
         await context.store.change_unit(unit.name, said)
     context.told = frozenset(hidden)
+
+
+def _unjudged(context: Context) -> dict[str, str]:
+    """Kept policies that the server has not given for a minute, and in words whose rollouts are not judged for that."""
+    now = context.now()
+    waiting: defaultdict[str, list[RolloutRecord]] = defaultdict(list)
+    for record in sorted(context.store.rollouts, key=lambda record: record.unit):
+        if record.closed is None and context.policies.unread(record, now):
+            waiting[record.policy_digest].append(record)
+    return {
+        f"policy {digest}": f"the policy {digest[:12]} cannot be read, so what began under it is not judged"
+        f" ({_units(records)}): {context.policies.unread(records[0], now)}"
+        for digest, records in sorted(waiting.items())
+    }
+
+
+def _units(records: list[RolloutRecord]) -> str:
+    more = f" and {len(records) - UNITS} more" if len(records) > UNITS else ""
+    return ", ".join(str(record.unit) for record in records[:UNITS]) + more
 
 
 def _long_unread(context: Context, unread: tuple[str, ...]) -> dict[str, str]:

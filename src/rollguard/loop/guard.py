@@ -265,7 +265,7 @@ class Guard:
         started = self._clock.mono()
         if not self._leads():
             return False
-        await context.policies.refresh(context.store.rollouts)
+        await context.policies.refresh(context.store.rollouts, context.now())
         unread = self._cover()
         if not self._leads() or not select(context):
             return False

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from rollguard import decide, judge, observe
 from rollguard.loop import changes, conditions, executor, kept, migrations, opening, requests, surroundings, verify
-from rollguard.loop.context import Context, LookAgain, Memory
+from rollguard.loop.context import Context, Memory
 from rollguard.loop.selection import NOBODY
 from rollguard.loop.transitions import note, transit, unit_of
 from rollguard.loop.workers import Priority
@@ -70,7 +70,9 @@ async def look(context: Context, memory: Memory) -> None:
     if record is None and facts.complete and facts.members:
         record = await _opened(context, memory, facts)
     blind = ""
-    if record is not None:
+    if record is not None and not context.policies.known(record):
+        blind = _unjudged(context, record)
+    elif record is not None:
         blind = await _go_on(context, memory, record, facts)
     await conditions.keep(context, memory, facts, blind=blind)
 
@@ -107,24 +109,32 @@ def _remember_template(context: Context, memory: Memory, facts: UnitFacts) -> No
 async def _own(context: Context, memory: Memory, name: UnitName) -> RolloutRecord | None:
     """The unit's rollout, under our epoch: raised by compare-and-swap before anything is done under it.
 
-    It keeps the policy that it began with. Where that is lost, it goes on under the one in force.
+    It keeps the policy that it began with. Where that is lost, it goes on under the one in force; where it was not read
+    yet, nothing is decided by another one.
     """
     record = context.store.rollout(name)
     if record is None or record.closed is not None:
         return record
     epoch, now = context.gate.epoch, context.now()
     foreign = bool(memory.dropped) or memory.watch is NOBODY or context.settings.orders_only
-    if not foreign and not context.policies.known(record):
-        raise LookAgain(f"the policy that {record.id} began with was not read yet")
+    untouched = foreign or not context.policies.known(record)
 
     def ours(present: RolloutRecord) -> RolloutRecord:
         raised = replace(present, epoch=max(present.epoch, epoch))
-        if foreign:
+        if untouched:
             return raised
         kept = changes.without_policy(raised, context.policies.lost(raised), context.policy.digest, now)
         return changes.in_milder_mode(kept, memory.watch.mode, now)
 
     return await note(context, record, ours) if ours(record) != record else record
+
+
+def _unjudged(context: Context, record: RolloutRecord) -> str:
+    """Pushes on what was decided, by a stored plan or an order, and decides nothing. Why, once that lasts."""
+    if changes.acting(record):
+        context.later(0.0, Priority.ACT, record.unit)
+    said = context.policies.unread(record, context.now())
+    return f"the policy {record.policy_digest[:12]} that it began with cannot be read: {said}" if said else ""
 
 
 async def _drop(context: Context, memory: Memory, name: UnitName) -> None:

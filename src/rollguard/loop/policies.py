@@ -13,8 +13,11 @@ from rollguard.loop.settings import Log, Settings
 from rollguard.model.action import Unknown
 from rollguard.model.policy import Policy
 from rollguard.model.records import PolicyStatus, RolloutRecord
+from rollguard.model.time import Instant
 from rollguard.ports import KeptPolicies, PolicyLost, PolicyReading, PolicySource
 
+UNREAD_AFTER = 60.0
+"""Seconds for which a kept policy may not be read before people are told."""
 REPORTED = 32
 """Mistakes that the status of a policy object holds."""
 
@@ -45,6 +48,8 @@ class Policies:
         self._log = log
         self._known = {policy.digest: policy}
         self._lost: dict[str, str] = {}
+        self._unread: dict[str, tuple[Instant, str]] = {}
+        """Digests of kept policies that the server does not give, since when, and what it says."""
         self._stored: set[str] = set()
         self._spare: frozenset[str] = frozenset()
         self._reported: PolicyStatus | None = None
@@ -68,21 +73,28 @@ class Policies:
             return ""
         return self._lost.get(rollout.policy_digest, "it was not kept")
 
+    def unread(self, rollout: RolloutRecord, now: Instant) -> str:
+        """What the server says of the policy that the rollout began with, where it has not given it for a minute: a
+        server that restarts is no news. Empty where it has."""
+        since, said = self._unread.get(rollout.policy_digest, (now, ""))
+        return said if now.since(since) >= UNREAD_AFTER else ""
+
     def forget(self) -> None:
         """We do not lead (any more): others keep and drop policies from here on."""
         self._lost.clear()
+        self._unread.clear()
         self._stored.clear()
         self._spare = frozenset()
         self._reported = None
 
-    async def refresh(self, rollouts: Iterable[RolloutRecord]) -> bool:
+    async def refresh(self, rollouts: Iterable[RolloutRecord], now: Instant) -> bool:
         """Brings the newest good policy into force, and loads those that open rollouts began with.
 
         The one in force is kept in the cluster before a rollout can begin under it. True where another one is in force
         now.
         """
         needed = {rollout.policy_digest for rollout in rollouts if rollout.closed is None}
-        await self._load(needed - self._known.keys() - self._lost.keys())
+        await self._load(needed - self._known.keys() - self._lost.keys(), now)
         reading = self._source.latest() if self._source is not None else None
         newest = reading.policy if reading is not None and reading.policy is not None else self.present
         await self._store(newest)
@@ -124,9 +136,10 @@ class Policies:
         else:
             self._reported = status
 
-    async def _load(self, digests: set[str]) -> None:
+    async def _load(self, digests: set[str], now: Instant) -> None:
         if self._kept is None:
             return
+        unread: dict[str, tuple[Instant, str]] = {}
         for digest in sorted(digests):
             found = await self._kept.load(digest, timeout=self._settings.request_timeout)
             if isinstance(found, Policy):
@@ -135,7 +148,9 @@ class Policies:
                 self._lost[digest] = found.detail
                 self._log("policy-lost", {"digest": digest, "detail": found.detail})
             else:
+                unread[digest] = (self._unread.get(digest, (now, ""))[0], found.detail)
                 self._log("policy-not-read", {"digest": digest, "detail": found.detail})
+        self._unread = unread
 
     async def _store(self, policy: Policy) -> None:
         """Keeps it where that was not done yet; what cannot be kept now is tried again at the next tick."""

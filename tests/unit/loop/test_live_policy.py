@@ -8,11 +8,12 @@ from dataclasses import replace
 from rollguard.loop.house import SURVEY_EVERY
 from rollguard.model.names import UnitName
 from rollguard.model.policy import LevelName, MetricsStore, Mode, Policy, WebhookChannel
-from rollguard.model.records import EVERYTHING, LifecycleState, NoticeClass, Outcome
+from rollguard.model.records import EVERYTHING, LifecycleState, NoticeClass, Outcome, RequestKind
 from rollguard.ports import Notifier
 from rollguard.sim.channels import Inbox, SimNotifier
 from tests.simulation import policies
-from tests.unit.loop.stage import CRASHING, FAILING, GOOD, NAMESPACE, Stage, play
+from tests.unit.loop.stage import CRASHING, FAILING, GOOD, NAMESPACE, Running, Stage, play
+from tests.unit.loop.test_guard import request
 
 FINE = "registry.lab/api:v2"
 BEGAN, CHANGED = "sha256:simulated", "sha256:changed"
@@ -140,9 +141,65 @@ def test_a_leader_that_cannot_read_the_kept_policy_yet_judges_nothing_meanwhile(
         await stage.until(lambda: len(second.events("policy-not-read")) > 2)
         assert stage.rollout().policy_digest == BEGAN
         assert stage.kept.keys() >= kept.keys()
-        assert second.events("look-again")
+        assert not everything(stage), "a server that restarts is no news"
         second.kept.silent = False
         await stage.until(lambda: stage.image() == GOOD)
+
+    play(story)
+
+
+async def led_anew_without_the_kept_policy(stage: Stage, image: str) -> Running:
+    """A rollout is open, another controller leads, and the server does not give it the policy."""
+    first = stage.start()
+    await stage.until(stage.adopted)
+    stage.world.set_image(stage.api, image)
+    await stage.until(lambda: bool(stage.rollouts()))
+    await first.kill()
+    stage.write_policy(replace(stage.policy, digest=CHANGED))
+    second = stage.prepare("guard-1")
+    second.kept.silent = True
+    second.begin()
+    return second
+
+
+def test_a_kept_policy_that_stays_unread_is_paged_once_and_shown_until_it_is_read() -> None:
+    async def story(stage: Stage) -> None:
+        second = await led_anew_without_the_kept_policy(stage, FAILING)
+        await stage.until(lambda: bool(pages(stage, "unseen")), within=120)
+        said = f"the policy {BEGAN[:12]} cannot be read, so what began under it is not judged (production/api)"
+        assert said in pages(stage, "unseen")[0]
+        assert everything(stage)["PolicyUnread"].startswith(said)
+        unit = stage.unit()
+        assert unit is not None
+        assert "cannot be read: no answer" in dict(unit.conditions)["Blind"]
+        await asyncio.sleep(120)
+        assert len(pages(stage, "unseen")) == 1
+        assert stage.image() == FAILING
+        second.kept.silent = False
+        await stage.until(lambda: stage.image() == GOOD)
+        await stage.until(lambda: not everything(stage) and (u := stage.unit()) is not None and not u.conditions)
+
+    long = replace(policies.TIMING, automatic=600.0, close=900.0)
+    play(story, policy=replace(policies.policy(), timing=long))
+
+
+def test_what_was_ordered_is_carried_out_though_the_kept_policy_cannot_be_read() -> None:
+    async def story(stage: Stage) -> None:
+        await led_anew_without_the_kept_policy(stage, FINE)
+        await asyncio.sleep(30)
+        request(stage, RequestKind.ROLLBACK, "order-1")
+        await stage.until(lambda: stage.image() == GOOD, within=20)
+
+    play(story)
+
+
+def test_a_newer_version_is_guarded_though_the_policy_of_the_one_before_cannot_be_read() -> None:
+    async def story(stage: Stage) -> None:
+        await led_anew_without_the_kept_policy(stage, FINE)
+        await asyncio.sleep(30)
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: stage.image() == GOOD)
+        assert [r.policy_digest for r in stage.rollouts()] == [BEGAN, CHANGED]
 
     play(story)
 
