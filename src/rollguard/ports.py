@@ -10,11 +10,20 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rollguard.doctor import Check
-from rollguard.model.action import Absent, Evidence, FetchOutcome, Unknown, Write, WriteOutcome
+from rollguard.model.action import (
+    Absent,
+    AutoscalerOutcome,
+    Evidence,
+    FetchOutcome,
+    ServiceOutcome,
+    Unknown,
+    Write,
+    WriteOutcome,
+)
 from rollguard.model.facts import InventoryItem, Template, UnitFacts
 from rollguard.model.metrics import MetricsAnswer, Question
 from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadName
-from rollguard.model.policy import Policy
+from rollguard.model.policy import Policy, ReleaseSet
 from rollguard.model.records import (
     Exists,
     Freeze,
@@ -48,7 +57,7 @@ class Clock(Protocol):
 
 
 class Cluster(Protocol):
-    """Workloads: what runs, and the writes that change it."""
+    """Workloads, and the Services and autoscalers of release sets: what runs, and the writes that change it."""
 
     def changes(self) -> AsyncIterator[UnitName]:
         """Units whose facts changed: lossy and duplicated, only wakes the loop."""
@@ -72,16 +81,32 @@ class Cluster(Protocol):
         """
         ...
 
+    def sets(self, sets: tuple[ReleaseSet, ...]) -> None:
+        """Exactly these release sets are known from now on: their Services and autoscalers are facts of their units."""
+        ...
+
     def guard(self, units: frozenset[UnitName]) -> None:
-        """Which units' pods are worth watching from now on."""
+        """Which units' pods are worth watching from now on. Of a release set: those of all its Deployments."""
         ...
 
     def facts(self, unit: UnitName) -> UnitFacts:
-        """The unit's facts from the cache, with `complete` and `as_of` saying how good they are."""
+        """The unit's facts from the cache, with `complete` and `as_of` saying how good they are.
+
+        Of a release set: the Deployments of both colours that exist, in the set's order, and what belongs to them; not
+        complete, and without members, where the set is not known.
+        """
         ...
 
     async def fetch(self, ref: Ref, *, timeout: float) -> FetchOutcome:
         """A quorum read of a Deployment."""
+        ...
+
+    async def fetch_service(self, ref: Ref, *, timeout: float) -> ServiceOutcome:
+        """A quorum read of a Service, its EndpointSlices and its pods; Unknown where one of them was not answered."""
+        ...
+
+    async def fetch_autoscaler(self, ref: Ref, *, timeout: float) -> AutoscalerOutcome:
+        """A quorum read of a HorizontalPodAutoscaler."""
         ...
 
     async def apply(self, write: Write, *, dry_run: bool, timeout: float) -> WriteOutcome:
@@ -89,7 +114,7 @@ class Cluster(Protocol):
         ...
 
     async def save_evidence(self, rollout: RolloutId, unit: UnitName, *, timeout: float) -> Evidence:
-        """Statuses, events and logs of the unit's pods (secrets masked), kept as ConfigMaps."""
+        """Statuses, events and logs of the unit's pods (secrets masked), the bad ones first, kept as ConfigMaps."""
         ...
 
     async def save_template(self, workload: WorkloadName, template: Template, *, timeout: float) -> str | Unknown:

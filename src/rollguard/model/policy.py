@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
+
 
 class Mode(StrEnum):
     """What the guard may do by itself, from the least to the most.
@@ -111,6 +113,16 @@ class ReleaseSet:
     colours: tuple[str, str]
     members: tuple[SetMember, ...]
     """At most 6."""
+
+    @property
+    def workload(self) -> WorkloadName:
+        """The set as what is guarded."""
+        return WorkloadName(self.namespace, WorkloadKind.RELEASE_SET, self.name)
+
+    @property
+    def unit(self) -> UnitName:
+        """The unit that guards it."""
+        return UnitName.of_workload(self.workload)
 
     def other(self, colour: str) -> str:
         """The colour beside that one. Raises ValueError for a colour that the set does not have."""

@@ -8,9 +8,11 @@ from dataclasses import replace
 
 from rollguard.model.action import (
     Absent,
+    AutoscalerOutcome,
     Evidence,
     FetchOutcome,
     Found,
+    ServiceOutcome,
     Throttled,
     Unknown,
     Write,
@@ -18,6 +20,7 @@ from rollguard.model.action import (
 )
 from rollguard.model.facts import InventoryItem, Template, UnitFacts
 from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadKind, WorkloadName
+from rollguard.model.policy import ReleaseSet
 from rollguard.sim.cache import SimCache
 from rollguard.sim.faults import FaultPlan
 from rollguard.sim.network import Later, Lost, call
@@ -39,6 +42,7 @@ class SimCluster:
         self.cache = SimCache(world.loop, faults.random, self._wake)
         self._listed_at = world.loop.time() + 0.05
         self._guarded: frozenset[UnitName] = frozenset()
+        self._sets: tuple[ReleaseSet, ...] = ()
         self._join()
 
     def _join(self) -> None:
@@ -77,6 +81,10 @@ class SimCluster:
     def look_for(self, migrations: tuple[str, ...], *, secrets: bool) -> None:
         """There are no migrations."""
 
+    def sets(self, sets: tuple[ReleaseSet, ...]) -> None:
+        """Which release sets are known."""
+        self._sets = sets
+
     def guard(self, units: frozenset[UnitName]) -> None:
         """Begins to watch the pods of these units."""
         self._guarded = units
@@ -110,7 +118,17 @@ class SimCluster:
             raw_template=json.dumps(deployment.raw),
             last_applied=deployment.annotations.get(LAST_APPLIED, ""),
             managed_fields=json.dumps(deployment.managers),
+            replicas=deployment.replicas,
+            ready=deployment.ready,
         )
+
+    async def fetch_service(self, ref: Ref, *, timeout: float) -> ServiceOutcome:  # noqa: ARG002
+        """There are no Services."""
+        return Absent()
+
+    async def fetch_autoscaler(self, ref: Ref, *, timeout: float) -> AutoscalerOutcome:  # noqa: ARG002
+        """There are no autoscalers."""
+        return Absent()
 
     async def apply(self, write: Write, *, dry_run: bool, timeout: float) -> WriteOutcome:
         """One guarded write."""

@@ -8,23 +8,27 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
 
-import msgspec
-
-from rollguard.adapters.kubernetes.acting import evidence, notes, saved, writes
-from rollguard.adapters.kubernetes.connection.api import Api, NoAnswer
+from rollguard.adapters.kubernetes.acting import evidence, notes, reads, saved, writes
+from rollguard.adapters.kubernetes.connection.api import Api
 from rollguard.adapters.kubernetes.objects import facts
-from rollguard.adapters.kubernetes.objects.template import template_of
-from rollguard.adapters.kubernetes.objects.wire import WholeDeployment
 from rollguard.adapters.kubernetes.watching.cache import Cache, Look
 from rollguard.adapters.kubernetes.watching.configuration import releases
 from rollguard.adapters.kubernetes.watching.reflector import STALL_S
 from rollguard.adapters.kubernetes.watching.wakeups import Wakeups
-from rollguard.model.action import Absent, Evidence, FetchOutcome, Found, Unknown, Write, WriteOutcome
+from rollguard.model.action import (
+    Absent,
+    AutoscalerOutcome,
+    Evidence,
+    FetchOutcome,
+    ServiceOutcome,
+    Unknown,
+    Write,
+    WriteOutcome,
+)
 from rollguard.model.facts import ClusterEvent, Configuration, InventoryItem, Pod, Template, UnitFacts, Workload
 from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadKind, WorkloadName
-from rollguard.policy.selection import OPT_OUT
+from rollguard.model.policy import ReleaseSet
 from rollguard.ports import Clock
-from rollguard.record.names import ANNOTATION_STEP
 
 EVENTS_MAX = 50
 
@@ -52,6 +56,7 @@ class KubernetesCluster:
         self._cache = Cache(api, clock, rng, self._wake, stall=stall, look=look or Look(), on_failure=on_failure)
         self._guarded: frozenset[UnitName] = frozenset()
         self._known: set[UnitName] = set()
+        self._sets: dict[UnitName, ReleaseSet] = {}
         self._wakeups = Wakeups()
 
     async def __aenter__(self) -> Self:
@@ -87,6 +92,10 @@ class KubernetesCluster:
     def look_for(self, migrations: tuple[str, ...], *, secrets: bool) -> None:
         """By which names Jobs and bare pods are migrations from now on; Jobs are copied only where there are some."""
         self._cache.look_for(migrations, secrets=secrets)
+
+    def sets(self, sets: tuple[ReleaseSet, ...]) -> None:
+        """Exactly these release sets are known from now on."""
+        self._sets = {each.unit: each for each in sets}
 
     def guard(self, units: frozenset[UnitName]) -> None:
         """Which units' ReplicaSets, pods, events and configuration are copied from now on (by their namespaces)."""
@@ -130,16 +139,15 @@ class KubernetesCluster:
 
     async def fetch(self, ref: Ref, *, timeout: float) -> FetchOutcome:
         """A quorum read of a Deployment; Absent also where another uid has its name."""
-        try:
-            reply = await writes.read(self._api, ref, timeout=timeout)
-        except NoAnswer as error:
-            return Unknown(detail=str(error))
-        if reply.status == 404:
-            return Absent()
-        if not reply.ok:
-            return Unknown(detail=reply.message())
-        found = _found(reply.body)
-        return found if not ref.uid or found.uid == ref.uid else Absent()
+        return await reads.deployment(self._api, ref, timeout=timeout)
+
+    async def fetch_service(self, ref: Ref, *, timeout: float) -> ServiceOutcome:
+        """A quorum read of a Service, its EndpointSlices and its pods, within `timeout` seconds in all."""
+        return await reads.service(self._api, ref, timeout=timeout)
+
+    async def fetch_autoscaler(self, ref: Ref, *, timeout: float) -> AutoscalerOutcome:
+        """A quorum read of a HorizontalPodAutoscaler."""
+        return await reads.autoscaler(self._api, ref, timeout=timeout)
 
     async def apply(self, write: Write, *, dry_run: bool, timeout: float) -> WriteOutcome:
         """One guarded patch, sent once."""
@@ -203,27 +211,3 @@ class KubernetesCluster:
 def deployment_name(unit: UnitName) -> str:
     """The Deployment that the unit guards."""
     return unit.object_name.removeprefix("deployment-")
-
-
-def _found(body: bytes) -> Found:
-    whole = msgspec.json.decode(body, type=WholeDeployment)
-    meta = whole.metadata
-    annotations = meta.annotations or {}
-    raw = bytes(whole.spec.template)
-    template = template_of(raw)
-    return Found(
-        uid=meta.uid,
-        resource_version=meta.resource_version,
-        generation=meta.generation,
-        observed_generation=whole.status.observed_generation,
-        paused=whole.spec.paused,
-        template_body=template.body,
-        template_digest=template.digest,
-        receipt=annotations.get(ANNOTATION_STEP, ""),
-        has_annotations=bool(annotations),
-        revision=facts.number_of(annotations),
-        raw_template=raw.decode(),
-        guard=annotations.get(OPT_OUT, ""),
-        last_applied=annotations.get(facts.LAST_APPLIED, ""),
-        managed_fields=bytes(meta.managed_fields).decode(),
-    )

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
+from rollguard.adapters.kubernetes.acting import reads
 from rollguard.adapters.kubernetes.connection import rights
-from rollguard.adapters.kubernetes.connection.api import JSON_PATCH, MANAGER, Api, Lane, NoAnswer, Reply
+from rollguard.adapters.kubernetes.connection.api import JSON_PATCH, MANAGER, Api, NoAnswer, Reply
 from rollguard.adapters.kubernetes.objects.template import template_of
 from rollguard.adapters.kubernetes.objects.wire import WholeDeployment
 from rollguard.adapters.numbers import whole_number
 from rollguard.model.action import Absent, Applied, Conflict, Rejected, Throttled, Unknown, Write, WriteOutcome
-from rollguard.model.names import Ref
 from rollguard.ports import Clock
 
 THROTTLED_S = 1.0
@@ -81,7 +81,7 @@ def _applied(written: WholeDeployment, clock: Clock) -> Applied:
 async def _classify(api: Api, write: Write, refused: Reply, *, timeout: float) -> WriteOutcome:
     """422: Conflict where a guard no longer holds on a fresh read, else Rejected."""
     try:
-        reply = await read(api, write.ref, timeout=timeout)
+        reply = await reads.read(api, write.ref, timeout=timeout)
     except NoAnswer:
         # Nothing was applied, and why is not known: read again and decide again.
         return Conflict(detail=refused.message())
@@ -90,11 +90,6 @@ async def _classify(api: Api, write: Write, refused: Reply, *, timeout: float) -
     if reply.ok and (failed := failed_test(write.patch, reply.body)):
         return Conflict(detail=f"changed since it was read: {failed}")
     return Rejected(status=refused.status, detail=refused.message())
-
-
-async def read(api: Api, ref: Ref, *, timeout: float) -> Reply:
-    """A quorum read: without resourceVersion, from etcd. Raises NoAnswer."""
-    return await api.send(rights.GET_DEPLOYMENT, ref.namespace, ref.name, timeout=timeout, lane=Lane.ACTING)
 
 
 def failed_test(patch_: str, body: bytes) -> str:

@@ -74,6 +74,14 @@ def _core(resource: str, verb: str, why: str, scope: Scope = Scope.WATCHED) -> R
     return Right(group="", version="v1", resource=resource, verb=verb, why=why, scope=scope)
 
 
+def _slices(verb: str, why: str) -> Right:
+    return Right(group="discovery.k8s.io", version="v1", resource="endpointslices", verb=verb, why=why)
+
+
+def _scalers(verb: str, why: str) -> Right:
+    return Right(group="autoscaling", version="v2", resource="horizontalpodautoscalers", verb=verb, why=why)
+
+
 def _own(resource: str, verb: str, why: str, scope: Scope = Scope.WATCHED) -> Right:
     return Right(group="rollguard.dev", version="v1alpha1", resource=resource, verb=verb, why=why, scope=scope)
 
@@ -92,6 +100,9 @@ GET_TEMPLATE = _apps("controllerrevisions", "get", "templates of healthy revisio
 CREATE_TEMPLATE = _apps("controllerrevisions", "create", "to keep the template of a healthy revision")
 LIST_PODS = _core("pods", "list", "which pods run which revision, and how they fare")
 WATCH_PODS = _core("pods", "watch", "to see crash loops and failed image pulls at once")
+GET_SERVICE = _core("services", "get", "a fresh read before a Service is switched")
+LIST_SLICES = _slices("list", "which pods a Service sends requests to")
+GET_AUTOSCALER = _scalers("get", "a fresh read before a minimum is raised or restored")
 READ_LOGS = _core("pods/log", "get", "evidence saved before a rollback")
 LIST_EVENTS = _core("events", "list", "the cause of a failed image pull")
 WATCH_EVENTS = _core("events", "watch", "the cause of a failed image pull")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -10,7 +11,17 @@ import msgspec
 from rollguard.adapters.kubernetes.objects import wire
 from rollguard.adapters.kubernetes.objects.template import HASH_LABEL, Templates
 from rollguard.adapters.numbers import whole_number
-from rollguard.model.facts import ClusterEvent, Condition, Container, MigrationRun, Pod, Revision, Template, Workload
+from rollguard.model.facts import (
+    ClusterEvent,
+    Condition,
+    Container,
+    Endpoint,
+    MigrationRun,
+    Pod,
+    Revision,
+    Template,
+    Workload,
+)
 from rollguard.model.names import TemplateHash, WorkloadKind, WorkloadName
 from rollguard.model.time import Instant
 from rollguard.observe import owners
@@ -177,6 +188,31 @@ def event(raw: msgspec.Raw) -> ClusterEvent | None:
         message=found.message[:1024],
         last_seen=instant(when),
     )
+
+
+def endpoints(found: Iterable[wire.EndpointSlice]) -> tuple[Endpoint, ...]:
+    """What stands behind a Service, by its EndpointSlices, by name; a pod that has several addresses once.
+
+    A pod is ready where any of its addresses is: that one gets requests.
+    """
+    by_pod: dict[str, Endpoint] = {}
+    for each in (each for piece in found for each in piece.endpoints or ()):
+        ready, serving = each.conditions.ready is not False, each.conditions.serving
+        name = each.target_ref.name if each.target_ref.kind == "Pod" else ""
+        here = Endpoint(
+            pod=sys.intern(name),
+            ready=ready,
+            serving=ready if serving is None else serving,
+            terminating=each.conditions.terminating is True,
+        )
+        other = by_pod.get(name, here)
+        by_pod[name] = Endpoint(
+            pod=here.pod,
+            ready=here.ready or other.ready,
+            serving=here.serving or other.serving,
+            terminating=here.terminating and other.terminating,
+        )
+    return tuple(sorted(by_pod.values(), key=lambda each: each.pod))
 
 
 def condition(found: wire.StatusCondition) -> Condition:

@@ -195,6 +195,54 @@ class Job(msgspec.Struct):
     status: JobStatus = msgspec.field(default_factory=JobStatus)
 
 
+class ServiceSpec(msgspec.Struct):
+    selector: dict[str, str] | None = None
+
+
+class Service(msgspec.Struct):
+    metadata: Meta
+    spec: ServiceSpec = msgspec.field(default_factory=ServiceSpec)
+
+
+class EndpointConditions(msgspec.Struct, gc=False):
+    """What is not said counts as: ready, serving like ready, not terminating."""
+
+    ready: bool | None = None
+    serving: bool | None = None
+    terminating: bool | None = None
+
+
+class EndpointTarget(msgspec.Struct, gc=False):
+    kind: str = ""
+    name: str = ""
+
+
+class Endpoint(msgspec.Struct, rename="camel"):
+    conditions: EndpointConditions = msgspec.field(default_factory=EndpointConditions)
+    target_ref: EndpointTarget = msgspec.field(default_factory=EndpointTarget)
+
+
+class EndpointSlice(msgspec.Struct):
+    metadata: Meta
+    endpoints: list[Endpoint] | None = None
+
+
+class ScaleTarget(msgspec.Struct, gc=False):
+    kind: str = ""
+    name: str = ""
+
+
+class AutoscalerSpec(msgspec.Struct, rename="camel"):
+    scale_target_ref: ScaleTarget = msgspec.field(default_factory=ScaleTarget)
+    min_replicas: int = 1
+    max_replicas: int = 0
+
+
+class Autoscaler(msgspec.Struct):
+    metadata: Meta
+    spec: AutoscalerSpec = msgspec.field(default_factory=AutoscalerSpec)
+
+
 class ConfigMap(msgspec.Struct, rename="camel"):
     metadata: Meta
     data: dict[str, str] | None = None
