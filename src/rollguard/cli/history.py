@@ -18,7 +18,6 @@ from rollguard.record import rollout_to_json
 HEADER = ("STARTED", "NAMESPACE", "WORKLOAD", "REVISION", "IMAGES", "MODE", "VERDICT", "OUTCOME", "TOOK", "FIGURES")
 WIDE = ("VERDICTS", "DECISIONS", "ROLLOUT")
 ACCOUNT = "WHAT"
-ACCOUNT_WIDTH = 160
 
 
 def history(
@@ -57,7 +56,8 @@ async def _history(
         shown = [rollout_to_json(record) for record in kept if span.holds(record)]
         output.say(output.document(output.as_json(shown), format_))
         return exits.OK
-    output.say(page(kept, span, wide=format_ is output.Format.WIDE, headers=headers))
+    wide, within = format_ is output.Format.WIDE, output.width(format_)
+    output.say(page(kept, span, wide=wide, headers=headers, within=within))
     return exits.OK
 
 
@@ -78,7 +78,9 @@ class Span:
         return f"{days:.0f} day{'' if days == 1 else 's'}" if days and not rest else durations.format_(self.seconds)
 
 
-def page(kept: list[RolloutRecord], span: Span, *, wide: bool = False, headers: bool = True) -> str:
+def page(
+    kept: list[RolloutRecord], span: Span, *, wide: bool = False, headers: bool = True, within: int | None = None
+) -> str:
     """The table (newest first as given), the summary over it, and what is not in it because it is kept no longer."""
     shown = [record for record in kept if span.holds(record)]
     older = len(kept) - len(shown)
@@ -87,7 +89,7 @@ def page(kept: list[RolloutRecord], span: Span, *, wide: bool = False, headers: 
         return f"No rollouts in the last {span.text()}{more}."
     header = (*HEADER, *WIDE, ACCOUNT) if wide else (*HEADER, ACCOUNT)
     rows = [_row(record, span.now, wide=wide) for record in shown]
-    lines = [output.table(header, rows, headers=headers), "", f"{span.text()}: {report.summary(shown)}"]
+    lines = [output.table(header, rows, headers=headers, within=within), "", f"{span.text()}: {report.summary(shown)}"]
     lines += [_gone(unit) for unit in _full(kept, span)]
     return "\n".join(lines)
 
@@ -95,9 +97,6 @@ def page(kept: list[RolloutRecord], span: Span, *, wide: bool = False, headers: 
 def _row(rollout: RolloutRecord, now: Instant, *, wide: bool) -> tuple[str, ...]:
     ended = rollout.closed or now
     outcome = rollout.state.value if rollout.outcome is None else rollout.outcome.value
-    account = report.account(rollout)
-    if not wide and len(account) > ACCOUNT_WIDTH:
-        account = account[: ACCOUNT_WIDTH - 1] + "…"
     more = (report.verdicts(rollout), report.decisions(rollout), str(rollout.id)) if wide else ()
     return (
         output.moment(rollout.started),
@@ -111,7 +110,7 @@ def _row(rollout: RolloutRecord, now: Instant, *, wide: bool) -> tuple[str, ...]
         output.ago(ended.since(rollout.started)),
         report.figures_of(rollout, most=None if wide else 1),
         *more,
-        account,
+        report.account(rollout),
     )
 
 

@@ -43,7 +43,8 @@ async def _list(connection: Connection, format_: output.Format, *, headers: bool
     elif not incidents:
         output.say("No incidents.")
     else:
-        output.say(output.table(HEADER, [_row(rollout) for rollout in incidents], headers=headers))
+        within = output.width(format_)
+        output.say(output.table(HEADER, [_row(rollout) for rollout in incidents], headers=headers, within=within))
     return exits.OK
 
 

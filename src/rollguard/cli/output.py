@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -37,17 +38,30 @@ def document(text: str, format_: Format) -> str:
     return to_yaml([json.loads(text)]).rstrip("\n") if format_ is Format.YAML else text
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, headers: bool = True) -> str:
-    """Aligned columns as kubectl prints them; the last column is not padded."""
-    if not headers:
-        return "\n".join(table(header, rows).splitlines()[1:])
+LAST_AT_LEAST = 40
+"""Characters that the last column keeps, however narrow the terminal is."""
+
+
+def width(format_: Format) -> int | None:
+    """How wide a table may be: the terminal; None, as wide as it is, without a terminal and for `-o wide`."""
+    if format_ is Format.WIDE or not sys.stdout.isatty():
+        return None
+    return shutil.get_terminal_size().columns
+
+
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, headers: bool = True, within: int | None = None
+) -> str:
+    """Aligned columns as kubectl prints them; the last one is not padded, and cut where the lines must be `within`."""
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    room = None if within is None else max(LAST_AT_LEAST, within - sum(width + 3 for width in widths[:-1]))
 
     def line(row: Sequence[str]) -> str:
         cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True)]
-        return "   ".join([*cells, row[-1]]).rstrip()
+        last = row[-1] if room is None or len(row[-1]) <= room else row[-1][: room - 1] + "…"
+        return "   ".join([*cells, last]).rstrip()
 
-    return "\n".join(line(row) for row in [header, *rows])
+    return "\n".join(line(row) for row in ([header, *rows] if headers else rows))
 
 
 def say(text: str) -> None:

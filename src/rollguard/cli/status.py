@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, Session, session
 from rollguard.model.action import Unknown
-from rollguard.model.records import EVERYTHING, Outcome, RolloutRecord, UnitRecord
+from rollguard.model.records import EVERYTHING, LifecycleState, Outcome, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant
 from rollguard.record import rollout_to_json, unit_to_json
 
 HEADER = ("NAMESPACE", "WORKLOAD", "MODE", "STATE", "PHASE", "VERDICT", "REVISION", "AGE", "WHY")
 WIDE = ("ROLLOUT", "IMAGES", "POLICY")
-WHY_WIDTH = 100
 
 
 def status(
@@ -34,8 +34,13 @@ async def _status(connection: Connection, format_: output.Format, *, headers: bo
         listed = output.as_json([document(unit, rollouts) for unit in units])
         output.say(output.document(listed, format_))
         return exits.OK
-    wide = format_ is output.Format.WIDE
-    output.say(page(units, rollouts, opened.clock.now(), wide=wide, headers=headers, namespace=opened.namespace))
+    shown = Shown(
+        wide=format_ is output.Format.WIDE,
+        headers=headers,
+        namespace=opened.namespace,
+        within=output.width(format_),
+    )
+    output.say(page(units, rollouts, opened.clock.now(), shown))
     output.note(leader)
     return exits.OK
 
@@ -59,29 +64,46 @@ def document(unit: UnitRecord, rollouts: dict[str, RolloutRecord]) -> str:
     return '{"unit": ' + unit_to_json(unit) + ', "rollout": ' + inner + "}"
 
 
-def page(
-    units: list[UnitRecord],
-    rollouts: dict[str, RolloutRecord],
-    now: Instant,
-    *,
-    wide: bool = False,
-    headers: bool = True,
-    namespace: str = "",
-) -> str:
-    """The table, and a line for each thing that is wrong; says what to do when nothing is guarded."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """How the page is shown."""
+
+    wide: bool = False
+    headers: bool = True
+    namespace: str = ""
+    """The only one that was looked at; empty where all were."""
+    within: int | None = None
+    """The terminal's width; None for lines as long as they are."""
+
+
+def page(units: list[UnitRecord], rollouts: dict[str, RolloutRecord], now: Instant, shown: Shown | None = None) -> str:
+    """The table, and a line for each thing that a person should know or do; what to do when nothing is guarded."""
+    shown = shown or Shown()
     guarded = [unit for unit in units if unit.name.object_name != EVERYTHING]
-    lines = [_condition(unit, kind, message) for unit in units for kind, message in unit.conditions]
+    lines = questions(units, rollouts)
+    lines += [_condition(unit, kind, message) for unit in units for kind, message in unit.conditions]
     lines += [_frozen(unit) for unit in units if unit.freeze is not None and unit.freeze.until > now]
     if not guarded:
-        where = f" in the namespace {namespace} (`-A` looks at all)" if namespace else ""
+        where = f" in the namespace {shown.namespace} (`-A` looks at all)" if shown.namespace else ""
         lines.append(
             f"Nothing is guarded yet{where}. `rollguard run --policy FILE` guards the workloads that the policy's"
             " watches name."
         )
         return "\n".join(lines)
-    rows = [row(unit, rollouts.get(str(unit.name)), now, wide=wide) for unit in guarded]
-    header = (*HEADER[:-1], *WIDE, HEADER[-1]) if wide else HEADER
-    return "\n".join([output.table(header, rows, headers=headers), *lines])
+    rows = [row(unit, rollouts.get(str(unit.name)), now, wide=shown.wide) for unit in guarded]
+    header = (*HEADER[:-1], *WIDE, HEADER[-1]) if shown.wide else HEADER
+    return "\n".join([output.table(header, rows, headers=shown.headers, within=shown.within), *lines])
+
+
+def questions(units: list[UnitRecord], rollouts: dict[str, RolloutRecord]) -> list[str]:
+    """For each rollback that waits for an answer: until when, and the command that gives it."""
+    found = (rollouts.get(str(unit.name)) for unit in units)
+    asked = [r for r in found if r is not None and r.state is LifecycleState.AWAITING_APPROVAL]
+    return [
+        f'! {rollout.unit}: roll back? until {until}: `rollguard approve {rollout.unit} --reason "..."` (or reject)'
+        for rollout in asked
+        for until in [rollout.asked_until.iso_second() if rollout.asked_until is not None else "the window's end"]
+    ]
 
 
 def row(unit: UnitRecord, rollout: RolloutRecord | None, now: Instant, *, wide: bool = False) -> tuple[str, ...]:
@@ -95,10 +117,8 @@ def row(unit: UnitRecord, rollout: RolloutRecord | None, now: Instant, *, wide: 
     age = output.ago(now.since(rollout.started))
     images = ",".join(image for _, image in rollout.target_images)
     more = (rollout.id, images, rollout.policy_digest) if wide else ()
-    why = _would(rollout) + rollout.why
-    if not wide and len(why) > WHY_WIDTH:
-        why = why[: WHY_WIDTH - 1] + "…"
-    return (*place, rollout.state.value, rollout.phase.value, rollout.verdict.value, passage, age, *more, why)
+    state = (rollout.state.value, rollout.phase.value, rollout.verdict.value)
+    return (*place, *state, passage, age, *more, _would(rollout) + rollout.why)
 
 
 def _would(rollout: RolloutRecord) -> str:

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from rollguard.cli import exits, output
 from rollguard.cli.connect import Connection, Session, session
-from rollguard.cli.status import HEADER, look, row
-from rollguard.model.records import EVERYTHING
+from rollguard.cli.status import HEADER, look, questions, row
+from rollguard.model.records import EVERYTHING, RolloutRecord, UnitRecord
+from rollguard.model.time import Instant
 
 COLOURS = {"healthy": "green", "bad": "red", "degraded": "yellow", "blind": "magenta"}
 
@@ -46,19 +47,30 @@ async def _watch(connection: Connection, interval: float, format_: output.Format
 async def _live(opened: Session, console: Console, interval: float) -> None:
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            live.update(Group(coloured(await _rows(opened)), Text(await opened.leader(), style="dim")), refresh=True)
+            units, rollouts = await look(opened)
+            asked = [Text(line, style="bold") for line in questions(units, rollouts)]
+            rows = _rows(units, rollouts, opened.clock.now())
+            shown = Group(coloured(rows), *asked, Text(await opened.leader(), style="dim"))
+            live.update(shown, refresh=True)
             await opened.clock.sleep_until(opened.clock.mono().plus(interval))
 
 
 async def _lines(opened: Session, interval: float, format_: output.Format) -> None:
     """One line per change: age is left out, for it always changes."""
     known: set[tuple[str, ...]] = set()
-    leader = ""
+    leader, told = "", list[str]()
     while True:
         if (leads := await opened.leader()) != leader:
             output.note(leads)
             leader = leads
-        rows = {cells[:7] + cells[8:] for cells in await _rows(opened)}
+        units, rollouts = await look(opened)
+        if not format_.for_programs:
+            asked = questions(units, rollouts)
+            for question in asked:
+                if question not in told:
+                    output.say(question)
+            told = asked
+        rows = {cells[:7] + cells[8:] for cells in _rows(units, rollouts, opened.clock.now())}
         for cells in sorted(rows - known):
             output.say(line(cells, format_))
         known = rows
@@ -73,9 +85,7 @@ def line(cells: tuple[str, ...], format_: output.Format) -> str:
     return output.document(output.as_object(**dict(zip(names, cells, strict=True))), format_)
 
 
-async def _rows(opened: Session) -> list[tuple[str, ...]]:
-    units, rollouts = await look(opened)
-    now = opened.clock.now()
+def _rows(units: list[UnitRecord], rollouts: dict[str, RolloutRecord], now: Instant) -> list[tuple[str, ...]]:
     guarded = [unit for unit in units if unit.name.object_name != EVERYTHING]
     return [row(unit, rollouts.get(str(unit.name)), now) for unit in guarded]
 

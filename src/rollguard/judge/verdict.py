@@ -128,9 +128,9 @@ def _events(
 def _missing(state: JudgeState, looks: tuple[SignalLook, ...], observation: Observation, timing: Timing) -> str:
     """Why the release is not called healthy (yet), in words; empty where it is."""
     end = observation.rollout.started.plus(timing.automatic)
-    left = end.since(observation.now)
-    if left > 0:
-        return f"nothing is reached; {left:.0f} s of the automatic part are left"
+    if observation.now < end:
+        # The moment, not how long until then: the text is kept.
+        return f"nothing is reached; the automatic part lasts until {end.iso_second()}"
     if state.event_reached or any(seen.memory.reached for seen in looks):
         return "a level or an event rule was reached in the automatic part"
     required = [seen for seen in looks if seen.signal.required]

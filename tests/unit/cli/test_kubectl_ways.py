@@ -19,7 +19,7 @@ from rollguard.cli.connect import Connection, Session, session
 from rollguard.cli.main import COMMANDS, GROUPS, call
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Mode
-from rollguard.model.records import Outcome, UnitRecord
+from rollguard.model.records import LifecycleState, Outcome, UnitRecord
 from tests.unit.cli.stories import NOW, observed, unit, watched
 
 
@@ -104,13 +104,11 @@ def observing() -> UnitRecord:
 
 
 def test_status_in_mode_observe_says_what_would_have_been_done_also_when_it_is_well_again() -> None:
-    well = watched(
-        id=observed().id, mode=Mode.OBSERVE, responses=observed().responses, why="nothing is reached; 60 s are left"
-    )
+    well = watched(id=observed().id, mode=Mode.OBSERVE, responses=observed().responses, why="nothing is reached")
     text = status.page([observing()], {str(well.unit): well}, NOW)
     assert "would have rolled back at 2026-11-03T02:05:30Z, because error-rate" in text
-    wide = status.page([observing()], {str(well.unit): well}, NOW, wide=True)
-    assert wide.splitlines()[1].endswith("; now: nothing is reached; 60 s are left")
+    wide = status.page([observing()], {str(well.unit): well}, NOW, status.Shown(wide=True))
+    assert wide.splitlines()[1].endswith("; now: nothing is reached")
     over = status.page([unit()], {str(well.unit): observed()}, NOW)
     row = over.splitlines()[1]
     assert "steady" in row
@@ -131,14 +129,39 @@ def test_status_says_that_a_version_was_put_back_by_hand() -> None:
 def test_status_without_headers_and_wide() -> None:
     rollouts = {str(unit().name): watched()}
     open_unit = unit(current_rollout=watched().id)
-    bare = status.page([open_unit], rollouts, NOW, headers=False)
+    bare = status.page([open_unit], rollouts, NOW, status.Shown(headers=False))
     assert bare.startswith("production")
-    header = status.page([open_unit], rollouts, NOW, wide=True).splitlines()[0]
+    header = status.page([open_unit], rollouts, NOW, status.Shown(wide=True)).splitlines()[0]
     assert header.split()[-4:] == ["ROLLOUT", "IMAGES", "POLICY", "WHY"]
 
 
+def test_a_table_is_cut_to_the_terminal_only_and_wide_never(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = watched(why="because " * 40)
+    rollouts, units = {str(unit().name): long}, [unit(current_rollout=long.id)]
+    assert status.page(units, rollouts, NOW).splitlines()[1].endswith(long.why.rstrip())
+    cut = status.page(units, rollouts, NOW, status.Shown(within=150)).splitlines()[1]
+    assert len(cut) == 150
+    assert cut.endswith("…")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "97")
+    assert output.width(output.Format.TABLE) == 97
+    assert output.width(output.Format.WIDE) is None
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
+    assert output.width(output.Format.TABLE) is None
+
+
+def test_a_question_stands_in_status_with_its_deadline_and_the_command_that_answers_it() -> None:
+    asked = watched(state=LifecycleState.AWAITING_APPROVAL, asked_until=NOW.plus(600))
+    text = status.page([unit(current_rollout=asked.id)], {str(unit().name): asked}, NOW)
+    assert text.splitlines()[-1] == (
+        "! production/translation: roll back? until 2026-11-03T03:10:00Z:"
+        ' `rollguard approve production/translation --reason "..."` (or reject)'
+    )
+    assert "roll back?" not in status.page([unit(current_rollout=asked.id)], {str(unit().name): watched()}, NOW)
+
+
 def test_an_empty_namespace_says_how_to_look_at_all() -> None:
-    assert "in the namespace shop (`-A` looks at all)" in status.page([], {}, NOW, namespace="shop")
+    assert "in the namespace shop (`-A` looks at all)" in status.page([], {}, NOW, status.Shown(namespace="shop"))
 
 
 def test_no_color_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
