@@ -179,23 +179,23 @@ class KubernetesCluster:
         return {each.collection.name: each.errors for each in self._cache.all()}
 
     def _with_revisions(self, member: Workload) -> Workload:
-        owned = self._cache.revisions_of.get(member.uid, {}).values()
+        owned = self._cache.owned.revisions_of.get(member.uid, {}).values()
         revisions = sorted((each.revision for each in owned), key=lambda revision: revision.number)
         return dataclasses.replace(member, revisions=tuple(revisions))
 
     def _pods(self, member: Workload) -> tuple[Pod, ...]:
-        known = self._cache.revisions_of.get(member.uid, {})
+        known = self._cache.owned.revisions_of.get(member.uid, {})
         pods = []
-        for set_uid in self._cache.sets_of(member.uid):
+        for set_uid in self._cache.owned.sets_of(member.uid):
             revision = known[set_uid].revision if set_uid in known else None
             template = revision.template if revision is not None else member.template
             hash_ = revision.hash if revision is not None else None
-            for owned in self._cache.pods_of.get(set_uid, {}).values():
+            for owned in self._cache.owned.pods_of.get(set_uid, {}).values():
                 pods.append(facts.pod(owned.pod, member.name, hash_, template))
         return tuple(sorted(pods, key=lambda pod: (pod.created, pod.name)))
 
     def _events(self, namespace: str, pods: tuple[Pod, ...]) -> tuple[ClusterEvent, ...]:
-        found = [event for pod in pods for event in self._cache.events_of.get((namespace, pod.name), {}).values()]
+        found = [event for pod in pods for event in self._cache.owned.events_of.get((namespace, pod.name), {}).values()]
         return tuple(sorted(found, key=lambda event: (event.last_seen, event.pod, event.reason))[-EVENTS_MAX:])
 
     def _wake(self, namespace: str, name: str) -> None:
