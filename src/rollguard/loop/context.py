@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rollguard.judge import JudgeState
@@ -14,7 +13,7 @@ from rollguard.loop.outbox import Outbox
 from rollguard.loop.policies import Policies
 from rollguard.loop.settings import Log, Settings
 from rollguard.loop.store import Store
-from rollguard.loop.workers import Priority
+from rollguard.loop.workers import Priority, Workers
 from rollguard.model.action import Decision, Evidence
 from rollguard.model.judgement import Verdict
 from rollguard.model.names import RolloutId, UnitName, WorkloadName
@@ -81,10 +80,7 @@ class Context:
     store: Store
     outbox: Outbox
     asking: Asking
-    offset: Callable[[], float | None]
-    """The worst known clock offset."""
-    later: Callable[[float, Priority, UnitName], None]
-    """Queues a job for a unit after so many seconds."""
+    workers: Workers
     units: dict[UnitName, Memory] = field(default_factory=dict)
     breaching: dict[UnitName, Sibling] = field(default_factory=dict)
     """Units without a rollout that breach a signal, as of the last tick."""
@@ -120,3 +116,9 @@ class Context:
     def at_server(self, moment: Instant) -> Instant:
         """A moment of our clock in the API server's time, as far as that is known."""
         return changes.to_milliseconds(moment.plus(self.cluster.clock_offset() or 0.0))
+
+    def offset(self) -> float | None:
+        """The worst known clock offset, in seconds."""
+        of_cluster = self.cluster.clock_offset()
+        known = [*self.asking.clock_offsets(), *(() if of_cluster is None else (of_cluster,))]
+        return max(known, key=abs) if known else None

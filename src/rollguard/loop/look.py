@@ -55,7 +55,7 @@ async def look(context: Context, memory: Memory) -> None:
         await _drop(context, memory, name)
         return
     if not facts.complete and context.now().since(memory.since) < SETTLING:
-        context.later(SETTLING / 4, Priority.WAKE, name)
+        context.workers.later(SETTLING / 4, Priority.WAKE, name)
         return  # the caches of a process that has just come are filling: incomplete facts are no news
     if not facts.complete and not facts.members:
         await conditions.keep(context, memory, facts, blind="")
@@ -91,7 +91,7 @@ async def _orders(context: Context, memory: Memory, facts: UnitFacts) -> None:
         await _retarget(context, memory, record, facts)
     await requests.handle_all(context, memory, facts)
     if changes.acting(context.store.rollout(unit.name)):
-        context.later(0.0, Priority.ACT, unit.name)
+        context.workers.later(0.0, Priority.ACT, unit.name)
 
 
 def _remember_template(context: Context, memory: Memory, facts: UnitFacts) -> None:
@@ -132,7 +132,7 @@ async def _own(context: Context, memory: Memory, name: UnitName) -> RolloutRecor
 def _unjudged(context: Context, record: RolloutRecord) -> str:
     """Pushes on what was decided, by a stored plan or an order, and decides nothing. Why, once that lasts."""
     if changes.acting(record):
-        context.later(0.0, Priority.ACT, record.unit)
+        context.workers.later(0.0, Priority.ACT, record.unit)
     said = context.policies.unread(record, context.now())
     return f"the policy {record.policy_digest[:12]} that it began with cannot be read: {said}" if said else ""
 
@@ -198,13 +198,13 @@ async def _go_on(context: Context, memory: Memory, record: RolloutRecord, facts:
     if record.order and record.state in OPEN_TO_DECISIONS:
         record = await _order_over(context, record)
     elif record.state in OPEN_TO_DECISIONS and _gives_way(context, memory, record, facts):
-        context.later(SETTLING / 4, Priority.WAKE, record.unit)
+        context.workers.later(SETTLING / 4, Priority.WAKE, record.unit)
     elif record.state in OPEN_TO_DECISIONS:
         record = await _decided(context, memory, record, facts, verdict)
     elif record.state is LifecycleState.VERIFYING:
         await verify.verify(context, memory, record, facts)
     if changes.acting(record):
-        context.later(0.0, Priority.ACT, record.unit)
+        context.workers.later(0.0, Priority.ACT, record.unit)
     if record.closed is not None:
         return ""
     gaps = [gap for gap in verdict.gaps if gap.required and gap.in_a_row >= judge.BLIND_AFTER]

@@ -137,7 +137,7 @@ async def _rollback(
         await _without_rollout(context, memory, unit, request, facts)
     elif record.state in OPEN_TO_ORDERS:
         if _unsettled(context, request, record.target_digest, facts):
-            context.later(AGAIN, Priority.WAKE, name)
+            context.workers.later(AGAIN, Priority.WAKE, name)
             return
         target = _target(context, memory, unit, request, record=record, facts=facts)
         if isinstance(target, undo.Refused):
@@ -157,7 +157,7 @@ async def _without_rollout(
     begun = opening.ordered_without_rollout(unit, request, facts, context)
     fresh = begun is None or unit.last_target not in (None, begun.target)
     if _unsettled(context, request, "" if begun is None or fresh else begun.target_digest, facts):
-        context.later(AGAIN, Priority.WAKE, unit.name)
+        context.workers.later(AGAIN, Priority.WAKE, unit.name)
         return
     if begun is None:
         await refuse(context, unit, request, "the workload is gone, or its status is behind its spec")

@@ -8,6 +8,28 @@ from rollguard.model.action import Decision
 from rollguard.model.judgement import Verdict
 from rollguard.model.names import RolloutId, UnitName
 from rollguard.model.records import LifecycleState
+from rollguard.model.time import Mono
+
+
+@dataclass(slots=True)
+class Counted:
+    """What the guard counts of its own looks. `looked` is when everything was last looked at."""
+
+    ticks: int = 0
+    late: int = 0
+    errors: int = 0
+    last_tick: float = 0.0
+    looked: Mono | None = None
+
+    def ticked(self, started: Mono, ended: Mono) -> None:
+        """One tick came to its end."""
+        self.ticks += 1
+        self.looked = ended
+        self.last_tick = ended.since(started)
+
+    def since_look(self, now: Mono) -> float:
+        """Seconds."""
+        return now.since(self.looked) if self.looked is not None else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,11 +24,12 @@ class Priority(IntEnum):
 class Workers:
     """Runs jobs for units. A unit waits at most once for each kind of job, so that a flood of events is one look."""
 
-    def __init__(self, count: int, work: Callable[[Priority, UnitName], Awaitable[None]]) -> None:
+    def __init__(self, count: int, clock: Clock) -> None:
         self._count = count
-        self._work = work
+        self._clock = clock
         self._queue: asyncio.PriorityQueue[tuple[int, int, Priority, UnitName]] = asyncio.PriorityQueue()
         self._waiting: dict[tuple[Priority, UnitName], asyncio.Event] = {}
+        self._timers: dict[tuple[Priority, UnitName], asyncio.Task[None]] = {}
         self._sequence = 0
         self._busy = 0
         self._finishing = False
@@ -45,13 +46,24 @@ class Workers:
         self._queue.put_nowait((int(priority), self._sequence, priority, unit))
         return done
 
-    async def run(self) -> None:
-        """Works until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._count):
-                group.create_task(self._worker())
+    def later(self, seconds: float, priority: Priority, unit: UnitName) -> None:
+        """Queues a job after so many seconds; one that waits already keeps its time."""
+        if seconds <= 0:
+            self.put(priority, unit)
+        elif (priority, unit) not in self._timers:
+            self._timers[priority, unit] = asyncio.create_task(self._alarm(seconds, priority, unit))
 
-    async def _worker(self) -> None:
+    async def run(self, work: Callable[[Priority, UnitName], Awaitable[None]]) -> None:
+        """Works until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._count):
+                    group.create_task(self._worker(work))
+        finally:
+            for timer in self._timers.values():
+                timer.cancel()
+
+    async def _worker(self, work: Callable[[Priority, UnitName], Awaitable[None]]) -> None:
         while True:
             _, _, priority, unit = await self._queue.get()
             # taken off before the work: what happens during it asks for another look
@@ -59,26 +71,23 @@ class Workers:
             self._busy += 1
             try:
                 if not self._finishing:
-                    await self._work(priority, unit)
+                    await work(priority, unit)
             finally:
                 self._busy -= 1
                 done.set()
 
-    async def finish(self, clock: Clock, deadline: Mono) -> None:
+    async def _alarm(self, seconds: float, priority: Priority, unit: UnitName) -> None:
+        try:
+            await self._clock.sleep_until(self._clock.mono().plus(seconds))
+        finally:
+            del self._timers[priority, unit]
+        self.put(priority, unit)
+
+    async def finish(self, deadline: Mono) -> None:
         """Begins nothing new, and returns when what is being done has ended or the deadline has passed."""
         self._finishing = True
-        while self._busy and clock.mono() < deadline:
-            await clock.sleep_until(clock.mono().plus(POLL))
-
-    async def drain(self) -> None:
-        """Does everything that is queued, in this task: for one look without `run`."""
-        while not self._queue.empty():
-            _, _, priority, unit = self._queue.get_nowait()
-            done = self._waiting.pop((priority, unit))
-            try:
-                await self._work(priority, unit)
-            finally:
-                done.set()
+        while self._busy and self._clock.mono() < deadline:
+            await self._clock.sleep_until(self._clock.mono().plus(POLL))
 
     def clear(self) -> None:
         """Drops what is queued; whoever waits for it goes on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -183,6 +184,17 @@ def test_old_rollouts_are_cleared_away_but_open_incidents_stay() -> None:
     run(story())
 
 
+async def worked(
+    workers: Workers, work: Callable[[Priority, UnitName], Awaitable[None]], waiting: list[asyncio.Event]
+) -> None:
+    """All that was waiting is done, and the workers have ended."""
+    running = asyncio.create_task(workers.run(work))
+    for each in waiting:
+        await each.wait()
+    running.cancel()
+    await asyncio.wait([running])
+
+
 def test_a_rollback_goes_before_a_woken_unit_and_that_before_a_tick() -> None:
     async def story() -> None:
         done: list[Priority] = []
@@ -190,10 +202,9 @@ def test_a_rollback_goes_before_a_woken_unit_and_that_before_a_tick() -> None:
         async def work(priority: Priority, _unit: UnitName) -> None:
             done.append(priority)
 
-        workers = Workers(1, work)
-        for priority in (Priority.TICK, Priority.WAKE, Priority.ACT):
-            workers.put(priority, UNIT)
-        await workers.drain()
+        workers = Workers(1, VirtualClock(Process("guard")))
+        waiting = [workers.put(priority, UNIT) for priority in (Priority.TICK, Priority.WAKE, Priority.ACT)]
+        await worked(workers, work, waiting)
         assert done == [Priority.ACT, Priority.WAKE, Priority.TICK]
 
     run(story())
@@ -206,10 +217,9 @@ def test_a_flood_of_events_of_a_unit_is_one_look() -> None:
         async def work(_priority: Priority, name: UnitName) -> None:
             looks.append(name)
 
-        workers = Workers(1, work)
-        for _ in range(100):
-            workers.put(Priority.WAKE, UNIT)
-        await workers.drain()
+        workers = Workers(1, VirtualClock(Process("guard")))
+        waiting = [workers.put(Priority.WAKE, UNIT) for _ in range(100)]
+        await worked(workers, work, waiting)
         assert looks == [UNIT]
 
     run(story())
