@@ -14,7 +14,7 @@ from rollguard.model.policy import LevelName, Mode
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
 
-_STRICTNESS = {DecisionKind.ROLL_BACK: 0, DecisionKind.ASK: 1, DecisionKind.HOLD: 2, DecisionKind.PAGE: 3}
+STRICTNESS = {DecisionKind.ROLL_BACK: 0, DecisionKind.ASK: 1, DecisionKind.HOLD: 2, DecisionKind.PAGE: 3}
 _WOULD = {DecisionKind.ROLL_BACK: "would have rolled back", DecisionKind.ASK: "would have asked for approval"}
 
 
@@ -58,7 +58,7 @@ def _on_bad(situation: Situation, verdict: Verdict, now: Instant, interlocks: tu
     if not cases:
         reason = f"called bad without a finding at rollback level: {verdict.why}"
         return _decision(situation, verdict, now, kind=DecisionKind.HOLD, reason=reason, standings=())
-    leaves = min((case.leaves for case in cases), key=lambda kind: _STRICTNESS[kind])
+    leaves = min((case.leaves for case in cases), key=lambda kind: STRICTNESS[kind])
     carrying = tuple(case for case in cases if case.leaves is leaves)
     passed_over = tuple(case for case in cases if case.leaves is not leaves)
     standings = tuple(dict.fromkeys(standing for case in carrying for standing in case.standings))
@@ -82,7 +82,7 @@ def _case(
         standing = interlock.check(situation, alone, now)
         standings.append(standing)
         if standing.forbids:
-            leaves = max(leaves, interlock.leaves, key=lambda kind: _STRICTNESS[kind])
+            leaves = max(leaves, interlock.leaves, key=lambda kind: STRICTNESS[kind])
             known = known or interlock.known
     return _Case(finding=finding, leaves=leaves, standings=tuple(standings), known=known)
 

@@ -207,6 +207,8 @@ class LiveMember:
 
     member: str
     side: Side
+    beside: TemplateHash | None = None
+    """What the other colour's ready pods ran then: of a member without a Service they are no news."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

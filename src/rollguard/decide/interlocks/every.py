@@ -89,3 +89,20 @@ EVERY: tuple[Interlock, ...] = (
     Interlock(check=automatic_part, leaves=DecisionKind.ASK),
     Interlock(check=window_closed, leaves=DecisionKind.PAGE),
 )
+
+OF_EVERY_MEMBER: frozenset[Check] = frozenset(
+    {
+        facts_incomplete,
+        stale_status,
+        paused,
+        no_target,
+        config_changed,
+        digest_moved,
+        gitops_owner,
+        helm_pending,
+        migration,
+    }
+)
+"""Those that ask what would come back, or whether it can: in a release set each member that goes back faces them."""
+IN_PLACE: frozenset[Check] = frozenset({recreate})
+"""Those about a template that is put back in place: a colour that is switched back to keeps its pods."""

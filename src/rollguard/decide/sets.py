@@ -1,0 +1,106 @@
+"""The response for a release set: each bad member faces every interlock, the others those that concern what comes back.
+
+The set goes back as one: what forbids it for one member forbids it for all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rollguard.decide.deciding import STRICTNESS, decide
+from rollguard.decide.interlocks.colour import old_colour
+from rollguard.decide.interlocks.every import EVERY, IN_PLACE, OF_EVERY_MEMBER, Interlock
+from rollguard.model.action import Decision, Standing, Target
+from rollguard.model.judgement import Verdict, VerdictKind
+from rollguard.model.records import Passage
+from rollguard.model.situation import Situation
+from rollguard.model.time import Instant
+from rollguard.observe.sets import member_situation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A member that changed, and the verdict on it in its own name."""
+
+    passage: Passage
+    verdict: Verdict
+
+
+def decide_set(situation: Situation, judged: tuple[Judged, ...], whole: Verdict, now: Instant) -> Decision:
+    """The decision on the set, whose verdict is `whole`; `judged` has one or more members.
+
+    Of several bad members the one that the interlocks hinder least carries the decision.
+    """
+    bad = [each for each in judged if each.verdict.kind is VerdictKind.BAD]
+    decisions = [_decided(situation, each, judged, now) for each in bad or judged[:1]]
+    decision = min(decisions, key=lambda found: STRICTNESS.get(found.would or found.kind, 0))
+    if not bad:
+        alone = member_situation(situation, judged[0].passage)
+        decision = decide(alone, whole, now, interlocks=_interlocks(situation, judged[0], judged))
+    return replace(decision, verdict=whole, target=_target(situation, judged))
+
+
+def _decided(situation: Situation, one: Judged, judged: tuple[Judged, ...], now: Instant) -> Decision:
+    alone = member_situation(situation, one.passage)
+    return decide(alone, one.verdict, now, interlocks=_interlocks(situation, one, judged))
+
+
+def _interlocks(situation: Situation, one: Judged, judged: tuple[Judged, ...]) -> tuple[Interlock, ...]:
+    beside = tuple(
+        _beside(situation, other, interlock)
+        for other in judged
+        if other is not one
+        for interlock in EVERY
+        if interlock.check in OF_EVERY_MEMBER
+    )
+    own = tuple(
+        _named(one.passage.member, interlock) if interlock.check in OF_EVERY_MEMBER else interlock
+        for interlock in EVERY
+        if interlock.check not in IN_PLACE
+    )
+    return (*own, *beside, _of_set(situation))
+
+
+def _of_set(situation: Situation) -> Interlock:
+    def check(_situation: Situation, verdict: Verdict, now: Instant) -> Standing:
+        return old_colour(situation, verdict, now)
+
+    return Interlock(check=check)
+
+
+def _beside(situation: Situation, other: Judged, interlock: Interlock) -> Interlock:
+    """The interlock, asked of another member of the set."""
+    alone = member_situation(situation, other.passage)
+
+    def check(_situation: Situation, _verdict: Verdict, now: Instant) -> Standing:
+        return _in_name(other.passage.member, interlock.check(alone, other.verdict, now))
+
+    return replace(interlock, check=check)
+
+
+def _named(member: str, interlock: Interlock) -> Interlock:
+    def check(situation: Situation, verdict: Verdict, now: Instant) -> Standing:
+        return _in_name(member, interlock.check(situation, verdict, now))
+
+    return replace(interlock, check=check)
+
+
+def _in_name(member: str, standing: Standing) -> Standing:
+    return replace(standing, reason=f"{member}: {standing.reason}")
+
+
+def _target(situation: Situation, judged: tuple[Judged, ...]) -> Target | None:
+    """The old colour as a plan's target; None where it is not a way back for every member."""
+    ways = [member_situation(situation, each.passage).way_back() for each in judged]
+    good = [way for way in ways if way is not None]
+    if len(good) < len(ways):
+        return None
+    first = judged[0].passage.old
+    return Target(
+        hash=first.hash,
+        number=first.number,
+        images=first.images,
+        judged=all(way in situation.unit.healthy for way in good),
+        workload=first.workload.name,
+        colour=first.colour,
+    )

@@ -1,0 +1,262 @@
+"""Release sets: which colour of a member serves, which members changed, and a member seen as one workload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rollguard.model.facts import Pod, UnitFacts
+from rollguard.model.names import RolloutId, WorkloadKind, WorkloadName
+from rollguard.model.policy import ReleaseSet, SetMember, Timing
+from rollguard.model.records import GoodRevision, LiveMember, Passage, RolloutRecord, Side, UnitRecord
+from rollguard.model.situation import Situation
+from rollguard.model.time import Instant
+from rollguard.observe.good import good_revision
+from rollguard.observe.rollouts import adoption, settled_target
+
+RELEASE = "rollguard.dev/release"
+"""The annotation by which members say that they belong to one release."""
+_NAME_LENGTH = 253
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What is seen of a member now."""
+
+    member: str
+    side: Side | None
+    """What serves; None where that is not known."""
+    why: str = ""
+    """Why it is not known, in words."""
+
+
+def workload_name(release_set: ReleaseSet, member: SetMember, colour: str) -> WorkloadName:
+    """The member's Deployment of that colour."""
+    return WorkloadName(release_set.namespace, WorkloadKind.DEPLOYMENT, member.workload(colour))
+
+
+def workloads_of(release_set: ReleaseSet) -> tuple[WorkloadName, ...]:
+    """All Deployments of the set, member by member."""
+    return tuple(
+        workload_name(release_set, member, colour) for member in release_set.members for colour in release_set.colours
+    )
+
+
+def side_of(release_set: ReleaseSet, member: SetMember, colour: str, facts: UnitFacts) -> Side | None:
+    """What the member runs on that colour; None where it has no Deployment, or one whose status is behind."""
+    workload = facts.member(workload_name(release_set, member, colour))
+    target = settled_target(replace(facts, members=(workload,))) if workload is not None else None
+    if workload is None or target is None:
+        return None
+    return Side(
+        colour=colour,
+        workload=workload.name,
+        uid=workload.uid,
+        hash=target.hash,
+        number=target.number,
+        digest=target.template.digest,
+        images=target.template.images,
+    )
+
+
+def serving(release_set: ReleaseSet, facts: UnitFacts, known: tuple[LiveMember, ...]) -> tuple[Serving, ...]:
+    """What serves now, for each member in the set's order.
+
+    With a Service: the colour that its selector names. Without one: the colour that has ready pods, for they work as
+    soon as they run; where both have, the one that got its first only since nothing rolled out; where nothing was
+    known before, the one that the set's Services name.
+    """
+    before = {live.member: live for live in known}
+    with_service = {m.name: _selected(release_set, m, facts) for m in release_set.members if m.service}
+    named = {colour for colour, _why in with_service.values() if colour}
+    found = []
+    for member in release_set.members:
+        if member.service:
+            colour, why = with_service[member.name]
+        else:
+            colour, why = _working(release_set, member, facts, before.get(member.name), named)
+        side = side_of(release_set, member, colour, facts) if colour else None
+        if colour and side is None:
+            why = f"{member.workload(colour)} does not exist, or its status is behind its spec"
+        found.append(Serving(member=member.name, side=side, why=why))
+    return tuple(found)
+
+
+def _selected(release_set: ReleaseSet, member: SetMember, facts: UnitFacts) -> tuple[str, str]:
+    """(colour, why there is none) of a member with a Service."""
+    service, key = facts.service(member.service), release_set.selector_key
+    if service is None:
+        return "", f"there is no Service {member.service}"
+    colour = service.selects(key)
+    if colour in release_set.colours:
+        return colour, ""
+    seen = f"{key}={colour}" if colour else f"nothing for {key}"
+    return "", f"the Service {member.service} selects {seen}: {' or '.join(release_set.colours)} is expected"
+
+
+def _working(
+    release_set: ReleaseSet, member: SetMember, facts: UnitFacts, before: LiveMember | None, named: set[str]
+) -> tuple[str, str]:
+    """(colour, why there is none) of a member without a Service."""
+    at_work = {
+        colour: {pod.revision for pod in ready_pods(facts, workload_name(release_set, member, colour))}
+        for colour in release_set.colours
+    }
+    working = [colour for colour in release_set.colours if at_work[colour]]
+    if before is not None:
+        other = release_set.other(before.side.colour)
+        fresh = at_work[other] - {before.beside}
+        return (other if fresh or working == [other] else before.side.colour), ""
+    if len(working) == 1:
+        return working[0], ""
+    if not working:
+        return "", f"no pod of {member.name} is ready"
+    return (next(iter(named)), "") if len(named) == 1 else ("", f"both colours of {member.name} are at work")
+
+
+def _pods(facts: UnitFacts, workload: WorkloadName) -> tuple[Pod, ...]:
+    return tuple(pod for pod in facts.pods if pod.workload == workload)
+
+
+def passages(unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts, now: Instant) -> tuple[Passage, ...]:
+    """The members that do not serve as they did when nothing was rolling out, in the set's order.
+
+    One that runs another template on the same colour is none: nothing was switched. `now` is the API server's time.
+    """
+    known = {live.member: live.side for live in unit.live}
+    found = []
+    for member, seen in zip(release_set.members, serving(release_set, facts, unit.live), strict=True):
+        old, new = known.get(member.name), seen.side
+        if old is None or new is None or old.colour == new.colour:
+            continue
+        needed = max(1, len(ready_pods(facts, old.workload)))
+        found.append(Passage(member=member.name, service=member.service, old=old, new=new, since=now, needed=needed))
+    return tuple(found)
+
+
+def ready_pods(facts: UnitFacts, workload: WorkloadName) -> tuple[Pod, ...]:
+    """The workload's pods that are ready and stay."""
+    return tuple(pod for pod in _pods(facts, workload) if pod.ready and not pod.deleting)
+
+
+def at_rest(unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts) -> tuple[LiveMember, ...]:
+    """What serves, to be remembered while nothing rolls out; of a member that is not seen, what was known of it."""
+    known = {live.member: live for live in unit.live}
+    found = []
+    for member, seen in zip(release_set.members, serving(release_set, facts, unit.live), strict=True):
+        live = known.get(member.name)
+        if seen.side is not None:
+            other = ready_pods(facts, workload_name(release_set, member, release_set.other(seen.side.colour)))
+            beside = max(other, key=lambda pod: pod.created).revision if other else None
+            live = LiveMember(member=member.name, side=seen.side, beside=beside)
+        if live is not None:
+            found.append(live)
+    return tuple(found)
+
+
+def switch_id(unit: UnitRecord, release_set: ReleaseSet, first: Passage, facts: UnitFacts) -> RolloutId:
+    """`<set>-s<number>-<start of the uid of the first switched Service>`, or of the Deployment where there is none."""
+    service = facts.service(first.service) if first.service else None
+    uid = service.uid if service is not None else first.new.uid
+    rest = f"-s{unit.switches + 1}-{uid[:8]}"
+    return RolloutId(release_set.name[: _NAME_LENGTH - len(rest)].rstrip("-.") + rest)
+
+
+def joined(record: RolloutRecord, seen: tuple[Passage, ...], facts: UnitFacts, timing: Timing, now: Instant) -> bool:
+    """Whether the members that changed since the rollout began belong to it.
+
+    They do within `join_within` of its start, and later where they carry the same release id as a member of it.
+    """
+    known = {passage.member for passage in record.passages}
+    late = [passage for passage in seen if passage.member not in known]
+    if not late or now.since(record.started) <= timing.join_within:
+        return True
+    releases = {release_of(passage, facts) for passage in record.passages} - {""}
+    return all(release_of(passage, facts) in releases for passage in late)
+
+
+def release_of(passage: Passage, facts: UnitFacts) -> str:
+    """The release id of the new side, empty where it carries none."""
+    workload = facts.member(passage.new.workload)
+    return workload.annotation(RELEASE) if workload is not None else ""
+
+
+def member_facts(facts: UnitFacts, passage: Passage) -> UnitFacts:
+    """The member as one workload: the new side's Deployment, with the revisions and pods of both sides.
+
+    Without members where the new side's Deployment does not exist (any more).
+    """
+    new, old = facts.member(passage.new.workload), facts.member(passage.old.workload)
+    mine = {passage.new.workload: passage.new.hash, passage.old.workload: passage.old.hash}
+    pods = tuple(pod for pod in facts.pods if pod.revision is not None and mine.get(pod.workload) == pod.revision)
+    events = tuple(event for event in facts.events if any(event.pod == pod.name for pod in pods))
+    if new is None:
+        return replace(facts, members=(), pods=pods, events=events)
+    before = tuple(r for r in old.revisions if r.hash == passage.old.hash) if old is not None else ()
+    seen = replace(new, revisions=(*before, *(r for r in new.revisions if r.hash != passage.old.hash)))
+    return replace(facts, members=(seen,), pods=pods, events=events)
+
+
+def member_record(record: RolloutRecord, passage: Passage) -> RolloutRecord:
+    """The rollout as the member's own: from the old side's template to the new side's."""
+    old, new = passage.old, passage.new
+    return replace(
+        record,
+        workload=new.workload,
+        uid=new.uid,
+        target=new.hash,
+        target_number=new.number,
+        target_digest=new.digest,
+        target_images=new.images,
+        baseline=old.hash,
+        baseline_number=old.number,
+        baseline_images=old.images,
+        passages=(),
+    )
+
+
+def member_situation(situation: Situation, passage: Passage) -> Situation:
+    """The situation as the member's own: its only way back is the old colour as it stands."""
+    old = situation.facts.member(passage.old.workload)
+    stands = old.template.digest if old is not None else ""
+    unit = situation.unit
+
+    def mine(good: GoodRevision) -> bool:
+        back = good.workload == passage.old.workload.name and good.digest == stands
+        return back or (good.workload == passage.new.workload.name and good.digest == passage.new.digest)
+
+    seen = replace(
+        unit,
+        workload=passage.new.workload,
+        healthy=tuple(good for good in unit.healthy if mine(good)),
+        adopted=None,
+        adopted_before=tuple(good for good in unit.adopted_before if mine(good)),
+    )
+    return replace(
+        situation,
+        unit=seen,
+        rollout=member_record(situation.rollout, passage),
+        facts=member_facts(situation.facts, passage),
+    )
+
+
+def side_adopted(
+    unit: UnitRecord, live: LiveMember, facts: UnitFacts, timing: Timing, now: Instant
+) -> GoodRevision | None:
+    """The live side's revision, where it is to be adopted now by the rules for a plain workload; else None."""
+    workload = facts.member(live.side.workload)
+    if workload is None or workload.template.digest != live.side.digest:
+        return None
+    known = next((good for good in unit.adopted_before if good.workload == workload.name.name), None)
+    alone = replace(facts, members=(workload,), pods=_pods(facts, workload.name))
+    found = adoption(replace(unit, adopted=known), alone, timing, now)
+    return replace(found, workload=workload.name.name) if found is not None else None
+
+
+def good_side(side: Side, facts: UnitFacts, since: Instant, saved: str = "") -> GoodRevision | None:
+    """The side's revision as one that may be gone back to; None where it is not in sight."""
+    workload = facts.member(side.workload)
+    revision = workload.revision(side.hash) if workload is not None else None
+    if revision is None:
+        return None
+    pods = replace(facts, pods=_pods(facts, side.workload))
+    return replace(good_revision(revision, pods, since, saved), workload=side.workload.name)
