@@ -24,15 +24,19 @@ def observation(
     answers: tuple[Answer, ...],
     before: tuple[Answer, ...],
     store: MetricsStore,
+    units: tuple[UnitName, ...] = (),
 ) -> Observation:
     """All that the judge may look at: nothing from before the rollout stands among its answers.
+
+    Samples are those of the workloads that `units` guard, sorted; of the rollout's unit where there are none.
 
     A slot that straddles the start is in neither part. The reference is the baseline wherever the series can tell the
     arms apart, also when its last pod is gone: its slots are still coming in.
     """
     apart = bool(store.pod_label)
-    after = tuple(of_unit(answer, rollout.unit) for answer in answers if answer.slot.start >= rollout.started)
-    earlier = tuple(of_unit(answer, rollout.unit) for answer in before if answer.slot.end <= rollout.started)
+    mine = units or (rollout.unit,)
+    after = tuple(of_units(answer, mine) for answer in answers if answer.slot.start >= rollout.started)
+    earlier = tuple(of_units(answer, mine) for answer in before if answer.slot.end <= rollout.started)
     return Observation(
         now=now,
         rollout=rollout,
@@ -45,6 +49,19 @@ def observation(
 
 def _in_time(answer: Answer) -> tuple[float, str]:
     return answer.slot.end.seconds, answer.signal
+
+
+def of_units(answer: Answer, units: tuple[UnitName, ...]) -> Answer:
+    """The answer with the samples and gaps of these units, in their order; a whole gap is every unit's."""
+    if len(units) == 1 or not isinstance(answer, Answered):
+        return of_unit(answer, units[0])
+    parts = [part for part in (of_unit(answer, unit) for unit in units) if isinstance(part, Answered)]
+    return Answered(
+        signal=answer.signal,
+        slot=answer.slot,
+        samples=tuple(sample for part in parts for sample in part.samples),
+        pod_gaps=tuple(gap for part in parts for gap in part.pod_gaps),
+    )
 
 
 def of_unit(answer: Answer, unit: UnitName) -> Answer:

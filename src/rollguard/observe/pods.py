@@ -81,14 +81,16 @@ def _enter(pods: dict[tuple[str, str], KnownPod], facts: UnitFacts, now: Instant
 
 def _recall(pods: dict[tuple[str, str], KnownPod], record: RolloutRecord, now: Instant) -> None:
     """Pods of the record that are gone. Old ones were ready before the rollout; of a new one nobody knows when."""
+    owners = {side.hash: side.workload for passage in record.passages for side in (passage.old, passage.new)}
+    new = {record.target, *(passage.new.hash for passage in record.passages)}
     for pod, revision in record.pods:
         name = (record.workload.namespace, pod)
         if name in pods:
             continue
         pods[name] = KnownPod(
-            key=SeriesKey(workload=record.workload, revision=revision, pod=pod),
+            key=SeriesKey(workload=owners.get(revision, record.workload), revision=revision, pod=pod),
             uid="",
-            ready_since=None if revision == record.target else ALWAYS,
+            ready_since=None if revision in new else ALWAYS,
             present=False,
             last_seen=now,
         )
