@@ -44,3 +44,13 @@ def ready_addresses(endpoint_slice: Any) -> tuple[Address, ...]:
         if ports and (endpoint.get("conditions") or {}).get("ready", True)
         for address in endpoint["addresses"]
     )
+
+
+def pod_names(endpoint_slice: Any) -> dict[str, str]:
+    """The names of one slice's pods, by address."""
+    return {
+        address: endpoint["targetRef"]["name"]
+        for endpoint in endpoint_slice.get("endpoints") or ()
+        if endpoint.get("targetRef")
+        for address in endpoint["addresses"]
+    }

@@ -32,6 +32,11 @@ class Pool:
     _idle: deque[_Connection] = field(default_factory=deque)
     _closed: bool = False
 
+    @property
+    def idle(self) -> bool:
+        """Whether a connection is open that no request uses."""
+        return any(not reader.at_eof() and not writer.is_closing() for reader, writer in self._idle)
+
     async def get(self, path: str, timeout_s: float) -> Outcome:
         """One GET. A connection that breaks after the request was sent is `reset`, never tried again."""
         try:

@@ -74,15 +74,15 @@ class Lab:
         if rps > 0:
             await self.traffic(namespace, name, rps)
 
-    async def traffic(self, namespace: str, service: str, rps: float, *, path: str = "/") -> None:
-        """Sends a Service this many requests a second from now on; 0 for none."""
+    async def traffic(self, namespace: str, service: str, rps: float, **options: Any) -> None:
+        """Sends a Service this many requests a second from now on; 0 for none. `options` as in lab.loadgen.target."""
         url = f"{self.parts['loadgen'].url}/targets/{namespace}/{service}"
-        answer = await self.http.put(url, json={"rps": rps, "path": path})
+        answer = await self.http.put(url, json={"rps": rps, **options})
         if not answer.is_success:
             raise LabError(f"the load generator refused {rps} requests a second: {answer.text}")
 
     async def end_traffic(self, namespace: str, service: str) -> Any:
-        """Forgets the target; returns what its requests came to, as lab.loadgen's Stats has it."""
+        """Forgets the target; returns what its requests came to, as lab.loadgen.stats has it."""
         answer = await self.http.delete(f"{self.parts['loadgen'].url}/targets/{namespace}/{service}")
         if not answer.is_success:
             raise LabError(f"no traffic of {namespace}/{service} to end: {answer.text}")

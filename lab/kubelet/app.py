@@ -16,6 +16,7 @@ from lab.kubelet.chaos import Effect
 
 EDGES_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 2.5, 5.0, 10.0)
 HEALTH_PATHS = frozenset({"/health", "/healthz", "/ready", "/readyz", "/live", "/livez"})
+STREAM_PATH = "/progress"
 _BASE_MEMORY_BYTES = 60.0 * MIB
 _DATABASE_ERROR_DELAY_S = 0.02
 
@@ -80,6 +81,9 @@ class App:
             if not self._behaviour.serves_metrics:
                 return Response(status=404, body=b"not found\n")
             return Response(body=self.exposition(), content_type=CONTENT_TYPE)
+        if request.path == STREAM_PATH:
+            # Held open, as a WebSocket is: no request that the service counts or times.
+            return Response(body=b"ok\n", delay_s=float(request.query.get("seconds", 1.0)))
         if self._callee is not None:
             return self._answer_by_callee(request, self._callee)
         status, delay = self._outcome()
