@@ -38,14 +38,20 @@ async def install(plane: ControlPlane) -> Path:
 async def grant(plane: ControlPlane, policy: Path, *, guard: str) -> None:
     """Gives the ServiceAccount exactly the rights that a guard in namespace `guard` needs under this policy."""
     loaded = read(policy)
-    watched = tuple(sorted({watch.namespace for watch in loaded.watches}))
-    await allow(plane, needed(loaded), watched=watched, guard=guard)
+    await allow(plane, needed(loaded), watched=loaded.namespaces(), guard=guard, sets=loaded.set_namespaces())
 
 
-async def allow(plane: ControlPlane, rights: tuple[Right, ...], *, watched: tuple[str, ...], guard: str) -> None:
+async def allow(
+    plane: ControlPlane,
+    rights: tuple[Right, ...],
+    *,
+    watched: tuple[str, ...],
+    guard: str,
+    sets: tuple[str, ...] = (),
+) -> None:
     """Applies the Roles of these rights; returns when the API server goes by them."""
     permissions = tuple(right.permission for right in rights)
-    roles = access(permissions, watched=watched, guard=guard, account=NAMESPACE)
+    roles = access(permissions, watched=watched, guard=guard, sets=sets, account=NAMESPACE)
     await _apply(plane, *roles)
     async with LabApi.from_file(plane.kubeconfig) as api:
         for role in roles:

@@ -350,7 +350,7 @@ async def test_any_one_right_that_is_taken_away_is_named(here: Surgery) -> None:
 
 async def refused(surgery: Surgery, asked: tuple[Right, ...]) -> list[str]:
     """What doctor names, by the questions about these rights alone: the whole is too long for so many times."""
-    every = RightsAsked(rights=asked, watched=(APPS,), guard=GUARD)
+    every = RightsAsked(rights=asked, watched=(APPS,), guard=GUARD, sets=())
     found = await rights_of(Asking(surgery.api), surgery.account, every, me="nobody")
     checks = doctor_rights.checks(dataclasses.replace(sound.facts(), rights=found))
     return [check.subject for check in checks if check.state is State.FAILED]

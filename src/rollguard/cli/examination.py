@@ -73,7 +73,7 @@ class Examiner:
 
     async def _units(self, policy: Policy) -> tuple[UnitRecord, ...] | Unknown:
         """Those of the watched namespaces, whatever namespace the caller's context names."""
-        namespaces = tuple(sorted({watch.namespace for watch in policy.watches}))
+        namespaces = policy.namespaces()
         rng = random.Random()  # noqa: S311 (jitter of watches, of which there is none here)
         listed = await KubernetesRecords(self.api, self.clock, rng, namespaces=namespaces).list_units()
         return listed if isinstance(listed, Unknown) else tuple(stored.record for stored in listed)

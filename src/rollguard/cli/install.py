@@ -98,7 +98,8 @@ def objects_of(policy: Path | None, *, namespace: str, image: str = "", namespac
         image=image or f"rollguard:{version('rollguard')}",
         policy_text=policy.read_text(encoding="utf-8"),
         policy_digest=loaded.digest,
-        watched=tuple(sorted({watch.namespace for watch in loaded.watches})),
+        watched=loaded.namespaces(),
+        sets=loaded.set_namespaces(),
         permissions=tuple(right.permission for right in rights.needed(loaded)),
         namespaced=namespaced,
     )

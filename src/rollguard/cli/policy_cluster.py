@@ -41,7 +41,7 @@ async def look(api: Api, clock: Clock, policy: Policy) -> Looked:
     """Asks the cluster, then the store for the workloads that are there. What is not answered is a problem."""
     asking = Asking(api)
     looked = Looked(Found(namespaces=(), series=()))
-    watched = sorted({watch.namespace for watch in policy.watches})
+    watched = policy.namespaces()
     found = await asyncio.gather(*(_namespace(asking, name, looked.problems) for name in watched))
     namespaces = tuple(each for each in found if each is not None)
     names: tuple[str, ...] = ()

@@ -172,7 +172,7 @@ class _Controller:
         self, api: Api, policy: Policy, source: PolicySource, lease_seconds: float
     ) -> AsyncIterator[tuple[Guard, KubernetesCluster]]:
         rng = random.Random()  # noqa: S311 (jitter of retries)
-        namespaces = tuple(sorted({watch.namespace for watch in policy.watches}))
+        namespaces = policy.namespaces()
         identity = f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{secrets.token_hex(4)}"
         settings = self._settings
         async with AsyncExitStack() as stack:

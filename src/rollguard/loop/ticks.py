@@ -88,7 +88,7 @@ class Ticks:
         if context.settings.orders_only:
             return ()
         open_ = (record.unit.namespace for record in context.store.rollouts if record.closed is None)
-        namespaces = frozenset((*(watch.namespace for watch in context.policy.watches), *open_))
+        namespaces = frozenset((*context.policy.namespaces(), *open_))
         shut = context.store.cover(namespaces | {context.settings.namespace})
         secrets = context.policy.owners.secrets is SecretsAccess.METADATA
         context.cluster.look_for(context.policies.migrations(), secrets=secrets)

@@ -12,12 +12,17 @@ class Scope(StrEnum):
     WATCHED = "the watched namespaces"
     GUARD = "the guard's namespace"
     BOTH = "the watched namespaces and the guard's"
+    SETS = "the namespaces with release sets"
     CLUSTER = "the cluster"
 
-    def covers(self, namespace: str, *, watched: tuple[str, ...], guard: str) -> bool:
-        """Whether a right of this scope is needed in that namespace; one for the cluster is in none."""
+    def covers(self, namespace: str, *, watched: tuple[str, ...], guard: str, sets: tuple[str, ...] = ()) -> bool:
+        """Whether a right of this scope is needed in that namespace; one for the cluster is in none.
+
+        `sets` are the watched namespaces that have release sets.
+        """
         in_watched = self in (Scope.WATCHED, Scope.BOTH) and namespace in watched
-        return in_watched or (self in (Scope.GUARD, Scope.BOTH) and namespace == guard)
+        at_guard = self in (Scope.GUARD, Scope.BOTH) and namespace == guard
+        return in_watched or at_guard or (self is Scope.SETS and namespace in sets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -315,3 +315,15 @@ class Policy:
     """None where the policy names no migrations: then nobody looks for them."""
     shared_roll_back: bool = False
     """A shared resource that broke with the rollout is acted upon, not only asked about."""
+
+    def release_sets(self) -> tuple[ReleaseSet, ...]:
+        """The sets that its watches guard, in their order."""
+        return tuple(watch.release_set for watch in self.watches if watch.release_set is not None)
+
+    def namespaces(self) -> tuple[str, ...]:
+        """The watched namespaces, sorted."""
+        return tuple(sorted({watch.namespace for watch in self.watches}))
+
+    def set_namespaces(self) -> tuple[str, ...]:
+        """Those of them that have release sets, sorted."""
+        return tuple(sorted({each.namespace for each in self.release_sets()}))

@@ -21,6 +21,8 @@ class Installation:
     policy_digest: str
     watched: tuple[str, ...]
     """The namespaces that the policy watches."""
+    sets: tuple[str, ...]
+    """Those of them that have release sets."""
     permissions: tuple[Permission, ...]
     namespaced: bool = False
     """No ClusterRole at all: neither the guard nor people get rights beyond these namespaces."""
@@ -54,7 +56,13 @@ def manifests(wanted: Installation, objects: tuple[Object, ...]) -> tuple[Object
         space,
         account,
         *people(namespaces=namespaces, instance=wanted.namespace),
-        *access(wanted.permissions, watched=wanted.watched, guard=wanted.namespace, namespaced=wanted.namespaced),
+        *access(
+            wanted.permissions,
+            watched=wanted.watched,
+            guard=wanted.namespace,
+            sets=wanted.sets,
+            namespaced=wanted.namespaced,
+        ),
         config,
         deployment(namespace=wanted.namespace, image=wanted.image, policy_digest=wanted.policy_digest),
     )

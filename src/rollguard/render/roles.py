@@ -18,18 +18,19 @@ def access(
     *,
     watched: tuple[str, ...],
     guard: str,
+    sets: tuple[str, ...] = (),
     account: str = "",
     namespaced: bool = False,
 ) -> tuple[Object, ...]:
     """Roles and bindings for the ServiceAccount of namespace `account` (else the guard's own); a ClusterRole only
-    for what no namespace holds, and never where `namespaced`."""
+    for what no namespace holds, and never where `namespaced`. `sets` are the namespaces with release sets."""
     subject: Json = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": account or guard}
     found: list[Object] = []
     cluster = [each for each in permissions if each.scope is Scope.CLUSTER]
     if cluster and not namespaced:
         found += _bound(_abroad(guard), "", cluster, subject, guard)
     for namespace in sorted({*watched, guard}):
-        here = [each for each in permissions if each.scope.covers(namespace, watched=watched, guard=guard)]
+        here = [each for each in permissions if each.scope.covers(namespace, watched=watched, guard=guard, sets=sets)]
         if here:
             found += _bound(ACCOUNT if namespace == guard else _abroad(guard), namespace, here, subject, guard)
     return tuple(found)

@@ -20,6 +20,7 @@ from rollguard.model.action import Applied, Conflict, Rejected, Throttled, Unkno
 from rollguard.model.names import Ref, RolloutId, UnitName
 from tests.unit.kubernetes.server import Conversation, serving
 from tests.unit.policy.texts import GOOD, added, good
+from tests.unit.sets import with_set
 
 CLOCK = SystemClock()
 REF = Ref("Deployment", "n", "x")
@@ -223,3 +224,13 @@ def test_secrets_are_asked_for_only_where_the_policy_says_so() -> None:
     plain = {(right.resource, right.verb) for right in rights.needed(good(GOOD))}
     more = {(right.resource, right.verb) for right in rights.needed(good(added("secrets: metadata")))}
     assert more - plain == {("secrets", "list"), ("secrets", "watch")}
+
+
+def test_services_and_autoscalers_are_asked_for_only_where_the_policy_has_release_sets() -> None:
+    plain, coloured = good(GOOD), with_set(good(GOOD))
+    more = {(right.resource, right.verb) for right in rights.needed(coloured)} - {
+        (right.resource, right.verb) for right in rights.needed(plain)
+    }
+    assert {resource for resource, _ in more} == {"services", "endpointslices", "horizontalpodautoscalers"}
+    assert {resource for resource, verb in more if verb == "patch"} == {"services", "horizontalpodautoscalers"}
+    assert not [verb for resource, verb in more if verb in ("create", "update", "delete")]

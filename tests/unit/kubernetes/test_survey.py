@@ -6,6 +6,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes.connection.api import Api
 from rollguard.adapters.kubernetes.connection.kubeconfig import Connection
-from rollguard.adapters.kubernetes.connection.rights import GET_LEASE, LIST_PODS, PATCH_DEPLOYMENT
+from rollguard.adapters.kubernetes.connection.rights import GET_LEASE, LIST_PODS, PATCH_DEPLOYMENT, PATCH_SERVICE
 from rollguard.adapters.kubernetes.installing.enforcement import enforced
 from rollguard.adapters.kubernetes.survey import Account, RightsAsked, read_config
 from rollguard.adapters.kubernetes.survey.asking import Asking
@@ -157,7 +158,7 @@ async def test_an_order_under_anothers_name_shows_whether_the_policy_is_enforced
 
 
 def asked_for() -> RightsAsked:
-    return RightsAsked(rights=(PATCH_DEPLOYMENT, GET_LEASE), watched=("production", "dev"), guard="monitoring")
+    return RightsAsked(rights=(PATCH_DEPLOYMENT, GET_LEASE), watched=("production", "dev"), guard="monitoring", sets=())
 
 
 def reviews(allow: Callable[[dict[str, Any]], bool], *, others: bool = True) -> Handler:
@@ -185,6 +186,12 @@ async def test_what_is_allowed_everywhere_is_asked_once_and_else_in_each_namespa
         ("deployments", "production", True),
         ("leases", "", True),
     ]
+
+
+def test_what_only_release_sets_need_is_asked_only_where_one_is() -> None:
+    every = replace(asked_for(), sets=("dev",))
+    assert every.places(PATCH_SERVICE.permission) == ("dev",)
+    assert every.places(PATCH_DEPLOYMENT.permission) == ("dev", "production")
 
 
 async def test_the_server_is_asked_for_the_account_with_its_groups() -> None:

@@ -91,6 +91,12 @@ def test_two_guards_of_one_namespace_do_not_take_each_others_rights() -> None:
     assert names == ["rollguard:team-a", "rollguard:team-b", "rollguard"]
 
 
+def test_what_only_a_release_set_needs_is_given_only_where_one_is() -> None:
+    right = Permission(group="", resource="services", verb="patch", scope=Scope.SETS, why="a test")
+    made = access((right,), watched=("shop", "dubbing"), sets=("dubbing",), guard="monitoring")
+    assert [each["metadata"]["namespace"] for each in of_kind("Role", made)] == ["dubbing"]
+
+
 def test_a_right_for_the_cluster_gets_a_cluster_role_unless_namespaced() -> None:
     nodes = Permission(group="", resource="nodes", verb="get", scope=Scope.CLUSTER, why="a test")
     made = access((nodes,), watched=("shop",), guard="monitoring")

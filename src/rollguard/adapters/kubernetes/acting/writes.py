@@ -11,7 +11,7 @@ from rollguard.adapters.kubernetes.acting import reads
 from rollguard.adapters.kubernetes.connection import rights
 from rollguard.adapters.kubernetes.connection.api import JSON_PATCH, MANAGER, Api, NoAnswer, Reply
 from rollguard.adapters.kubernetes.objects.template import template_of
-from rollguard.adapters.kubernetes.objects.wire import WholeDeployment
+from rollguard.adapters.kubernetes.objects.wire import OnlyMeta, WholeDeployment
 from rollguard.adapters.numbers import whole_number
 from rollguard.model.action import Absent, Applied, Conflict, Rejected, Throttled, Unknown, Write, WriteOutcome
 from rollguard.ports import Clock
@@ -20,15 +20,21 @@ THROTTLED_S = 1.0
 UNSAID = (408, 425, 499)
 """The server, or something before it, gave up: that says nothing of the write."""
 MISSING = object()
+PATCH = {
+    "Deployment": rights.PATCH_DEPLOYMENT,
+    "Service": rights.PATCH_SERVICE,
+    "HorizontalPodAutoscaler": rights.PATCH_AUTOSCALER,
+}
 
 
 async def patch(api: Api, clock: Clock, write: Write, *, dry_run: bool, timeout: float) -> WriteOutcome:
-    """Sends the patch once, within `timeout` seconds, and says what became of it."""
+    """Sends the patch once, within `timeout` seconds, and says what became of it. KeyError for a kind that no step
+    writes to."""
     params = {"fieldManager": MANAGER, **({"dryRun": "All"} if dry_run else {})}
     ref, began = write.ref, clock.mono()
     try:
         reply = await api.send(
-            rights.PATCH_DEPLOYMENT,
+            PATCH[ref.kind],
             ref.namespace,
             ref.name,
             params=params,
@@ -43,7 +49,7 @@ async def patch(api: Api, clock: Clock, write: Write, *, dry_run: bool, timeout:
         return await _classify(api, write, reply, timeout=left)
     if not dry_run and _not_yet(reply):
         return Unknown(detail=reply.message())
-    return _outcome(reply, clock)
+    return _outcome(ref.kind, reply, clock)
 
 
 def _not_yet(reply: Reply) -> bool:
@@ -54,9 +60,9 @@ def _not_yet(reply: Reply) -> bool:
     return reply.status == 401 or (reply.status == 403 and " is forbidden: User " in reply.message())
 
 
-def _outcome(reply: Reply, clock: Clock) -> WriteOutcome:
+def _outcome(kind: str, reply: Reply, clock: Clock) -> WriteOutcome:
     if reply.ok:
-        return _applied(msgspec.json.decode(reply.body, type=WholeDeployment), clock)
+        return _applied(kind, reply.body, clock)
     if reply.status == 404:
         return Absent()
     if reply.status == 409:
@@ -68,7 +74,11 @@ def _outcome(reply: Reply, clock: Clock) -> WriteOutcome:
     return Unknown(detail=reply.message())
 
 
-def _applied(written: WholeDeployment, clock: Clock) -> Applied:
+def _applied(kind: str, body: bytes, clock: Clock) -> Applied:
+    if kind != "Deployment":
+        generation = msgspec.json.decode(body, type=OnlyMeta).metadata.generation
+        return Applied(at=clock.now(), generation=generation)
+    written = msgspec.json.decode(body, type=WholeDeployment)
     template = template_of(written.spec.template)
     return Applied(
         at=clock.now(),

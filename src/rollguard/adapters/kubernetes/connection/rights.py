@@ -74,12 +74,20 @@ def _core(resource: str, verb: str, why: str, scope: Scope = Scope.WATCHED) -> R
     return Right(group="", version="v1", resource=resource, verb=verb, why=why, scope=scope)
 
 
+def _services(verb: str, why: str) -> Right:
+    return _core("services", verb, why, Scope.SETS)
+
+
 def _slices(verb: str, why: str) -> Right:
-    return Right(group="discovery.k8s.io", version="v1", resource="endpointslices", verb=verb, why=why)
+    return Right(
+        group="discovery.k8s.io", version="v1", resource="endpointslices", verb=verb, why=why, scope=Scope.SETS
+    )
 
 
 def _scalers(verb: str, why: str) -> Right:
-    return Right(group="autoscaling", version="v2", resource="horizontalpodautoscalers", verb=verb, why=why)
+    return Right(
+        group="autoscaling", version="v2", resource="horizontalpodautoscalers", verb=verb, why=why, scope=Scope.SETS
+    )
 
 
 def _own(resource: str, verb: str, why: str, scope: Scope = Scope.WATCHED) -> Right:
@@ -100,9 +108,6 @@ GET_TEMPLATE = _apps("controllerrevisions", "get", "templates of healthy revisio
 CREATE_TEMPLATE = _apps("controllerrevisions", "create", "to keep the template of a healthy revision")
 LIST_PODS = _core("pods", "list", "which pods run which revision, and how they fare")
 WATCH_PODS = _core("pods", "watch", "to see crash loops and failed image pulls at once")
-GET_SERVICE = _core("services", "get", "a fresh read before a Service is switched")
-LIST_SLICES = _slices("list", "which pods a Service sends requests to")
-GET_AUTOSCALER = _scalers("get", "a fresh read before a minimum is raised or restored")
 READ_LOGS = _core("pods/log", "get", "evidence saved before a rollback")
 LIST_EVENTS = _core("events", "list", "the cause of a failed image pull")
 WATCH_EVENTS = _core("events", "watch", "the cause of a failed image pull")
@@ -119,6 +124,16 @@ WATCH_CONFIGMAPS = _core("configmaps", "watch", "whether the old version's confi
 GET_CONFIGMAP = _core("configmaps", "get", "the policy that an open rollout began with", Scope.GUARD)
 LIST_SECRETS = _core("secrets", "list", "whether a Secret changed, and Helm's releases (metadata only)")
 WATCH_SECRETS = _core("secrets", "watch", "whether a Secret changed, and Helm's releases (metadata only)")
+LIST_SERVICES = _services("list", "which colour is live")
+WATCH_SERVICES = _services("watch", "which colour is live")
+GET_SERVICE = _services("get", "a fresh read before a Service is switched")
+PATCH_SERVICE = _services("patch", "to switch a Service back to the old colour")
+LIST_SLICES = _slices("list", "which pods get a Service's requests")
+WATCH_SLICES = _slices("watch", "which pods get a Service's requests")
+LIST_AUTOSCALERS = _scalers("list", "how many pods an autoscaler leaves to a colour")
+WATCH_AUTOSCALERS = _scalers("watch", "how many pods an autoscaler leaves to a colour")
+GET_AUTOSCALER = _scalers("get", "a fresh read before a minimum is raised or restored")
+PATCH_AUTOSCALER = _scalers("patch", "to raise the old colour's minimum for the time of a rollback")
 CREATE_EVENT = Right(
     group="events.k8s.io", version="v1", resource="events", verb="create", why="to say on the workload what was done"
 )
@@ -192,10 +207,28 @@ def _looks_at_secrets(policy: Policy) -> bool:
     return policy.owners.secrets is SecretsAccess.METADATA
 
 
+RELEASE_SETS = (
+    LIST_SERVICES,
+    WATCH_SERVICES,
+    GET_SERVICE,
+    PATCH_SERVICE,
+    LIST_SLICES,
+    WATCH_SLICES,
+    LIST_AUTOSCALERS,
+    WATCH_AUTOSCALERS,
+    GET_AUTOSCALER,
+    PATCH_AUTOSCALER,
+)
+
 EXTRA: tuple[Extra, ...] = (
     Extra(rights=(LIST_SECRETS, WATCH_SECRETS), needed_by=_looks_at_secrets, when="`secrets: metadata`"),
     Extra(
         rights=(LIST_JOBS, WATCH_JOBS), needed_by=lambda policy: policy.migration is not None, when="`migration` is set"
+    ),
+    Extra(
+        rights=RELEASE_SETS,
+        needed_by=lambda policy: bool(policy.release_sets()),
+        when="a watch has a release set",
     ),
 )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from rollguard.adapters.kubernetes.connection import rights
-from rollguard.adapters.kubernetes.objects.wire import Meta
+from rollguard.adapters.kubernetes.objects.wire import Autoscaler, Meta
 from rollguard.adapters.kubernetes.survey.asking import Asking, reading
 from rollguard.model.action import Unknown
 
@@ -81,20 +81,6 @@ class _Service(msgspec.Struct):
     spec: _ServiceSpec = msgspec.field(default_factory=_ServiceSpec)
 
 
-class _Target(msgspec.Struct):
-    kind: str = ""
-    name: str = ""
-
-
-class _ScalerSpec(msgspec.Struct, rename="camel"):
-    scale_target_ref: _Target = msgspec.field(default_factory=_Target)
-
-
-class _Scaler(msgspec.Struct):
-    metadata: Meta
-    spec: _ScalerSpec = msgspec.field(default_factory=_ScalerSpec)
-
-
 async def landscape(asking: Asking, namespaces: tuple[str, ...], own: str) -> Landscape:
     """What is in the namespaces, or in the whole cluster where none is named; where that is not allowed, in `own`.
 
@@ -163,5 +149,5 @@ def _service_found(raw: msgspec.Raw) -> ServiceFound:
 
 
 def _scaled(raw: msgspec.Raw) -> tuple[str, str]:
-    found = msgspec.json.decode(raw, type=_Scaler)
+    found = msgspec.json.decode(raw, type=Autoscaler)
     return found.metadata.namespace, found.spec.scale_target_ref.name

@@ -55,13 +55,16 @@ class RightsAsked:
     rights: tuple[Right, ...]
     watched: tuple[str, ...]
     guard: str
+    sets: tuple[str, ...]
+    """The watched namespaces that have release sets."""
 
     def places(self, permission: Permission) -> tuple[str, ...]:
         """The namespaces in which it is needed; for what has no namespace, the empty name."""
         if permission.scope is Scope.CLUSTER:
             return ("",)
         every = sorted({*self.watched, self.guard})
-        return tuple(n for n in every if permission.scope.covers(n, watched=self.watched, guard=self.guard))
+        covers = permission.scope.covers
+        return tuple(n for n in every if covers(n, watched=self.watched, guard=self.guard, sets=self.sets))
 
 
 async def rights_of(asking: Asking, account: Account | None, asked: RightsAsked, *, me: str) -> Rights:

@@ -37,8 +37,10 @@ async def survey(
 ) -> ClusterSeen:
     """Asks everything at once. `account` is whose rights are asked for; None for those of who asks, named `me`."""
     asking = Asking(api)
-    watched = tuple(sorted({watch.namespace for watch in policy.watches}))
-    asked = RightsAsked(rights=rights.needed(policy), watched=watched, guard=guard_namespace)
+    watched = policy.namespaces()
+    asked = RightsAsked(
+        rights=rights.needed(policy), watched=watched, guard=guard_namespace, sets=policy.set_namespaces()
+    )
     async with asyncio.TaskGroup() as group:
         is_version = group.create_task(version(asking))
         is_installed = group.create_task(installed(asking))

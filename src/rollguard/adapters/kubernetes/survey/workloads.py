@@ -11,7 +11,7 @@ import msgspec
 from rollguard.adapters.kubernetes.connection import rights
 from rollguard.adapters.kubernetes.objects import facts
 from rollguard.adapters.kubernetes.objects.template import Templates
-from rollguard.adapters.kubernetes.objects.wire import Meta, StatusCondition
+from rollguard.adapters.kubernetes.objects.wire import AutoscalerSpec, Meta, StatusCondition
 from rollguard.adapters.kubernetes.survey.asking import Asking, reading
 from rollguard.doctor.facts import Autoscaler, NamespaceSeen, WorkloadSeen
 from rollguard.model.action import Absent, Unknown
@@ -48,23 +48,13 @@ class _Deployment(msgspec.Struct):
     spec: _Spec = msgspec.field(default_factory=_Spec)
 
 
-class _Target(msgspec.Struct):
-    kind: str = ""
-    name: str = ""
-
-
-class _ScalerSpec(msgspec.Struct, rename="camel"):
-    scale_target_ref: _Target = msgspec.field(default_factory=_Target)
-    min_replicas: int = 1
-
-
 class _ScalerStatus(msgspec.Struct):
     conditions: list[StatusCondition] | None = None
 
 
 class _Scaler(msgspec.Struct):
     metadata: Meta
-    spec: _ScalerSpec = msgspec.field(default_factory=_ScalerSpec)
+    spec: AutoscalerSpec = msgspec.field(default_factory=AutoscalerSpec)
     status: _ScalerStatus = msgspec.field(default_factory=_ScalerStatus)
 
 
