@@ -35,16 +35,15 @@ CLOCK = SystemClock()
 SERVICE = Ref("Service", "n", "backend-service")
 AUTOSCALER = Ref("HorizontalPodAutoscaler", "n", "backend-blue")
 BLUE = {"app": "backend", "version": "blue"}
+PATIENT, BRIEF = 10.0, 0.3
 Json = dict[str, Any]
 Answer = Callable[[Asked], Json | int]
 
 
 def service(selector: Json | None = None, receipt: str = "") -> Json:
     meta = {"name": "backend-service", "namespace": "n", "uid": "s", "resourceVersion": "7"}
-    return {
-        "metadata": meta | {"annotations": annotations},
-        "spec": {"selector": BLUE if selector is None else selector},
-    }
+    annotated = {"annotations": {"rollguard.dev/step": receipt}} if receipt else {}
+    return {"metadata": meta | annotated, "spec": {"selector": BLUE if selector is None else selector}}
 
 
 def endpoint(pod: str, **conditions: bool) -> Json:
@@ -90,7 +89,8 @@ async def fetched(
         return behind if asked.path.endswith("/endpointslices") else selected
 
     ref = Ref(SERVICE.kind, SERVICE.namespace, SERVICE.name, uid)
-    return await served(answer, lambda cluster: cluster.fetch_service(ref, timeout=0.5))
+    patience = BRIEF if 0 in (whole, behind, selected) else PATIENT
+    return await served(answer, lambda cluster: cluster.fetch_service(ref, timeout=patience))
 
 
 async def test_a_service_is_read_with_its_slices_and_with_the_pods_of_its_selector() -> None:
@@ -149,10 +149,10 @@ async def test_a_list_counts_only_with_all_its_pages() -> None:
     def cut_off(asked: Asked) -> Json | int:
         return 500 if "continue" in asked.query else answer(asked)
 
-    whole, _ = await served(answer, lambda cluster: cluster.fetch_service(SERVICE, timeout=0.5))
+    whole, _ = await served(answer, lambda cluster: cluster.fetch_service(SERVICE, timeout=PATIENT))
     assert isinstance(whole, FoundService)
     assert (whole.serving, whole.strangers) == (1, 1)
-    part, _ = await served(cut_off, lambda cluster: cluster.fetch_service(SERVICE, timeout=0.5))
+    part, _ = await served(cut_off, lambda cluster: cluster.fetch_service(SERVICE, timeout=PATIENT))
     assert isinstance(part, Unknown)
 
 
@@ -163,7 +163,8 @@ async def test_a_service_that_is_gone_or_was_made_again_is_absent() -> None:
 
 async def scaler(answer: Json | int, uid: str = "") -> AutoscalerOutcome:
     ref = Ref(AUTOSCALER.kind, AUTOSCALER.namespace, AUTOSCALER.name, uid)
-    outcome, _ = await served(lambda _asked: answer, lambda cluster: cluster.fetch_autoscaler(ref, timeout=0.5))
+    patience = BRIEF if answer == 0 else PATIENT
+    outcome, _ = await served(lambda _asked: answer, lambda cluster: cluster.fetch_autoscaler(ref, timeout=patience))
     found: AutoscalerOutcome = outcome
     return found
 
