@@ -148,7 +148,9 @@ async def test_an_installed_guard_undoes_a_crash_and_leaves_nothing_behind(clust
     assert all(line.endswith(": unchanged") for line in lines), again
     await a_crash_is_undone(cluster, "production")
     await closed(cluster, "production")
-    await rollguard(cluster.kubeconfig, "uninstall", "--dry-run")
+    going = (await rollguard(cluster.kubeconfig, "uninstall", "--dry-run")).splitlines()
+    assert "Namespace monitoring: would be deleted" in going
+    assert len(set(going)) == len(going)
     assert await everything(cluster) != before
     await rollguard(cluster.kubeconfig, "uninstall", "--yes")
 

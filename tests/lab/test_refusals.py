@@ -164,6 +164,8 @@ async def without_a_controller_and_without_a_store_the_command_does_the_rollback
         answer = await rollguard(lab, "alice", "rollback", here.namespace, NAME, "--reason", "fire", *guard)
         assert answer.code == 0, answer
         assert "trying to act in its place" in answer.errors
+        assert "audit" not in answer.output + answer.errors, "the log is not for people"
+        assert "\x1b[" not in answer.output + answer.errors
         (record,) = await here.rollouts()
         assert record.plan is not None
         assert record.plan.actor == "alice"

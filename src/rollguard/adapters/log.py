@@ -1,7 +1,8 @@
-"""The structured log: one JSON object a line (or coloured lines for a terminal), and the notices' first channel."""
+"""The structured log: one JSON object a line (or lines for people), and the notices' first channel."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from typing import TextIO
@@ -17,9 +18,11 @@ class StructuredLog:
     """Callable as the loop's `Log`. Every line has `timestamp` (UTC), `level` and `event`."""
 
     def __init__(self, *, lines: bool, stream: TextIO | None = None) -> None:
-        renderer = structlog.processors.JSONRenderer() if lines else structlog.dev.ConsoleRenderer()
+        stream = stream or sys.stderr
+        colours = stream.isatty() and not os.environ.get("NO_COLOR")
+        renderer = structlog.processors.JSONRenderer() if lines else structlog.dev.ConsoleRenderer(colors=colours)
         self._logger = structlog.wrap_logger(
-            structlog.PrintLogger(stream or sys.stderr),
+            structlog.PrintLogger(stream),
             processors=[
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from rollguard import undo
 from rollguard.adapters.kubernetes import KubernetesCluster, KubernetesLeadership, KubernetesRecords, Look
-from rollguard.adapters.log import LogJournal, StructuredLog
 from rollguard.cli import exits, output
 from rollguard.cli.connect import Session
 from rollguard.loop import Guard, Settings
@@ -21,7 +20,15 @@ from rollguard.model.judgement import Phase, VerdictKind
 from rollguard.model.metrics import GapCause, MetricsAnswer, NoSnapshot, Question
 from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadName
 from rollguard.model.policy import Limits, Links, MetricsStore, Mode, Policy, StoreAccess, Timing, Watch
-from rollguard.model.records import HumanRequest, LifecycleState, RolloutRecord, StoredRollout, StoredUnit, UnitRecord
+from rollguard.model.records import (
+    HumanRequest,
+    LifecycleState,
+    RolloutRecord,
+    StoredRollout,
+    StoredUnit,
+    TimelineEntry,
+    UnitRecord,
+)
 from rollguard.model.situation import Situation, Surroundings
 from rollguard.model.time import Mono
 from rollguard.ports import Clock
@@ -51,6 +58,13 @@ class NoMetrics:
 
     async def close(self) -> None:
         """There is nothing to end."""
+
+
+class NoJournal:
+    """No copy of the story: the command prints it, line by line, as it is written into the record."""
+
+    def append(self, unit: UnitName, rollout: RolloutId | None, entry: TimelineEntry) -> None:
+        """Writes nothing."""
 
 
 async def dry_run(opened: Session, workload: WorkloadName, request: HumanRequest) -> Plan:
@@ -112,7 +126,6 @@ async def stand_in(opened: Session, workload: WorkloadName, request: HumanReques
     unit = UnitName.of_workload(workload)
     rng = random.Random()  # noqa: S311 (jitter of retries)
     settings = Settings(namespace=opened.guard_namespace, orders_only=True)
-    log = StructuredLog(lines=False)
     async with (
         _cluster(opened, unit) as cluster,
         _RecordsOfOne(opened.api, opened.clock, rng, namespaces=(workload.namespace,)) as records,
@@ -127,7 +140,7 @@ async def stand_in(opened: Session, workload: WorkloadName, request: HumanReques
             ),
             metrics=lambda _store: NoMetrics(),
             notifiers=lambda _channels: (),
-            journal=LogJournal(log),
+            journal=NoJournal(),
             clock=opened.clock,
             settings=settings,
             log=_quiet,

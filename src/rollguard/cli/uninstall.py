@@ -59,7 +59,9 @@ async def _uninstall(way: Way, *, namespace: str, keep_records: bool, dry_run: b
         lister = Lister(api=api, namespaces=await _namespaces(api, namespace))
         found = await removal.find(lister, namespace=namespace, keep_records=keep_records)
         if dry_run:
-            return _told(found)
+            return _told(
+                found, namespace, None if found.kept else await farewell.stays(lister, namespace, found.things())
+            )
         if found.live and not force:
             raise exits.CommandError(
                 f"a rollback is under way: {', '.join(found.live)}; wait until it is done (`rollguard watch`),"
@@ -76,9 +78,12 @@ async def _uninstall(way: Way, *, namespace: str, keep_records: bool, dry_run: b
     return exits.OK
 
 
-def _told(found: Found) -> int:
+def _told(found: Found, namespace: str, stays: str | None) -> int:
+    """`stays` is why the guard's namespace would stay, empty where it would not; None where it is left as it is."""
     for each in found.things():
         output.say(f"{each}: would be deleted")
+    if stays is not None:
+        output.say(stays or f"Namespace {namespace}: would be deleted")
     for kept in found.kept:
         output.say(f"kept: {kept}")
     for live in found.live:

@@ -13,7 +13,7 @@ import pytest
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes.connection.api import Api
 from rollguard.adapters.kubernetes.connection.kubeconfig import Connection
-from rollguard.adapters.kubernetes.installing.farewell import leave_namespace, let_go
+from rollguard.adapters.kubernetes.installing.farewell import leave_namespace, let_go, stays
 from rollguard.adapters.kubernetes.installing.install import InstallError
 from rollguard.adapters.kubernetes.installing.kinds import Thing
 from rollguard.adapters.kubernetes.installing.removal import Found, Lister, find
@@ -183,3 +183,39 @@ async def test_a_namespace_goes_only_if_we_made_it_and_nothing_else_lives_there(
     async with cluster(answers) as (lister, asked):
         await leave_namespace(lister, "monitoring", say=lambda _: None)
     assert [each.path for each in asked if each.method == "DELETE"] == ([space] if deleted else [])
+
+
+async def test_before_anything_is_deleted_what_is_going_and_its_pods_do_not_hold_the_namespace() -> None:
+    space, mine = "/api/v1/namespaces/monitoring", item("rollguard-policy", "monitoring")
+    answers = {
+        space: {"metadata": {"name": "monitoring", "labels": OURS}},
+        f"{space}/configmaps": [item("kube-root-ca.crt", "monitoring"), mine],
+        f"{space}/pods": [item("rollguard-5d4f", "monitoring")],
+    }
+    going = (Thing("ConfigMap", "monitoring", "rollguard-policy"),)
+    async with cluster(answers) as (lister, _asked):
+        assert await stays(lister, "monitoring", going) == ""
+        assert "ConfigMap rollguard-policy" in (await stays(lister, "monitoring") or "")
+    async with cluster({**answers, space: {"metadata": {"name": "monitoring"}}}) as (lister, _asked):
+        assert await stays(lister, "monitoring", going) is None
+
+
+async def test_a_kept_policy_is_a_record_and_named_once() -> None:
+    kept = item("kept-policy", "shop")
+
+    async def script(on: Conversation) -> None:
+        selector = on.asked.query.get("labelSelector", "")
+        if on.asked.path == "/api/v1/configmaps" and "!rollguard.dev/policy" not in selector:
+            await on.answer({"items": [kept] if "rollout" not in selector else []})
+        elif on.asked.path == "/apis/rbac.authorization.k8s.io/v1/roles":
+            await on.answer({"items": [item("rollguard", "shop")]})
+        else:
+            await on.answer({"items": []}, status=200 if "labelSelector" in on.asked.query else 404)
+
+    thing = Thing("ConfigMap", "shop", "kept-policy")
+    async with serving(script) as server:
+        api = Api(Connection(server=server.url, tls=ssl.create_default_context(), namespace="x"), CLOCK)
+        lister = Lister(api=api, namespaces=())
+        assert (await find(lister, namespace="monitoring", keep_records=False)).things().count(thing) == 1
+        assert thing not in (await find(lister, namespace="monitoring", keep_records=True)).things()
+        await api.close()

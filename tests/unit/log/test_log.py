@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 
+import pytest
+
 from rollguard.adapters.log import LogJournal, LogNotifier, StructuredLog
 from rollguard.model.records import Notice, NoticeClass, TimelineEntry
 from tests.unit.records import START, UNIT, rollout_record
@@ -32,3 +34,17 @@ def test_the_audit_log_has_actor_time_and_text() -> None:
     LogJournal(StructuredLog(lines=True, stream=stream)).append(UNIT, None, entry)
     said = json.loads(stream.getvalue())
     assert (said["event"], said["actor"], said["at"]) == ("audit", "alice", "2026-11-03T02:00:00.000Z")
+
+
+def test_lines_for_people_are_coloured_in_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def written(*, terminal: bool) -> str:
+        stream = io.StringIO()
+        monkeypatch.setattr(stream, "isatty", lambda: terminal)
+        StructuredLog(lines=False, stream=stream)("acquired", {"epoch": 3})
+        return stream.getvalue()
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[" in written(terminal=True)
+    assert "\x1b[" not in written(terminal=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in written(terminal=True)

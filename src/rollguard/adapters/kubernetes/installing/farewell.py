@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 
@@ -75,13 +75,20 @@ async def remove(api: Api, clock: Clock, found: Found, *, say: Say) -> None:
 
 async def leave_namespace(lister: Lister, namespace: str, *, say: Say) -> None:
     """Deletes the guard's namespace where an installation made it and nothing else lives in it."""
-    if not await is_ours(lister.api, namespace):
-        return
-    others = await holds(lister, namespace)
-    if others:
-        say(f"Namespace {namespace}: kept, for {', '.join(map(str, others[:3]))} live in it")
-    elif await delete(lister.api, Thing("Namespace", "", namespace)):
+    kept = await stays(lister, namespace)
+    if kept:
+        say(kept)
+    elif kept is not None and await delete(lister.api, Thing("Namespace", "", namespace)):
         say(f"Namespace {namespace}: deleted")
+
+
+async def stays(lister: Lister, namespace: str, going: Collection[Thing] = ()) -> str | None:
+    """Why the guard's namespace would be kept once what is `going` is gone, empty where it would be deleted; None where
+    it is not ours."""
+    if not await is_ours(lister.api, namespace):
+        return None
+    others = await holds(lister, namespace, going)
+    return f"Namespace {namespace}: kept, for {', '.join(map(str, others[:3]))} live in it" if others else ""
 
 
 async def _restore(api: Api, what: Thing, annotation: str, changes: list[dict[str, object]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import msgspec
@@ -106,9 +107,9 @@ class Lister:
             return reply.status != FORBIDDEN
         raise InstallError(f"{kind}: {reply.message()}")
 
-    async def in_namespace(self, kind: str, namespace: str) -> list[Thing]:
+    async def in_namespace(self, kind: str, namespace: str, selector: str = "") -> list[Thing]:
         """The objects of a kind in one namespace."""
-        return [_thing(kind, raw) for raw in _or_raise(await self._all(kind, namespace, ""), kind, namespace)]
+        return [_thing(kind, raw) for raw in _or_raise(await self._all(kind, namespace, selector), kind, namespace)]
 
     async def _all(self, kind: str, namespace: str, selector: str) -> list[msgspec.Raw] | Reply:
         found: list[msgspec.Raw] = []
@@ -132,7 +133,9 @@ async def find(lister: Lister, *, namespace: str, keep_records: bool) -> Found:
     found.guard = await lister.things("Deployment", mine)
     others = sorted({each.namespace for each in guards if each not in found.guard})
     for kind in INSTALLED:
-        found.installed += await _allowed(lister, kind, mine, found)
+        # policies that are kept for open rollouts are records
+        selector = f"{mine},!{LABEL_POLICY}" if kind == "ConfigMap" else mine
+        found.installed += await _allowed(lister, kind, selector, found)
     rights = await lister.things("Role", f"{OURS},{INSTANCE}")
     found.shared = found.namespaces() & {each.namespace for each in rights if each not in found.installed}
     found.live = await _live(lister, found.namespaces())
@@ -144,7 +147,9 @@ async def find(lister: Lister, *, namespace: str, keep_records: bool) -> Found:
     else:
         found.installed += await _allowed(lister, "ClusterRole", f"{OURS},!{INSTANCE}", found)
     if keep_records:
-        found.kept.append("the definitions, the admission policy, GuardedUnits, GuardedRollouts and evidence")
+        found.kept.append(
+            "the definitions, the admission policy, GuardedUnits, GuardedRollouts and evidence, kept policies"
+        )
         return found
     found.definitions = [] if why else await _definitions(lister, found)
     if found.shared:
@@ -169,10 +174,11 @@ async def delete(api: Api, what: Thing, *, foreground: bool = False) -> bool:
     raise InstallError(f"{what}: {reply.message()}{need}")
 
 
-async def holds(lister: Lister, namespace: str) -> tuple[Thing, ...]:
-    """What else lives in the namespace."""
+async def holds(lister: Lister, namespace: str, going: Collection[Thing] = ()) -> tuple[Thing, ...]:
+    """What else lives in the namespace, beside what is `going` with its pods."""
     found = [each for kind in HOLDING for each in await lister.in_namespace(kind, namespace)]
-    return tuple(each for each in found if each.name != EVERY_NAMESPACE_HAS)
+    pods = await lister.in_namespace("Pod", namespace, f"{OURS},{INSTANCE}={namespace}") if going else []
+    return tuple(each for each in found if each.name != EVERY_NAMESPACE_HAS and each not in (*going, *pods))
 
 
 async def is_ours(api: Api, namespace: str) -> bool:
