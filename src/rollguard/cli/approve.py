@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 
 from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, Session, recorded, session, written
@@ -17,44 +18,45 @@ FOLLOW_S = 900.0
 ROLLING_BACK = (LifecycleState.PLANNED, LifecycleState.ACTING, LifecycleState.VERIFYING)
 
 
-def approve(
-    rollout: str,
-    /,
-    *,
-    reason: str = "",
-    connection: Connection | None = None,
-    format_: output.Output = output.Format.TABLE,
-) -> int:
-    """Approve the rollback that the guard asks for, and follow it until the old template is restored.
+Command = Callable[..., int]
+
+
+def _answering(kind: RequestKind, about: str) -> Command:
+    """The command that gives this answer."""
+
+    def answer(
+        rollout: str,
+        name: str | None = None,
+        /,
+        *,
+        reason: str = "",
+        connection: Connection | None = None,
+        format_: output.Output = output.Format.TABLE,
+    ) -> int:
+        return asyncio.run(_answer(lookup.spelled(rollout, name), kind, reason, connection, format_))
+
+    answer.__doc__ = f"""{about}
 
     Parameters
     ----------
     rollout
-        A rollout's name, NAMESPACE/WORKLOAD, or WORKLOAD with -n.
+        A rollout's name, NAMESPACE WORKLOAD, NAMESPACE/WORKLOAD, or WORKLOAD with -n.
+    name
+        The workload, where its namespace stands before it.
     reason
         Why; recorded with your name.
     """
-    return asyncio.run(_answer(rollout, RequestKind.APPROVE, reason, connection, format_))
+    return answer
 
 
-def reject(
-    rollout: str,
-    /,
-    *,
-    reason: str = "",
-    connection: Connection | None = None,
-    format_: output.Output = output.Format.TABLE,
-) -> int:
-    """Reject the rollback that the guard asks for: the new version stays, and the guard does not ask again.
-
-    Parameters
-    ----------
-    rollout
-        A rollout's name, NAMESPACE/WORKLOAD, or WORKLOAD with -n.
-    reason
-        Why; recorded with your name.
-    """
-    return asyncio.run(_answer(rollout, RequestKind.REJECT, reason, connection, format_))
+approve = _answering(
+    RequestKind.APPROVE,
+    "Approve the rollback that the guard asks for, and follow it until the old template is restored.",
+)
+reject = _answering(
+    RequestKind.REJECT,
+    "Reject the rollback that the guard asks for: the new version stays, and the guard does not ask again.",
+)
 
 
 async def _answer(

@@ -137,6 +137,17 @@ async def refusals_told(work: Awaitable[int]) -> int:
         raise exits.CommandError(f"the cluster did not answer: {problem}", exits.UNREACHABLE) from None
 
 
+def unanswered(answer: Unknown) -> exits.CommandError:
+    """What to say where records could not be read: that nothing is installed, or that no answer came."""
+    if answer.unserved:
+        text = (
+            "Rollguard is not installed in this cluster: it has no definitions of GuardedUnits and GuardedRollouts;"
+            " `rollguard init` writes a first policy, `rollguard install --policy policy.yaml --apply` installs it"
+        )
+        return exits.CommandError(text)
+    return exits.CommandError(f"the cluster did not answer: {answer.detail}", exits.UNREACHABLE)
+
+
 SERVICE_ACCOUNT = "system:serviceaccount:"
 
 
@@ -154,7 +165,7 @@ def written(outcome: WriteOutcome, unit: UnitName) -> None:
         case Applied():
             return
         case Absent():
-            raise exits.CommandError(f"{unit} is not guarded; `rollguard status` lists what is")
+            raise exits.CommandError(f"{unit} is not guarded (any more); `rollguard status` lists what is")
         case Rejected(detail=detail):
             raise exits.CommandError(f"the API server refused: {detail}")
         case Conflict(detail=detail):

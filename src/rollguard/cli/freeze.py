@@ -6,6 +6,7 @@ import asyncio
 
 from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, Session, recorded, session, written
+from rollguard.model.action import Absent
 from rollguard.model.names import UnitName
 from rollguard.model.records import EVERYTHING, Freeze
 from rollguard.policy import durations
@@ -13,6 +14,7 @@ from rollguard.policy import durations
 
 def freeze(
     unit: str | None = None,
+    name: str | None = None,
     /,
     *,
     all_: bool = False,
@@ -21,12 +23,14 @@ def freeze(
     connection: Connection | None = None,
     format_: output.Output = output.Format.TABLE,
 ) -> int:
-    """Leave a workload (NAMESPACE/NAME, or NAME with -n) or all of them alone until a time.
+    """Leave a workload, or all of them, alone until a time.
 
     Parameters
     ----------
     unit
-        NAMESPACE/NAME of the workload.
+        NAMESPACE WORKLOAD, NAMESPACE/WORKLOAD, or WORKLOAD with -n.
+    name
+        The workload, where its namespace stands before it.
     all_
         Everything that is guarded.
     for_
@@ -37,11 +41,13 @@ def freeze(
     seconds = durations.parse(for_)
     if seconds is None or seconds <= 0:
         raise exits.CommandError(f"--for {for_!r}: expected a duration such as 30m or 2h", exits.USAGE)
-    return asyncio.run(_order(unit, all_, seconds, reason, connection=connection or Connection(), format_=format_))
+    text = lookup.spelled(unit, name) if unit else None
+    return asyncio.run(_order(text, all_, seconds, reason, connection=connection, format_=format_))
 
 
 def release(
     unit: str | None = None,
+    name: str | None = None,
     /,
     *,
     all_: bool = False,
@@ -53,11 +59,14 @@ def release(
     Parameters
     ----------
     unit
-        NAMESPACE/NAME of the workload.
+        NAMESPACE WORKLOAD, NAMESPACE/WORKLOAD, or WORKLOAD with -n.
+    name
+        The workload, where its namespace stands before it.
     all_
         The freeze of everything (freezes of single workloads stay).
     """
-    return asyncio.run(_order(unit, all_, None, "", connection=connection or Connection(), format_=format_))
+    text = lookup.spelled(unit, name) if unit else None
+    return asyncio.run(_order(text, all_, None, "", connection=connection, format_=format_))
 
 
 async def _order(
@@ -66,19 +75,23 @@ async def _order(
     seconds: float | None,
     reason: str,
     *,
-    connection: Connection,
+    connection: Connection | None,
     format_: output.Format,
 ) -> int:
     if (unit is None) != all_:
-        raise exits.CommandError("name one workload as NAMESPACE/NAME, or --all for everything", exits.USAGE)
+        text = f"name one workload ({lookup.SPELLINGS}), or --all for everything"
+        raise exits.CommandError(text, exits.USAGE)
     order = None
-    async with session(connection) as opened:
+    async with session(lookup.scoped(connection, unit or "")) as opened:
         name = named(unit, opened)
         if seconds is not None:
             actor = await opened.actor()
             until = opened.clock.now().plus(seconds)
             order = Freeze(until=until, actor=actor, reason=recorded(reason, actor))
-        written(await opened.orders.freeze(name, order), name)
+        outcome = await opened.orders.freeze(name, order)
+        if isinstance(outcome, Absent):
+            raise await lookup.unguarded(opened, name)
+        written(outcome, name)
     output.say(told(name, order, format_))
     return exits.OK
 

@@ -22,6 +22,7 @@ ACCOUNT = "WHAT"
 
 def history(
     workload: str | None = None,
+    name: str | None = None,
     /,
     *,
     since: str = "7d",
@@ -34,14 +35,17 @@ def history(
     Parameters
     ----------
     workload
-        Only this one: NAMESPACE/WORKLOAD, or WORKLOAD with -n.
+        Only this one: NAMESPACE WORKLOAD, NAMESPACE/WORKLOAD, or WORKLOAD with -n.
+    name
+        The workload, where its namespace stands before it.
     since
         How far back, as 12h or 30d.
     """
     seconds = durations.parse(since)
     if seconds is None or seconds <= 0:
         raise exits.CommandError(f"--since {since!r}: expected a duration such as 12h or 30d", exits.USAGE)
-    return asyncio.run(_history(workload, seconds, connection, format_, headers=not no_headers))
+    text = lookup.spelled(workload, name) if workload else None
+    return asyncio.run(_history(text, seconds, connection, format_, headers=not no_headers))
 
 
 async def _history(
@@ -49,6 +53,8 @@ async def _history(
 ) -> int:
     async with session(lookup.scoped(connection, workload or "")) as opened:
         unit = lookup.unit_named(workload, opened) if workload else None
+        if unit is not None:
+            await lookup.guarded(opened, unit)
         kept = [record for record in await lookup.rollouts(opened) if unit in (None, record.unit)]
         now = opened.clock.now()
     span = Span(seconds=seconds, now=now)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 
 from rollguard.cli import exits
-from rollguard.cli.connect import Connection, Session
+from rollguard.cli.connect import Connection, Session, unanswered
 from rollguard.model.action import Unknown
 from rollguard.model.names import RolloutId, UnitName, WorkloadKind, WorkloadName
-from rollguard.model.records import RolloutRecord, StoredUnit
+from rollguard.model.records import EVERYTHING, RolloutRecord, StoredUnit
 
-EXPECTED = "expected a rollout's name, NAMESPACE/WORKLOAD, or WORKLOAD with -n NAMESPACE"
+SPELLINGS = "NAMESPACE WORKLOAD, NAMESPACE/WORKLOAD, or WORKLOAD with -n NAMESPACE"
+EXPECTED = f"expected a rollout's name, {SPELLINGS}"
+NAMED = 5
+"""Names that are told where the one that was given does not exist."""
+
+
+def spelled(first: str, second: str | None) -> str:
+    """What one or two words name, in one: a rollout's name, NAMESPACE/WORKLOAD or WORKLOAD; else ends the command."""
+    if second is None:
+        return first
+    if not first or not second or "/" in first + second:
+        raise exits.CommandError(f"'{first} {second}': expected {SPELLINGS}", exits.USAGE)
+    return f"{first}/{second}"
 
 
 def scoped(connection: Connection | None, text: str) -> Connection:
@@ -20,21 +33,27 @@ def scoped(connection: Connection | None, text: str) -> Connection:
     return present.within(namespace) if slash and namespace else present
 
 
-def unit_named(text: str, opened: Session) -> UnitName:
-    """The unit of NAMESPACE/WORKLOAD, or of WORKLOAD in the namespace at hand; ends the command where it is neither."""
+def workload_named(text: str, opened: Session) -> WorkloadName:
+    """The workload of NAMESPACE/WORKLOAD, or of WORKLOAD in the namespace at hand; ends the command where it is
+    neither."""
     namespace, slash, name = text.rpartition("/")
     if not slash:
         namespace = opened.home
     if not name or not namespace or "/" in namespace:
         raise exits.CommandError(f"{text!r}: {EXPECTED}", exits.USAGE)
-    return UnitName.of_workload(WorkloadName(namespace, WorkloadKind.DEPLOYMENT, name))
+    return WorkloadName(namespace, WorkloadKind.DEPLOYMENT, name)
+
+
+def unit_named(text: str, opened: Session) -> UnitName:
+    """The unit that guards it."""
+    return UnitName.of_workload(workload_named(text, opened))
 
 
 async def rollouts(opened: Session) -> list[RolloutRecord]:
     """All rollouts of the session's namespaces, open and closed, the newest first."""
     answer = await opened.records.list_rollouts(open_only=False)
     if isinstance(answer, Unknown):
-        raise exits.CommandError(f"the cluster did not answer: {answer.detail}", exits.UNREACHABLE)
+        raise unanswered(answer)
     records = [stored.record for stored in answer if opened.shows(stored.record.unit.namespace)]
     return sorted(records, key=lambda record: record.started, reverse=True)
 
@@ -52,16 +71,48 @@ async def rollout_named(opened: Session, text: str) -> RolloutRecord:
     if named is not None:
         return named
     unit = unit_named(text, opened)
-    stored = await opened.records.read_unit(unit)
-    if isinstance(stored, Unknown):
-        raise exits.CommandError(f"the cluster did not answer: {stored.detail}", exits.UNREACHABLE)
-    current = stored.record.current_rollout if isinstance(stored, StoredUnit) else None
-    found = newest(records, unit, current)
-    if found is not None:
-        return found
-    if isinstance(stored, StoredUnit):
+    stored = await guarded(opened, unit, [str(record.id) for record in records])
+    found = newest(records, unit, stored.record.current_rollout if stored is not None else None)
+    if found is None:
         raise exits.CommandError(f"{unit} is guarded and has had no rollout yet; `rollguard status` shows it")
-    raise exits.CommandError(
-        f"no rollout and no guarded workload {text!r} ({EXPECTED}); `rollguard history -A` lists rollouts,"
-        " `rollguard status -A` what is guarded"
+    return found
+
+
+async def guarded(opened: Session, unit: UnitName, others: Iterable[str] = ()) -> StoredUnit | None:
+    """The unit; None where it is not guarded any more and rollouts of it are kept; else ends the command with the names
+    that come nearest, also of the `others` that could be meant."""
+    stored = await opened.records.read_unit(unit)
+    if isinstance(stored, StoredUnit):
+        return stored
+    if isinstance(stored, Unknown):
+        raise unanswered(stored)
+    if any(record.unit == unit for record in await rollouts(opened)):
+        return None
+    raise await unguarded(opened, unit, others)
+
+
+async def unguarded(opened: Session, unit: UnitName, others: Iterable[str] = ()) -> exits.CommandError:
+    """What to say of a name that is not guarded: the nearest ones, else those of its namespace."""
+    listed = await opened.records.list_units()
+    if isinstance(listed, Unknown):
+        return unanswered(listed)
+    names = [str(stored.record.name) for stored in listed if stored.record.name.object_name != EVERYTHING]
+    return exits.CommandError(
+        f"{unit} is not guarded, and there is no rollout of that name; {near(unit, names, others)}"
     )
+
+
+def near(unit: UnitName, names: Iterable[str], others: Iterable[str] = ()) -> str:
+    """The guarded names (and others) that are most like the unit's, else those of its namespace."""
+    known = sorted(names)
+    # namespaces are mostly spelt right: without their part two names of one namespace are not like each other for it
+    for candidates in (known, tuple(others)):
+        like = {name.rpartition("/")[2]: name for name in candidates}
+        words = difflib.get_close_matches(str(unit).rpartition("/")[2], like, n=NAMED, cutoff=0.6)
+        if words:
+            return f"did you mean {' or '.join(like[word] for word in words)}?"
+    there = [name for name in known if name.startswith(f"{unit.namespace}/")]
+    if not there:
+        return f"nothing in the namespace {unit.namespace} is; `rollguard status -A` lists what is"
+    more = f" and {len(there) - NAMED} more (`rollguard status`)" if len(there) > NAMED else ""
+    return f"guarded there: {', '.join(there[:NAMED])}{more}"

@@ -6,12 +6,12 @@ import asyncio
 import secrets
 from dataclasses import dataclass
 
-from rollguard.cli import exits, output
+from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, Session, recorded, session, written
 from rollguard.cli.standin import dry_run, stand_in, what_runs
 from rollguard.cli.story import Story, current
 from rollguard.model.action import Absent, Plan
-from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
+from rollguard.model.names import UnitName, WorkloadName
 from rollguard.model.records import HumanRequest, RequestKind, StoredUnit
 from rollguard.policy import durations
 
@@ -20,8 +20,8 @@ FOLLOW_S = 900.0
 
 
 def rollback(
-    namespace: str,
     workload: str,
+    name: str | None = None,
     /,
     *,
     reason: str,
@@ -36,10 +36,10 @@ def rollback(
 
     Parameters
     ----------
-    namespace
-        The workload's namespace.
     workload
-        The Deployment's name.
+        NAMESPACE WORKLOAD, NAMESPACE/WORKLOAD, or WORKLOAD with -n.
+    name
+        The workload, where its namespace stands before it.
     reason
         Why; recorded with your name.
     to_revision
@@ -54,16 +54,15 @@ def rollback(
     patience = durations.parse(controller_wait)
     if patience is None:
         raise exits.CommandError(f"--controller-wait {controller_wait!r}: expected a duration such as 30s", exits.USAGE)
-    name = WorkloadName(namespace, WorkloadKind.DEPLOYMENT, workload)
-    wanted = _Wanted(
-        workload=name, reason=reason, to_revision=to_revision, force=force, patience=patience, format_=format_
-    )
-    return asyncio.run(_rollback(wanted, dry_run_, (connection or Connection()).within(namespace)))
+    text = lookup.spelled(workload, name)
+    wanted = _Wanted(text=text, reason=reason, to_revision=to_revision, force=force, patience=patience, format_=format_)
+    return asyncio.run(_rollback(wanted, dry_run_, lookup.scoped(connection, text)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wanted:
-    workload: WorkloadName
+    text: str
+    """NAMESPACE/WORKLOAD, or WORKLOAD in the namespace at hand."""
     reason: str
     to_revision: int | None
     force: bool
@@ -71,14 +70,11 @@ class _Wanted:
     """Seconds until this command acts in the controller's place."""
     format_: output.Format
 
-    @property
-    def unit(self) -> UnitName:
-        """The unit that guards the workload."""
-        return UnitName.of_workload(self.workload)
-
 
 async def _rollback(wanted: _Wanted, dry: bool, connection: Connection) -> int:
     async with session(connection) as opened:
+        workload = lookup.workload_named(wanted.text, opened)
+        unit = UnitName.of_workload(workload)
         actor = await opened.actor()
         request = HumanRequest(
             id=f"rollback-{secrets.token_hex(6)}",
@@ -88,14 +84,15 @@ async def _rollback(wanted: _Wanted, dry: bool, connection: Connection) -> int:
             reason=recorded(wanted.reason, actor),
             to_revision=wanted.to_revision,
             force=wanted.force,
-            against=await what_runs(opened, wanted.workload),
+            against=await what_runs(opened, workload),
         )
+        await lookup.guarded(opened, unit)
         if dry:
-            output.say(would(wanted.workload, await dry_run(opened, wanted.workload, request), wanted.format_))
+            output.say(would(workload, await dry_run(opened, workload, request), wanted.format_))
             return exits.OK
-        written(await opened.orders.request(wanted.unit, request), wanted.unit)
+        written(await opened.orders.request(unit, request), unit)
         output.note(f"ordered by {request.actor} as {request.id}; following, Ctrl-C leaves the order standing")
-        return await _follow(opened, wanted, request)
+        return await _follow(opened, workload, wanted, request)
 
 
 def would(workload: WorkloadName, plan: Plan, format_: output.Format) -> str:
@@ -110,12 +107,12 @@ def would(workload: WorkloadName, plan: Plan, format_: output.Format) -> str:
     return f"would put revision {target.number} of {workload} back ({healthy}): {images}; nothing was changed"
 
 
-async def _follow(opened: Session, wanted: _Wanted, request: HumanRequest) -> int:
-    story = Story(wanted.format_)
+async def _follow(opened: Session, workload: WorkloadName, wanted: _Wanted, request: HumanRequest) -> int:
+    story, unit = Story(wanted.format_), UnitName.of_workload(workload)
     began = opened.clock.mono()
     helped = False
     while opened.clock.mono().since(began) < FOLLOW_S:
-        stored = await opened.records.read_unit(wanted.unit)
+        stored = await opened.records.read_unit(unit)
         if isinstance(stored, StoredUnit):
             rollout = await current(opened, stored)
             answer = story.told(stored, rollout, request)
@@ -124,9 +121,9 @@ async def _follow(opened: Session, wanted: _Wanted, request: HumanRequest) -> in
             waited = opened.clock.mono().since(began)
             if not helped and waited > wanted.patience and request.id not in stored.record.handled_requests:
                 output.note(f"no controller took the order within {waited:.0f} s: trying to act in its place")
-                await stand_in(opened, wanted.workload, request)
+                await stand_in(opened, workload, request)
                 helped = True
         elif isinstance(stored, Absent):
-            raise exits.CommandError(f"{wanted.unit} is not guarded any more")
+            raise exits.CommandError(f"{unit} is not guarded any more")
         await opened.clock.sleep_until(opened.clock.mono().plus(LOOK_EVERY_S))
     raise exits.CommandError(f"not restored within {FOLLOW_S / 60:.0f} min; `rollguard status` tells how it stands")

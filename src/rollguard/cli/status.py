@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from rollguard.cli import exits, lookup, output
-from rollguard.cli.connect import Connection, Session, session
+from rollguard.cli.connect import Connection, Session, session, unanswered
 from rollguard.model.action import Unknown
 from rollguard.model.records import EVERYTHING, LifecycleState, Outcome, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant
@@ -49,7 +49,7 @@ async def look(opened: Session) -> tuple[list[UnitRecord], dict[str, RolloutReco
     """Guarded units (sorted, those of the session's namespace); by unit, the current rollout, else the newest one."""
     units = await opened.records.list_units()
     if isinstance(units, Unknown):
-        raise exits.CommandError(f"the cluster did not answer: {units.detail}", exits.UNREACHABLE)
+        raise unanswered(units)
     records = await lookup.rollouts(opened)
     found = [stored.record for stored in units if opened.shows(stored.record.name.namespace)]
     found.sort(key=lambda unit: (unit.name.namespace, unit.name.object_name))

@@ -14,11 +14,11 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from rollguard.adapters.kubernetes import KubernetesCluster
-from rollguard.cli import exits, output
-from rollguard.cli.connect import Connection, session
+from rollguard.cli import exits, lookup, output
+from rollguard.cli.connect import Connection, session, unanswered
 from rollguard.cli.waiting import ERROR, Answer, Goal, Seen, Wanted, answered, pinned
 from rollguard.model.action import Absent, FetchOutcome, Found, Unknown
-from rollguard.model.names import Ref, UnitName, WorkloadKind, WorkloadName
+from rollguard.model.names import Ref, UnitName, WorkloadName
 from rollguard.model.records import RolloutRecord, StoredRollout, StoredUnit
 from rollguard.model.time import Instant
 from rollguard.policy import durations
@@ -33,8 +33,8 @@ Fetch = Callable[[], Awaitable[FetchOutcome]]
 
 
 def wait(
-    namespace: str,
     workload: str,
+    name: str | None = None,
     /,
     *,
     timeout: str = "35m",
@@ -50,10 +50,10 @@ def wait(
 
     Parameters
     ----------
-    namespace
-        The workload's namespace.
     workload
-        The Deployment's name.
+        NAMESPACE WORKLOAD, NAMESPACE/WORKLOAD, or WORKLOAD with -n.
+    name
+        The workload, where its namespace stands before it.
     timeout
         How long at most, as 35m.
     goal
@@ -66,16 +66,17 @@ def wait(
         seconds = durations.parse(timeout)
         if seconds is None or seconds <= 0:
             raise exits.CommandError(f"--timeout {timeout!r}: expected a duration such as 35m")
-        name = WorkloadName(namespace, WorkloadKind.DEPLOYMENT, workload)
-        request = _Request(name=name, timeout=seconds, goal=goal, image=image)
-        return asyncio.run(_wait(request, (connection or Connection()).within(namespace), format_))
+        text = lookup.spelled(workload, name)
+        request = _Request(text=text, timeout=seconds, goal=goal, image=image)
+        return asyncio.run(_wait(request, lookup.scoped(connection, text), format_))
     except exits.CommandError as problem:
         raise exits.CommandError(str(problem), ERROR) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
-    name: WorkloadName
+    text: str
+    """NAMESPACE/WORKLOAD, or WORKLOAD in the namespace at hand."""
     timeout: float
     """Seconds."""
     goal: Goal
@@ -83,8 +84,8 @@ class _Request:
 
 
 async def _wait(request: _Request, connection: Connection, format_: output.Format) -> int:
-    name = request.name
     async with session(connection) as opened:
+        name = lookup.workload_named(request.text, opened)
         rng = random.Random()  # noqa: S311 (jitter of retries)
         cluster = KubernetesCluster(opened.api, opened.clock, rng, namespaces=(name.namespace,))
         ref = Ref(name.kind.value, name.namespace, name.name, "")
@@ -159,6 +160,8 @@ class Waiting:
         stored = await self.records.read_unit(unit)
         rollouts = await self._rollouts(unit)
         for outcome in (found, stored, rollouts):
+            if isinstance(outcome, Unknown) and outcome.unserved:
+                return Answer(code=ERROR, line=str(unanswered(outcome)))
             if isinstance(outcome, Unknown):
                 return Answer(line=f"the cluster does not answer: {outcome.detail}", at_timeout=ERROR)
         if not isinstance(found, Found) or isinstance(stored, Unknown) or isinstance(rollouts, Unknown):

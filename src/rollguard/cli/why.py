@@ -23,6 +23,7 @@ UNDER_WAY = (LifecycleState.PLANNED, LifecycleState.ACTING, LifecycleState.VERIF
 
 def why(
     rollout: str,
+    name: str | None = None,
     /,
     *,
     connection: Connection | None = None,
@@ -33,9 +34,11 @@ def why(
     Parameters
     ----------
     rollout
-        A rollout's name as `history -o wide` prints it, NAMESPACE/WORKLOAD, or WORKLOAD with -n.
+        A rollout's name as `history -o wide` prints it, NAMESPACE WORKLOAD, NAMESPACE/WORKLOAD, or WORKLOAD with -n.
+    name
+        The workload, where its namespace stands before it.
     """
-    return asyncio.run(_why(rollout, connection, format_))
+    return asyncio.run(_why(lookup.spelled(rollout, name), connection, format_))
 
 
 async def _why(text: str, connection: Connection | None, format_: output.Format) -> int:

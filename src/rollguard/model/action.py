@@ -208,6 +208,8 @@ class Unknown:
     """No answer, or 5xx: it may have been applied, now or later."""
 
     detail: str
+    unserved: bool = False
+    """The server answered that it serves no objects of that kind: what defines them is not installed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,7 +82,9 @@ def test_a_name_without_a_namespace_is_in_the_one_at_hand_as_kubectl_has_it(
 
 def test_a_name_that_is_none_says_what_was_expected(tmp_path: Path) -> None:
     connection = Connection(kubeconfig=kubeconfig(tmp_path / "config", ""))
-    with pytest.raises(exits.CommandError, match="expected a rollout's name, NAMESPACE/WORKLOAD") as refused:
+    with pytest.raises(
+        exits.CommandError, match="expected a rollout's name, NAMESPACE WORKLOAD, NAMESPACE/WORKLOAD"
+    ) as refused:
         within(connection, lambda opened: lookup.unit_named("a/b/c", opened))
     assert refused.value.code == exits.USAGE
 

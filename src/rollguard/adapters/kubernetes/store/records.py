@@ -247,7 +247,7 @@ class KubernetesRecords:
         except NoAnswer as error:
             return Unknown(detail=str(error))
         if reply.status == 404:
-            return Unknown(detail=f"the cluster does not know {right.resource}: {MISSING}")
+            return Unknown(detail=f"the cluster does not know {right.resource}: {MISSING}", unserved=True)
         return msgspec.json.decode(reply.body, type=Page) if reply.ok else Unknown(detail=reply.message())
 
     async def _read(self, right: Right, namespace: str, name: str, until: Mono) -> Reply | Absent | Unknown:
