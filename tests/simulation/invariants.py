@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from rollguard.model.action import Plan, StepKind, StepState
-from rollguard.model.names import RolloutId, UnitName, WorkloadName
+from rollguard.model.names import RolloutId, UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import Mode, Policy
 from rollguard.model.records import LifecycleState, NoticeClass, NoticeState, RolloutRecord
 from rollguard.sim.behaviour import Behaviour, of_image
@@ -53,20 +53,21 @@ class Watchdog:
 
     def _sent(self, sent: Sent) -> None:
         receipt, kind = _asked(sent.patch)
-        if not receipt and sent.workload in self.world.deployments:
-            receipt = self.world.deployments[sent.workload].annotations.get(RECEIPT, "")
-        record, plan = self._live_plan(sent.workload, receipt, kind)
+        workload = WorkloadName(sent.ref.namespace, WorkloadKind.DEPLOYMENT, sent.ref.name)
+        if not receipt and workload in self.world.deployments:
+            receipt = self.world.deployments[workload].annotations.get(RECEIPT, "")
+        record, plan = self._live_plan(workload, receipt, kind)
         if record is None or plan is None:
-            raise InvariantBroken(f"a write to {sent.workload} leaves without a stored, live plan")
+            raise InvariantBroken(f"a write to {workload} leaves without a stored, live plan")
         now = at(sent.at)
         if now >= plan.expires:
             raise InvariantBroken(f"a write of plan {plan.id} leaves after its expiry")
         unit = self.world.records.units[record.unit].record
         if unit.freeze is not None and self._frozen_for(record.unit) > GRACE:
-            raise InvariantBroken(f"a write to {sent.workload} leaves although it is frozen")
+            raise InvariantBroken(f"a write to {workload} leaves although it is frozen")
         self._check_leadership(sent.process, sent.timeout)
         if kind is StepKind.RESTORE_TEMPLATE:
-            self._check_status(sent)
+            self._check_status(workload, sent.at)
         self._check_mode(record)
 
     def _check_leadership(self, process: str, timeout: float) -> None:
@@ -81,13 +82,13 @@ class Watchdog:
             if name != process and other.until is not None and other.left() > 0 and other.epoch > leader.epoch:
                 raise InvariantBroken(f"{process} writes while {name} leads with a higher epoch")
 
-    def _check_status(self, sent: Sent) -> None:
+    def _check_status(self, workload: WorkloadName, sent_at: float) -> None:
         """Of the write that undoes. What follows it meets the status that the undo itself made stale."""
-        deployment = self.world.deployments.get(sent.workload)
+        deployment = self.world.deployments.get(workload)
         if deployment is None or deployment.observed_generation == deployment.generation:
             return
-        if sent.at - deployment.generation_since > GRACE:
-            raise InvariantBroken(f"a write to {sent.workload} leaves on a status that is stale for long")
+        if sent_at - deployment.generation_since > GRACE:
+            raise InvariantBroken(f"a write to {workload} leaves on a status that is stale for long")
 
     def _check_mode(self, record: RolloutRecord) -> None:
         if self.policy.watches[0].mode is not Mode.AUTOMATIC and record.id not in self.approved:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from rollguard.model.facts import ClusterEvent, Pod, Revision, Workload
-from rollguard.model.names import TemplateHash, UnitName, WorkloadName
+from rollguard.model.facts import Autoscaler, ClusterEvent, Endpoint, Pod, Revision, Service, Workload
+from rollguard.model.names import Ref, TemplateHash, UnitName, WorkloadName
 from rollguard.model.records import Outcome, RolloutRecord
 from rollguard.sim.objects import RECEIPT, REVISION, SimDeployment
 from tests.simulation.traces import RECORDED, Passed, Seen, Trace
@@ -53,6 +53,12 @@ class Watch:
     def pod(self, name: WorkloadName, pod: str, seen: Pod | None) -> None: ...
 
     def event(self, name: WorkloadName, seen: ClusterEvent) -> None: ...
+
+    def service(self, ref: Ref, seen: Service | None) -> None: ...
+
+    def endpoints(self, ref: Ref, seen: tuple[Endpoint, ...]) -> None: ...
+
+    def autoscaler(self, ref: Ref, seen: Autoscaler) -> None: ...
 
     def _rollout(self, _before: RolloutRecord | None, record: RolloutRecord) -> None:
         if record.workload != self._name:

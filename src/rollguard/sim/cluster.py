@@ -12,6 +12,8 @@ from rollguard.model.action import (
     Evidence,
     FetchOutcome,
     Found,
+    FoundAutoscaler,
+    FoundService,
     ServiceOutcome,
     Throttled,
     Unknown,
@@ -41,8 +43,6 @@ class SimCluster:
         self._changed: Names[UnitName] = Names()
         self.cache = SimCache(world.loop, faults.random, self._wake)
         self._listed_at = world.loop.time() + 0.05
-        self._guarded: frozenset[UnitName] = frozenset()
-        self._sets: tuple[ReleaseSet, ...] = ()
         self._join()
 
     def _join(self) -> None:
@@ -53,6 +53,11 @@ class SimCluster:
                 self.cache.revision(deployment.name, replica_set.hash, replica_set.revision())
             for pod in deployment.pods():
                 self.cache.pod(deployment.name, pod.name, pod.pod())
+        for service in self._world.services.all.values():
+            self.cache.service(service.ref, service.service())
+            self.cache.endpoints(service.ref, service.endpoints())
+        for autoscaler in self._world.scaling.all.values():
+            self.cache.autoscaler(autoscaler.ref, autoscaler.autoscaler())
         self._world.watching.caches.append(self.cache)
 
     def close(self) -> None:
@@ -82,18 +87,17 @@ class SimCluster:
         """There are no migrations."""
 
     def sets(self, sets: tuple[ReleaseSet, ...]) -> None:
-        """Which release sets are known."""
-        self._sets = sets
+        """Exactly these release sets are known from now on."""
+        self.cache.sets(sets)
 
     def guard(self, units: frozenset[UnitName]) -> None:
         """Begins to watch the pods of these units."""
-        self._guarded = units
         for unit in sorted(units):
-            self.cache.list_pods(_workload(unit))
+            self.cache.list_pods(unit)
 
     def facts(self, unit: UnitName) -> UnitFacts:
         """The unit's facts from the cache."""
-        return replace(self.cache.facts(_workload(unit)), config=self._world.configuration)
+        return replace(self.cache.facts(unit), config=self._world.configuration)
 
     async def fetch(self, ref: Ref, *, timeout: float) -> FetchOutcome:
         """A quorum read."""
@@ -122,25 +126,35 @@ class SimCluster:
             ready=deployment.ready,
         )
 
-    async def fetch_service(self, ref: Ref, *, timeout: float) -> ServiceOutcome:  # noqa: ARG002
-        """There are no Services."""
-        return Absent()
+    async def fetch_service(self, ref: Ref, *, timeout: float) -> ServiceOutcome:
+        """Quorum reads of a Service, its EndpointSlices and the pods that it selects."""
 
-    async def fetch_autoscaler(self, ref: Ref, *, timeout: float) -> AutoscalerOutcome:  # noqa: ARG002
-        """There are no autoscalers."""
-        return Absent()
+        def found() -> FoundService | Absent:
+            return self._world.services.found(ref) or Absent()
+
+        outcome = await call("cluster.fetch", self._process, self._faults, timeout, found)
+        return Unknown(detail="no answer") if isinstance(outcome, Lost | Later) else outcome
+
+    async def fetch_autoscaler(self, ref: Ref, *, timeout: float) -> AutoscalerOutcome:
+        """A quorum read of an autoscaler."""
+
+        def found() -> FoundAutoscaler | Absent:
+            return self._world.scaling.found(ref) or Absent()
+
+        outcome = await call("cluster.fetch", self._process, self._faults, timeout, found)
+        return Unknown(detail="no answer") if isinstance(outcome, Lost | Later) else outcome
 
     async def apply(self, write: Write, *, dry_run: bool, timeout: float) -> WriteOutcome:
         """One guarded write."""
         point = "cluster.dry_run" if dry_run else "cluster.apply"
-        workload, sent_at = _of(write.ref), self._world.loop.time()
+        sent_at = self._world.loop.time()
         if not dry_run:
-            sent = Sent(at=sent_at, process=self._process.name, workload=workload, patch=write.patch, timeout=timeout)
+            sent = Sent(at=sent_at, process=self._process.name, ref=write.ref, patch=write.patch, timeout=timeout)
             self._world.send(sent)
 
         def effect() -> WriteOutcome:
             outcome = self._world.patch(
-                workload, write.patch, actor=self._process.name, sent_at=sent_at, dry_run=dry_run
+                write.ref, write.patch, actor=self._process.name, sent_at=sent_at, dry_run=dry_run
             )
             return Absent() if outcome is None else outcome
 
@@ -203,8 +217,3 @@ class SimCluster:
 
 def _of(ref: Ref) -> WorkloadName:
     return WorkloadName(ref.namespace, WorkloadKind.DEPLOYMENT, ref.name)
-
-
-def _workload(unit: UnitName) -> WorkloadName:
-    name = unit.object_name.removeprefix("deployment-")
-    return WorkloadName(unit.namespace, WorkloadKind.DEPLOYMENT, name)

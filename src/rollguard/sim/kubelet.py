@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rollguard.model.facts import ClusterEvent
 from rollguard.sim.behaviour import PULL_FAILURES, of_image
 from rollguard.sim.objects import ReplicaSet, SimDeployment, SimPod, at
+from rollguard.sim.template import labels_of
 from rollguard.sim.traffic import Traffic
 from rollguard.sim.watching import Watching
 
@@ -52,6 +53,7 @@ class Kubelet:
             image=image,
             behaviour=of_image(image),
             created=self._loop.time(),
+            labels=labels_of(replica_set.raw),
         )
         self._traffic.settle(deployment, pod.created)
         replica_set.pods.append(pod)

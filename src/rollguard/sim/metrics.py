@@ -17,6 +17,9 @@ _LOOKBACK = 300.0
 _RANGE = re.compile(r"\[(\d+)(ms|s|m)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 _NORMAL_SECONDS = 0.04
+_USAGE = 0.3
+_OF_JOBS = ("job", "queue", "oldest-job")
+"""How the names of signals begin that only pods with jobs have."""
 
 
 class SimMetrics:
@@ -93,7 +96,7 @@ class SimMetrics:
             if found is None:
                 continue
             scraped_at, sample = found
-            values = _values(question.signal, parts, series.pod, sample)
+            values = self._values(question.signal, parts, series.pod, sample)
             if not values:
                 continue
             readings.append(
@@ -112,6 +115,42 @@ class SimMetrics:
             return NoSnapshot(signal=question.signal, at=instant, cause=GapCause.EMPTY, detail="no series")
         return Snapshot(signal=question.signal, at=instant, readings=tuple(readings))
 
+    def _values(
+        self, signal: str, parts: dict[str, str], pod: SimPod, sample: Scraped
+    ) -> tuple[tuple[str, str, float], ...]:
+        if signal.startswith(_OF_JOBS) != pod.owner.jobs and not parts.keys() & {"count", "value"}:
+            return ()
+        if "total" in parts:
+            return ("bad", "", float(sample.bad)), ("total", "", float(sample.total))
+        if "bucket" in parts:
+            return _buckets(pod, sample)
+        if "count" in parts:
+            restarts = "restart" in signal or "restart" in parts["count"]
+            return (("count", "", float(sample.restarts if restarts else sample.db_errors)),)
+        if "value" in parts:
+            limit = (("limit", "", 1.0),) if "limit" in parts else ()
+            return ("value", "", self._gauge(signal, pod)), *limit
+        return ()
+
+    def _gauge(self, signal: str, pod: SimPod) -> float:
+        queue = self._world.queues.of(pod.owner) if signal.startswith(_OF_JOBS) else None
+        if queue is None:
+            return _USAGE
+        return queue.oldest if "oldest" in signal else queue.depth
+
+
+def _buckets(pod: SimPod, sample: Scraped) -> tuple[tuple[str, str, float], ...]:
+    slow_seconds = pod.behaviour.slow_seconds
+    fast = sample.total - sample.slow
+    return tuple(
+        (
+            "bucket",
+            _edge(edge),
+            float((fast if edge >= _NORMAL_SECONDS else 0) + (sample.slow if edge >= slow_seconds else 0)),
+        )
+        for edge in EDGES
+    )
+
 
 def _resets(series: Series, moment: float, length: float) -> int:
     return series.resets(moment - length, moment) if length else 0
@@ -120,29 +159,6 @@ def _resets(series: Series, moment: float, length: float) -> int:
 def _range_of(promql: str) -> float:
     match = _RANGE.search(promql)
     return float(match[1]) * _UNITS[match[2]] if match else 0.0
-
-
-def _values(signal: str, parts: dict[str, str], pod: SimPod, sample: Scraped) -> tuple[tuple[str, str, float], ...]:
-    if "total" in parts:
-        return ("bad", "", float(sample.bad)), ("total", "", float(sample.total))
-    if "bucket" in parts:
-        slow_seconds = pod.behaviour.slow_seconds
-        fast = sample.total - sample.slow
-        return tuple(
-            (
-                "bucket",
-                _edge(edge),
-                float((fast if edge >= _NORMAL_SECONDS else 0) + (sample.slow if edge >= slow_seconds else 0)),
-            )
-            for edge in EDGES
-        )
-    if "count" in parts:
-        restarts = "restart" in signal or "restart" in parts["count"]
-        return (("count", "", float(sample.restarts if restarts else sample.db_errors)),)
-    if "value" in parts:
-        limit = (("limit", "", 1.0),) if "limit" in parts else ()
-        return ("value", "", 0.3), *limit
-    return ()
 
 
 def _edge(edge: float) -> str:

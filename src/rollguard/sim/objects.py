@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from rollguard.model.facts import Condition, Container, InventoryItem, Owner, Pod, Revision, Template, Workload
@@ -60,6 +61,7 @@ class SimPod:
     image: str
     behaviour: Behaviour
     created: float
+    labels: dict[str, str]
     node: str = ""
     phase: str = "Pending"
     running: bool = False
@@ -130,6 +132,12 @@ class SimDeployment:
     template: Template
     replicas: int
     rps: float
+    pod_labels: tuple[tuple[str, str], ...] = ()
+    """What its pods carry beside `app`, which is its name where it is not among them."""
+    capacity: float = math.inf
+    """Requests per second that one of its pods can answer."""
+    jobs: bool = False
+    """Its pods take jobs from a queue; else they answer requests."""
     config: str = ""
     """The ConfigMap that its pods read."""
     owners: tuple[Owner, ...] = ()

@@ -18,10 +18,15 @@ _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
 def pod_template(
-    app: str, image: str, *, annotations: tuple[tuple[str, str], ...] = (), config: str = ""
+    app: str,
+    image: str,
+    *,
+    labels: tuple[tuple[str, str], ...] = (),
+    annotations: tuple[tuple[str, str], ...] = (),
+    config: str = "",
 ) -> JsonObject:
     """A template with one container `app` of that image, which reads the ConfigMap `config` where one is named."""
-    metadata: JsonObject = {"labels": {"app": app}}
+    metadata: JsonObject = {"labels": {"app": app, **dict(labels)}}
     if annotations:
         metadata["annotations"] = dict(annotations)
     container: JsonObject = {"name": "app", "image": image, "ports": [{"containerPort": 8080}]}
@@ -56,6 +61,11 @@ def _template(text: str) -> Template:
         images=(*_images(spec, "initContainers"), *_images(spec, "containers")),
         config=tuple(f"ConfigMap/{name}" for name in _CONFIG_MAP.findall(body)),
     )
+
+
+def labels_of(raw: JsonObject) -> dict[str, str]:
+    """The labels of a template's pods."""
+    return {key: str(value) for key, value in _child(_child(raw, "metadata"), "labels").items()}
 
 
 def hash_of(template: Template) -> TemplateHash:

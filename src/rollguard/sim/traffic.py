@@ -6,6 +6,7 @@ import itertools
 import math
 import random
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rollguard.model.names import WorkloadName
@@ -75,6 +76,12 @@ class Traffic:
         self.database_down = False
         self.answered: dict[WorkloadName, int] = {}
         """All requests of each workload so far, over all restarts."""
+        self.shed: dict[WorkloadName, int] = {}
+        """Those of them that failed because there were too few pods for them."""
+        self.behind: dict[str, float] = {}
+        """Requests per second that come to a pod (by uid) from elsewhere: through a Service, or from a queue."""
+        self.before: list[Callable[[SimDeployment], None]] = []
+        """Told of each Deployment before its pods' requests are settled."""
 
     def add(self, pod: SimPod, now: float) -> None:
         """A pod that will be scraped from now on."""
@@ -82,20 +89,24 @@ class Traffic:
 
     def end(self, pod: SimPod, now: float) -> None:
         """The pod is gone: the store marks its series stale at the next scrape."""
+        self.behind.pop(pod.uid, None)
         series = self.series[pod.uid]
         if series.samples and series.samples[-1].up:
             series.times.append(max(now, series.next_scrape))
             series.samples.append(Scraped(up=False))
 
     def settle(self, deployment: SimDeployment, now: float) -> None:
-        """Lets the requests until `now` happen, spread over the pods that are ready."""
+        """Lets the requests until `now` happen: its own, over the pods that are ready, and those from elsewhere."""
+        for listener in self.before:
+            listener(deployment)
         pods = deployment.pods()
         serving = sum(1 for pod in pods if pod.ready and not pod.deleting)
         rate = deployment.rps / serving if serving else 0.0
         for pod in pods:
             series = self.series.get(pod.uid)
             if series is not None:
-                self._settle(series, rate if pod.ready and not pod.deleting else 0.0, now)
+                own = rate if pod.ready and not pod.deleting else 0.0
+                self._settle(series, own + self.behind.get(pod.uid, 0.0), now)
 
     def _settle(self, series: Series, rate: float, now: float) -> None:
         while series.next_scrape <= now:
@@ -142,6 +153,10 @@ class Traffic:
         if requests:
             self.answered[pod.owner.name] = self.answered.get(pod.owner.name, 0) + requests
             self._answer(counters, pod, requests, middle_age)
+            if rate > pod.owner.capacity:
+                shed = binomial(self._rng, requests, 1.0 - pod.owner.capacity / rate)
+                counters.bad = min(counters.total, counters.bad + shed)
+                self.shed[pod.owner.name] = self.shed.get(pod.owner.name, 0) + shed
         if behaviour.db_errors_per_min and middle_age >= behaviour.db_errors_after:
             due = behaviour.db_errors_per_min / 60 * seconds + series.db_carry
             counters.db_errors += int(due)

@@ -6,8 +6,8 @@ import asyncio
 import random
 from typing import Protocol
 
-from rollguard.model.facts import ClusterEvent, Pod, Revision, Workload
-from rollguard.model.names import TemplateHash, WorkloadName
+from rollguard.model.facts import Autoscaler, ClusterEvent, Endpoint, Pod, Revision, Service, Workload
+from rollguard.model.names import Ref, TemplateHash, WorkloadName
 from rollguard.sim.objects import ReplicaSet, SimDeployment, SimPod
 
 
@@ -21,6 +21,12 @@ class Cache(Protocol):
     def pod(self, name: WorkloadName, pod: str, seen: Pod | None) -> None: ...
 
     def event(self, name: WorkloadName, seen: ClusterEvent) -> None: ...
+
+    def service(self, ref: Ref, seen: Service | None) -> None: ...
+
+    def endpoints(self, ref: Ref, seen: tuple[Endpoint, ...]) -> None: ...
+
+    def autoscaler(self, ref: Ref, seen: Autoscaler) -> None: ...
 
 
 class Watching:

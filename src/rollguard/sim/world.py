@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from rollguard.model.action import FIELD_MANAGER, Applied, Conflict, Rejected
 from rollguard.model.facts import Configuration, Owner, Template
 from rollguard.model.metrics import GapCause
-from rollguard.model.names import WorkloadKind, WorkloadName
+from rollguard.model.names import Ref, WorkloadKind, WorkloadName
 from rollguard.sim.controller import Controller
-from rollguard.sim.json_patch import CannotApply, JsonObject, JsonValue, TestFailed, apply_patch
+from rollguard.sim.json_patch import JsonObject
 from rollguard.sim.kubelet import Kubelet, KubeletTiming
 from rollguard.sim.lease import Lease
 from rollguard.sim.network import InvariantBroken
 from rollguard.sim.objects import LAST_APPLIED, RECEIPT, REVISION, SimDeployment, applied_by, at
+from rollguard.sim.patching import annotations_of, patched
+from rollguard.sim.queues import Queues
+from rollguard.sim.scaling import Scaling
+from rollguard.sim.services import Adjusted, Services
 from rollguard.sim.store import RecordStore
 from rollguard.sim.template import canonical, pod_template, template_of
 from rollguard.sim.traffic import Traffic
 from rollguard.sim.watching import Watching
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +66,7 @@ class Sent:
 
     at: float
     process: str
-    workload: WorkloadName
+    ref: Ref
     patch: str
     timeout: float
 
@@ -93,8 +99,13 @@ class World:
         self.traffic = Traffic(random.Random(seed + 1), settings.scrape_interval)
         self.kubelet = Kubelet(self.watching, self.traffic, settings.kubelet)
         self.controller = Controller(self.kubelet, self.watching)
-        self.kubelet.on_change = self.controller.wake
+        self.kubelet.on_change = self._pods_changed
         self.deployments: dict[WorkloadName, SimDeployment] = {}
+        self.services = Services(self.watching, self.traffic, self.deployments, random.Random(seed + 2))
+        self.services.on_change = self._adjusted
+        self.queues = Queues(self.watching, self.traffic)
+        self.scaling = Scaling(self.watching, self.traffic, self.scale)
+        self.scaling.on_change = self._adjusted
         self.records = RecordStore(self.loop)
         self.lease = Lease()
         self.saved_templates: dict[tuple[str, str], Template] = {}
@@ -106,6 +117,7 @@ class World:
         """What mutating admission makes of each template that is written."""
         self.changes: list[Changed] = []
         self.on_change: list[Callable[[Changed], None]] = []
+        self.on_adjust: list[Callable[[Adjusted], None]] = []
         self.on_send: list[Callable[[Sent], None]] = []
         self.blind: list[Blind] = []
         self.configuration = Configuration()
@@ -122,13 +134,14 @@ class World:
         replicas: int = 3,
         rps: float = 20.0,
         labels: tuple[tuple[str, str], ...] = (),
+        pod_labels: tuple[tuple[str, str], ...] = (),
         age: float = 0.0,
         config: str = "",
         owners: tuple[Owner, ...] = (),
     ) -> SimDeployment:
         """A new Deployment; with `age` it has stood that long already, by its own timestamps."""
         workload = WorkloadName(namespace, WorkloadKind.DEPLOYMENT, name)
-        applied = pod_template(name, image, config=config)
+        applied = pod_template(name, image, labels=pod_labels, config=config)
         raw = self.admission(applied)
         now = self.loop.time()
         deployment = SimDeployment(
@@ -141,6 +154,7 @@ class World:
             template=template_of(raw),
             replicas=replicas,
             rps=rps,
+            pod_labels=pod_labels,
             config=config,
             owners=owners,
         )
@@ -173,7 +187,13 @@ class World:
         annotations: tuple[tuple[str, str], ...] = (),
     ) -> None:
         """As `kubectl apply` of the manifest with another image."""
-        raw = pod_template(deployment.name.name, image, annotations=annotations, config=deployment.config)
+        raw = pod_template(
+            deployment.name.name,
+            image,
+            labels=deployment.pod_labels,
+            annotations=annotations,
+            config=deployment.config,
+        )
         deployment.annotations[LAST_APPLIED] = canonical({"spec": {"template": raw}})
         deployment.managers = [applied_by("kubectl")]
         self._change(deployment, actor, self.loop.time(), raw=raw)
@@ -225,50 +245,58 @@ class World:
         """Brings all counters up to now."""
         for deployment in self.deployments.values():
             self.traffic.settle(deployment, self.loop.time())
+        self.services.settle()
+
+    def _pods_changed(self, deployment: SimDeployment) -> None:
+        self.controller.wake(deployment)
+        self.services.pods_changed(deployment)
+        self.queues.pods_changed(deployment)
 
     # --- the API server ---
 
     def send(self, sent: Sent) -> None:
         """A mutating request is about to leave."""
-        try:
-            for listener in self.on_send:
-                listener(sent)
-        except InvariantBroken as error:
-            self.records.broken.append(error)
-            raise
+        self._tell(self.on_send, sent)
 
     def patch(
-        self, workload: WorkloadName, text: str, *, actor: str, sent_at: float, dry_run: bool
+        self, ref: Ref, text: str, *, actor: str, sent_at: float, dry_run: bool
     ) -> Applied | Conflict | Rejected | None:
-        """A JSON Patch as the API server takes it; None where there is no such Deployment."""
+        """A JSON Patch as the API server takes it; None where there is no such object. Raises ValueError for a kind
+        that it does not know."""
+        match ref.kind:
+            case "Deployment":
+                return self._patch(ref, text, actor=actor, sent_at=sent_at, dry_run=dry_run)
+            case "Service":
+                return self.services.patch(ref, text, actor=actor, sent_at=sent_at, dry_run=dry_run)
+            case "HorizontalPodAutoscaler":
+                return self.scaling.patch(ref, text, actor=actor, sent_at=sent_at, dry_run=dry_run)
+        raise ValueError(f"no such kind: {ref.kind}")
+
+    def _patch(
+        self, ref: Ref, text: str, *, actor: str, sent_at: float, dry_run: bool
+    ) -> Applied | Conflict | Rejected | None:
+        workload = WorkloadName(ref.namespace, WorkloadKind.DEPLOYMENT, ref.name)
         deployment = self.deployments.get(workload)
         if deployment is None:
             return None
-        operations: JsonValue = json.loads(text)
-        if "/metadata/resourceVersion" in text and _stale_version(operations, deployment.version):
-            return Conflict(detail="the object has been modified; please apply your changes to the latest version")
-        try:
-            after = apply_patch(deployment.document(), operations)
-        except TestFailed as error:
-            return Conflict(detail=str(error))
-        except CannotApply as error:
-            return Conflict(detail=f"422: {error}")
+        after = patched(deployment.document(), text)
+        if isinstance(after, Conflict):
+            return after
         refusal = self.refused.get(workload)
         if refusal is not None:
             return Rejected(status=403, detail=refusal)
-        metadata, spec = after.get("metadata"), after.get("spec")
+        metadata, spec, annotations = after.get("metadata"), after.get("spec"), annotations_of(after)
         if not isinstance(metadata, dict) or not isinstance(spec, dict):
             return Rejected(status=422, detail="metadata and spec are required")
-        raw, annotations, replicas = spec.get("template"), metadata.get("annotations") or {}, spec.get("replicas")
-        managers = metadata.get("managedFields")
-        if not isinstance(raw, dict) or not isinstance(annotations, dict) or not isinstance(replicas, int):
+        raw, replicas, managers = spec.get("template"), spec.get("replicas"), metadata.get("managedFields")
+        if not isinstance(raw, dict) or annotations is None or not isinstance(replicas, int):
             return Rejected(status=422, detail="spec.template must be an object, spec.replicas a number")
         if not template_of(raw).images:
             return Rejected(status=422, detail="spec.template.spec.containers: Required value")
         raw = self.admission(raw)
         if dry_run:
             return self._applied(deployment, template_of(raw))
-        deployment.annotations = {key: str(value) for key, value in annotations.items()}
+        deployment.annotations = annotations
         deployment.paused = spec.get("paused") is True
         # As the server does: who changes the containers owns them from then on, whatever else the patch says.
         if template_of(raw).digest != deployment.template.digest:
@@ -320,21 +348,15 @@ class World:
             observed=observed,
         )
         self.changes.append(change)
+        self._tell(self.on_change, change)
+
+    def _adjusted(self, change: Adjusted) -> None:
+        self._tell(self.on_adjust, change)
+
+    def _tell(self, listeners: Iterable[Callable[[T], None]], told: T) -> None:
         try:
-            for listener in self.on_change:
-                listener(change)
+            for listener in listeners:
+                listener(told)
         except InvariantBroken as error:
             self.records.broken.append(error)
             raise
-
-
-def _stale_version(operations: JsonValue, version: int) -> bool:
-    if not isinstance(operations, list):
-        return False
-    return any(
-        isinstance(operation, dict)
-        and operation.get("path") == "/metadata/resourceVersion"
-        and operation.get("op") == "replace"
-        and operation.get("value") != str(version)
-        for operation in operations
-    )
