@@ -3,7 +3,7 @@
 from rollguard.judge.levels import BLIND_AFTER
 from rollguard.judge.memory import JudgeState
 from rollguard.judge.sets import of_member, of_set
-from rollguard.judge.siblings import Recovery, RecoveryLook, breaches, recovered
+from rollguard.judge.siblings import Recovery, RecoveryLook, breaches, of_all, recovered
 from rollguard.judge.verdict import judge, signals_of
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "RecoveryLook",
     "breaches",
     "judge",
+    "of_all",
     "of_member",
     "of_set",
     "recovered",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -146,6 +147,16 @@ def recovered(
             return bad
     told = [entry.detail for entry in looks] or [f"the restored pods have been ready for {durations.format_(seconds)}"]
     return RecoveryLook(recovery=Recovery.YES, detail="; ".join(told))
+
+
+def of_all(looks: Mapping[str, RecoveryLook]) -> RecoveryLook:
+    """The look at a whole unit from those at its members, of which there must be one or more: the worst, each named."""
+    order = (Recovery.NO, Recovery.NO_TRAFFIC, Recovery.YES)
+    worst = min((entry.recovery for entry in looks.values()), key=order.index)
+    told = [
+        f"{name}: {entry.detail}" if name else entry.detail for name, entry in looks.items() if entry.recovery is worst
+    ]
+    return RecoveryLook(recovery=worst, detail="; ".join(told))
 
 
 def _recovered(ring: dict[int, SlotSums], signal: Signal, seconds: float) -> RecoveryLook:

@@ -27,6 +27,7 @@ from rollguard.model.records import (
     LifecycleState,
     Notice,
     NoticeState,
+    Passage,
     RolloutRecord,
     TimelineEntry,
     UnitRecord,
@@ -40,6 +41,8 @@ FIRST_ENTRIES = 20
 PODS = 200
 NOTICES = 24
 GOOD = 10
+GOOD_OF_MEMBER = 3
+"""Of each Deployment of a release set."""
 ADOPTED_BEFORE = 3
 UNDONE = 10
 CONDITION = 300
@@ -232,7 +235,10 @@ def with_good(unit: UnitRecord, good: GoodRevision) -> UnitRecord:
     if known is not None:
         good = replace(good, since=min(known.since, good.since), saved=good.saved or known.saved)
     others = tuple(g for g in unit.healthy if g.digest != good.digest)
-    return replace(unit, healthy=(*others, good)[-GOOD:], undone=_but(unit.undone, good.digest))
+    most = GOOD_OF_MEMBER if good.workload else GOOD
+    surplus = [g for g in others if g.workload == good.workload][: -most + 1]
+    kept = tuple(g for g in others if g not in surplus)
+    return replace(unit, healthy=(*kept, good), undone=_but(unit.undone, good.digest))
 
 
 def with_adopted(unit: UnitRecord, good: GoodRevision) -> UnitRecord:
@@ -240,6 +246,50 @@ def with_adopted(unit: UnitRecord, good: GoodRevision) -> UnitRecord:
     before = (*unit.adopted_before, *((unit.adopted,) if unit.adopted is not None else ()))
     kept = tuple(one for one in before if one.digest != good.digest)[-ADOPTED_BEFORE:]
     return replace(unit, adopted=good, adopted_before=kept, undone=_but(unit.undone, good.digest))
+
+
+def with_adopted_side(unit: UnitRecord, good: GoodRevision) -> UnitRecord:
+    """The release set with that revision adopted for its Deployment, in place of the one before it."""
+    others = tuple(one for one in unit.adopted_before if one.workload != good.workload)
+    return replace(unit, adopted_before=(*others, good), undone=_but(unit.undone, good.digest))
+
+
+def with_passages(record: RolloutRecord, passages: tuple[Passage, ...]) -> RolloutRecord:
+    """The release set's rollout of these members; what it says of one workload is the first one's."""
+    old, new = passages[0].old, passages[0].new
+    return replace(
+        record,
+        passages=passages,
+        target=new.hash,
+        target_number=new.number,
+        target_digest=new.digest,
+        target_images=new.images,
+        baseline=old.hash,
+        baseline_number=old.number,
+        baseline_images=old.images,
+    )
+
+
+def with_live(unit: UnitRecord, record: RolloutRecord, *, restored: bool, replaced: bool) -> UnitRecord:
+    """The release set with the colour that each member is live on once the rollout is over.
+
+    `restored`: the guard put it back, as far as its plan went; `replaced`: something else came before it was judged.
+    """
+    new = {passage.member: passage for passage in record.passages}
+    went_back = _moved(record) if restored else frozenset(new if replaced else ())
+    live = tuple(
+        replace(each, side=new[each.member].new, beside=new[each.member].old.hash)
+        if each.member in new and each.member not in went_back
+        else each
+        for each in unit.live
+    )
+    return replace(unit, live=live)
+
+
+def _moved(record: RolloutRecord) -> frozenset[str]:
+    """The members that the plan moved."""
+    named = {step.target.name for step in record.plan.steps} if record.plan is not None else set()
+    return frozenset(p.member for p in record.passages if {p.service, p.old.workload.name, p.new.workload.name} & named)
 
 
 def with_undone(unit: UnitRecord, digest: str, at: Instant) -> UnitRecord:

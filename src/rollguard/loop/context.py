@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from rollguard.decide import Judged
 from rollguard.judge import JudgeState
 from rollguard.loop import changes
 from rollguard.loop.asking import Asking
@@ -37,7 +38,10 @@ class Memory:
     """Held while the unit is looked at or acted upon: one worker per unit."""
     judged: RolloutId | None = None
     """Whose judge state it is."""
-    judge: JudgeState = field(default_factory=JudgeState.empty)
+    judges: dict[str, JudgeState] = field(default_factory=dict)
+    """By the member of a release set; elsewhere one, by the empty name."""
+    members: tuple[Judged, ...] = ()
+    """Of a release set: the members that changed, as of the last look."""
     fed: Instant | None = None
     """The end of the last slot that the judge has seen."""
     verdict: Verdict | None = None

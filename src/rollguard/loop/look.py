@@ -6,47 +6,42 @@ wrong if it ran twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from rollguard import decide, judge, observe
 from rollguard.loop import changes, conditions, executor, kept, migrations, opening, requests, surroundings, verify
 from rollguard.loop.context import Context, Memory
+from rollguard.loop.judging import ending, judged
 from rollguard.loop.selection import NOBODY
+from rollguard.loop.targets import gives_way, opened, remember_template, retarget
 from rollguard.loop.transitions import note, transit, unit_of
 from rollguard.loop.workers import Priority
 from rollguard.model.action import Decision, DecisionKind
-from rollguard.model.facts import Revision, UnitFacts
-from rollguard.model.judgement import Phase, Rollout, Verdict, VerdictKind
+from rollguard.model.facts import UnitFacts
+from rollguard.model.judgement import Phase, Verdict, VerdictKind
 from rollguard.model.lifecycle import (
     ApprovalTimedOut,
     Decided,
     NewTarget,
     OrderOver,
-    PlanDone,
     PlanSuperseded,
     WindowOver,
-    WorkloadGone,
 )
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Timing
-from rollguard.model.records import LifecycleState, RolloutRecord, TimelineEntry, UnitRecord
+from rollguard.model.records import LifecycleState, RolloutRecord, TimelineEntry
 from rollguard.model.time import Instant
 
 OPEN_TO_DECISIONS = (LifecycleState.WATCHING, LifecycleState.AWAITING_APPROVAL, LifecycleState.HELD)
-OWN_UNDO = (LifecycleState.PLANNED, LifecycleState.ACTING, LifecycleState.VERIFYING)
-TEMPLATES = 10
 SETTLING = 2.0
 """Seconds that the caches may take for a unit that is new to this process."""
-NUMBERED_WITHIN = 10.0
-"""Seconds that the Deployment's controller may take to number a changed template."""
 
 
 async def look(context: Context, memory: Memory) -> None:
     """Brings the unit's records and its rollout up to what the cluster and the store show now."""
     name = UnitName.of_workload(memory.workload)
     facts = context.cluster.facts(name)
-    _remember_template(context, memory, facts)
+    remember_template(context, memory, facts)
     conditions.see(context, memory, facts)
     if context.settings.orders_only:
         await _orders(context, memory, facts)
@@ -66,9 +61,9 @@ async def look(context: Context, memory: Memory) -> None:
         await requests.handle_all(context, memory, facts)
     record = await _own(context, memory, name)
     if record is not None:
-        record = await _retarget(context, memory, record, facts)
+        record = await retarget(context, memory, record, facts)
     if record is None and facts.complete and facts.members:
-        record = await _opened(context, memory, facts)
+        record = await opened(context, memory, facts)
     blind = ""
     if record is not None and not context.policies.known(record):
         blind = _unjudged(context, record)
@@ -88,22 +83,10 @@ async def _orders(context: Context, memory: Memory, facts: UnitFacts) -> None:
     await opening.recover_current(context, unit)
     record = await _own(context, memory, unit.name)
     if record is not None:
-        await _retarget(context, memory, record, facts)
+        await retarget(context, memory, record, facts)
     await requests.handle_all(context, memory, facts)
     if changes.acting(context.store.rollout(unit.name)):
         context.workers.later(0.0, Priority.ACT, unit.name)
-
-
-def _remember_template(context: Context, memory: Memory, facts: UnitFacts) -> None:
-    """When a template gave way to another: where it comes back, its pods from before are not of the new rollout."""
-    for workload in facts.members:
-        digest = workload.template.digest
-        if memory.template and memory.template != digest:
-            memory.replaced.pop(memory.template, None)
-            memory.replaced[memory.template] = context.server_now()
-            for oldest in list(memory.replaced)[:-TEMPLATES]:
-                del memory.replaced[oldest]
-        memory.template = digest
 
 
 async def _own(context: Context, memory: Memory, name: UnitName) -> RolloutRecord | None:
@@ -145,59 +128,15 @@ async def _drop(context: Context, memory: Memory, name: UnitName) -> None:
         return
     if record.state is LifecycleState.ACTING:
         record = await executor.give_up(context, record, PlanSuperseded(reason=reason), reason)
-    await transit(context, record, NewTarget(reason=reason), change=_ending(memory))
-
-
-async def _retarget(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> RolloutRecord | None:
-    """The rollout if it is still that of the workload's target; None once it is closed."""
-    if not facts.complete:
-        return record
-    if not facts.members or facts.members[0].uid != record.uid:
-        await transit(context, record, WorkloadGone(), change=_ending(memory))
-        return None
-    target = observe.settled_target(facts)
-    if target is None or target.number <= record.target_number:
-        return record  # not numbered yet, or a cache older than the record
-    plan = record.plan
-    if plan is not None and target.template.digest == plan.restoring.goal:
-        if record.state in OWN_UNDO:
-            return record
-        line = TimelineEntry(at=context.now(), kind="step", text=f"Revision {plan.target.number} is back after all")
-        return await transit(context, record, PlanDone(), entries=(line,))
-    new = _new_target(unit_of(context, record.unit), record, target)
-    if record.state is not LifecycleState.ACTING:
-        await requests.outdated(context, record, target.template.digest)
-    after = await transit(context, record, new, change=_ending(memory))
-    return after if after.closed is None else None
-
-
-def _new_target(unit: UnitRecord, record: RolloutRecord, target: Revision) -> NewTarget:
-    """Whether somebody else than the guard has gone back, and to which revision."""
-    known = {good.digest: good.number for good in unit.good() if good.digest != record.target_digest}
-    before = record.baseline_number if target.hash == record.baseline else known.get(target.template.digest)
-    if before is None:
-        return NewTarget(reason=f"revision {target.number} is the target now")
-    new = f", as revision {target.number}" if target.number != before else ""
-    return NewTarget(reason=f"revision {before} was put back by hand{new}, not by the guard", back=True)
-
-
-async def _opened(context: Context, memory: Memory, facts: UnitFacts) -> RolloutRecord | None:
-    """The rollout that the facts show; else the unit is at rest: adopt what has stood long enough."""
-    unit = unit_of(context, facts.unit)
-    replaced = memory.replaced.get(facts.members[0].template.digest)
-    begun = observe.rollout_begun(unit, facts, context.server_now(), replaced=replaced)
-    if begun is not None:
-        return await opening.open_rollout(context, memory, begun, facts)
-    await opening.adopt(context, unit, facts)
-    return None
+    await transit(context, record, NewTarget(reason=reason), change=ending(memory))
 
 
 async def _go_on(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> str:
     """Judges and decides while nothing is under way; else pushes on what is. What is not seen, empty where all is."""
-    verdict = _judged(context, memory, record, facts)
+    verdict = judged(context, memory, record, facts)
     if record.order and record.state in OPEN_TO_DECISIONS:
         record = await _order_over(context, record)
-    elif record.state in OPEN_TO_DECISIONS and _gives_way(context, memory, record, facts):
+    elif record.state in OPEN_TO_DECISIONS and gives_way(context, memory, record, facts):
         context.workers.later(SETTLING / 4, Priority.WAKE, record.unit)
     elif record.state in OPEN_TO_DECISIONS:
         record = await _decided(context, memory, record, facts, verdict)
@@ -211,14 +150,6 @@ async def _go_on(context: Context, memory: Memory, record: RolloutRecord, facts:
     return "; ".join(f"{gap.signal} has no complete answer ({gap.cause})" for gap in gaps)
 
 
-def _gives_way(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> bool:
-    """Whether somebody has just changed the template again: this rollout ends once the new one has its number, and a
-    hold for a status that is behind until then would page for nothing."""
-    at = memory.replaced.get(record.target_digest)
-    changed = bool(facts.members) and facts.members[0].template.digest != record.target_digest
-    return changed and at is not None and context.server_now().since(at) < NUMBERED_WITHIN
-
-
 async def _order_over(context: Context, record: RolloutRecord) -> RolloutRecord:
     """A rollout that was opened for an order ends where that came to nothing; it decides nothing by itself."""
     if record.plan is None:
@@ -226,44 +157,6 @@ async def _order_over(context: Context, record: RolloutRecord) -> RolloutRecord:
     if context.now() >= record.started.plus(context.policies.of(record).timing.close):
         return await transit(context, record, WindowOver())
     return record  # a plan that was given up: its write may still arrive
-
-
-def _judged(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> Verdict:
-    """The judge's verdict on what it has not seen yet; its state is kept in memory."""
-    if memory.judged != record.id:
-        memory.judged, memory.judge = record.id, judge.JudgeState(event_reached=_was_bad(record))
-        memory.fed, memory.restored = None, None
-        memory.verdict, memory.decision, memory.deciding = None, None, None
-        memory.unclear = None
-    policy = context.policies.of(record)
-    asked = context.asking.under(policy)
-    answers = asked.since(memory.fed)
-    # the last slots before the start close only after it: the time before is handed on until all of it is there
-    early = memory.fed is None or memory.fed < record.started
-    before = asked.until(record.started) if early and asked.last != memory.fed else ()
-    rollout = Rollout(
-        id=record.id,
-        unit=record.unit,
-        started=record.started,
-        target=record.target,
-        target_number=record.target_number,
-        baseline=record.baseline,
-        charged=unit.charged_migrations if (unit := context.store.unit(record.unit)) is not None else (),
-    )
-    seen = observe.observation(context.now(), rollout, facts, answers=answers, before=before, store=policy.metrics)
-    watch = surroundings.watch_under(context, memory, policy, facts)
-    memory.judge, verdict = judge.judge(memory.judge, seen, policy, watch)
-    memory.fed = asked.last
-    memory.verdict = verdict
-    return verdict
-
-
-def _was_bad(record: RolloutRecord) -> bool:
-    """Whether the record tells of a level or an event rule that was reached: its like is not called healthy any more,
-    also by a leader who has not seen it."""
-    told = tuple(f"{kind.value.capitalize()}: " for kind in (VerdictKind.BAD, VerdictKind.DEGRADED))
-    verdicts = (entry.text for entry in record.timeline if entry.kind == "verdict")
-    return bool(record.incident or record.findings) or any(text.startswith(told) for text in verdicts)
 
 
 async def _decided(
@@ -274,10 +167,15 @@ async def _decided(
     unit = unit_of(context, record.unit)
     policy = context.policies.of(record)
     if now >= record.started.plus(policy.timing.close):
-        healthy = any(good.digest == record.target_digest for good in unit.healthy)
-        return await transit(context, record, WindowOver(healthy=healthy), change=_ending(memory))
+        good = {revision.digest for revision in unit.healthy}
+        healthy = all(digest in good for digest in record.digests())
+        return await transit(context, record, WindowOver(healthy=healthy), change=ending(memory))
     situation = surroundings.situation(context, memory, unit, record, facts)
-    decision = decide.decide(situation, verdict, now)
+    decision = (
+        decide.decide_set(situation, memory.members, verdict, now)
+        if record.passages
+        else decide.decide(situation, verdict, now)
+    )
     if _passing(memory, decision, now):
         memory.deciding = None
         return record
@@ -287,12 +185,13 @@ async def _decided(
     acts = decision.kind is DecisionKind.ROLL_BACK or (unanswered and policy.on_timeout_roll_back)
     memory.deciding = now if acts else None
     lines = _lines(policy.timing, record, decision, earlier, now)
-
+    # migrations concern all members alike: the first one's way back dates them
+    first = observe.member_situation(situation, record.passages[0]) if record.passages else situation
     blind = record.verdict is VerdictKind.BLIND
 
     def seen(present: RolloutRecord) -> RolloutRecord:
         updated = _with_verdict(policy.timing, present, decision, facts, now)
-        return migrations.remembered(updated, situation, verdict.proven, now)
+        return migrations.remembered(updated, first, verdict.proven, now)
 
     input_ = Decided(decision=decision, was_blind=blind, unseen=kept.unseen(record, verdict))
     record = await transit(context, record, input_, change=seen, entries=lines)
@@ -325,12 +224,6 @@ def _unanswered(record: RolloutRecord, decision: Decision, now: Instant, *, roll
     if asked is None or now < asked:
         return False
     return decision.kind is DecisionKind.ASK or not roll_back
-
-
-def _ending(memory: Memory) -> Callable[[RolloutRecord], RolloutRecord]:
-    """Keeps the last look at which something was decided: of an undo, the one that led to it."""
-    decision = memory.decision
-    return lambda present: kept.at_the_end(present, decision) if memory.judged == present.id else present
 
 
 def phase(started: Instant, now: Instant, timing: Timing) -> Phase:

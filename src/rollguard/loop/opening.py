@@ -10,17 +10,17 @@ from hashlib import sha256
 from rollguard import observe
 from rollguard.loop import changes
 from rollguard.loop.context import Context, LookAgain, Memory
-from rollguard.loop.outbox import WorkloadEvent
-from rollguard.loop.transitions import save, settle, transit
+from rollguard.loop.transitions import save, settle, tell_workloads, transit
 from rollguard.model.facts import UnitFacts
 from rollguard.model.judgement import Phase, VerdictKind
 from rollguard.model.lifecycle import NewTarget, Tell
-from rollguard.model.names import RolloutId, UnitName
+from rollguard.model.names import RolloutId, UnitName, WorkloadKind
 from rollguard.model.policy import Mode
 from rollguard.model.records import (
     HumanRequest,
     LifecycleState,
     NoticeClass,
+    Passage,
     RolloutRecord,
     TimelineEntry,
     UnitRecord,
@@ -31,7 +31,7 @@ from rollguard.observe import Begun
 async def ensure_unit(context: Context, memory: Memory, facts: UnitFacts) -> UnitRecord:
     """The unit's record, created when it is first seen; started anew for another workload of the same name."""
     name = UnitName.of_workload(memory.workload)
-    uid = facts.members[0].uid if facts.members else ""
+    uid = facts.members[0].uid if facts.members and memory.workload.kind is WorkloadKind.DEPLOYMENT else ""
     unit = context.store.unit(name)
     if unit is None:
         fresh = UnitRecord(name=name, workload=memory.workload, uid=uid, mode=memory.watch.mode)
@@ -104,7 +104,8 @@ async def open_rollout(
     def claim(unit: UnitRecord) -> UnitRecord:
         if unit.current_rollout not in (None, begun.id):
             raise LookAgain(f"{unit.name} has the rollout {unit.current_rollout}")
-        return replace(unit, current_rollout=begun.id, uid=begun.uid)
+        counted = unit.switches + (bool(begun.passages) and unit.current_rollout is None)
+        return replace(unit, current_rollout=begun.id, uid=begun.uid, switches=counted)
 
     unit = await context.store.change_unit(begun.unit, claim)
     record = new_record(context, memory, begun, facts, order=order)
@@ -117,23 +118,29 @@ async def open_rollout(
     stored = await context.store.create_rollout(record)
     if stored.closed is not None:
         await settle(context, stored)
-        await context.store.change_unit(begun.unit, lambda u: replace(u, last_target=begun.target))
+        if not begun.passages:
+            await context.store.change_unit(begun.unit, lambda u: replace(u, last_target=begun.target))
         return None
     context.store.make_current(stored)
     context.journal.append(stored.unit, stored.id, line)
-    context.outbox.emit(
-        WorkloadEvent(workload=stored.workload, uid=stored.uid, reason="RolloutGuarded", text=text, warning=False)
-    )
+    tell_workloads(context, stored, "RolloutGuarded", text, warning=False)
     context.log("rollout-opened", {"unit": str(stored.unit), "rollout": stored.id})
     return stored
 
 
 def _beginning(begun: Begun, order: str) -> str:
+    if begun.passages:
+        return _switched(begun.passages)
     if order:
         return f"Nothing rolls out, revision {begun.target_number} runs: opened for the order {order}"
     before = "" if begun.baseline_number is None else f" from revision {begun.baseline_number}"
     how = " was already under way" if begun.under_way else " began"
     return f"Rollout{how}{before} to revision {begun.target_number}"
+
+
+def _switched(passages: tuple[Passage, ...]) -> str:
+    moved = ", ".join(f"{p.member} (revision {p.old.number} to {p.new.number})" for p in passages)
+    return f"Switch began from {passages[0].old.colour} to {passages[0].new.colour}: {moved}"
 
 
 def new_record(context: Context, memory: Memory, begun: Begun, facts: UnitFacts, *, order: str = "") -> RolloutRecord:
@@ -151,6 +158,7 @@ def new_record(context: Context, memory: Memory, begun: Begun, facts: UnitFacts,
         baseline=begun.baseline,
         baseline_number=begun.baseline_number,
         baseline_images=begun.baseline_images,
+        passages=begun.passages,
         policy_digest=context.policy.digest,
         mode=Mode.OBSERVE if order else memory.watch.mode,
         state=LifecycleState.WATCHING,

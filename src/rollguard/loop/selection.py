@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rollguard import policy as policies
 from rollguard.loop.context import Context
-from rollguard.model.names import UnitName, WorkloadName
+from rollguard.loop.sets import set_name
+from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import Mode, Watch
 
 NOBODY = Watch(name="", namespace="", workloads=(), selector=(), mode=Mode.OBSERVE, signals=(), called_by=())
@@ -24,6 +25,9 @@ def select(context: Context) -> bool:
         watch = policies.watch_of(context.policy, item)
         if watch is not None:
             selected.add(_enter(context, item.name, watch))
+    for watch in context.policy.watches:
+        if watch.release_set is not None:
+            selected.add(_enter(context, set_name(watch.release_set), watch))
     existing = {item.name for item in inventory}
     for record in context.store.rollouts:
         if record.closed is None and record.unit not in selected and record.unit not in context.units:
@@ -32,8 +36,9 @@ def select(context: Context) -> bool:
         memory = context.units[name]
         if context.store.rollout(name) is None and not context.store.strays(name):
             del context.units[name]
-        elif memory.workload in existing:
-            memory.dropped = "the workload is not guarded any more"
+        elif memory.workload in existing or memory.workload.kind is WorkloadKind.RELEASE_SET:
+            memory.dropped = f"{memory.workload} is not guarded any more"
+    context.cluster.sets(tuple(watch.release_set for watch in context.policy.watches if watch.release_set is not None))
     context.cluster.guard(frozenset(context.units))
     return True
 

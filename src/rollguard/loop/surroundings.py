@@ -8,7 +8,7 @@ from rollguard import judge
 from rollguard.loop import changes
 from rollguard.loop.context import Context, Memory
 from rollguard.model.facts import InventoryItem, UnitFacts
-from rollguard.model.names import UnitName
+from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import Policy, Watch
 from rollguard.model.records import EVERYTHING, Freeze, LifecycleState, RolloutRecord, UnitRecord
 from rollguard.model.situation import Sibling, Situation, Surroundings
@@ -51,6 +51,10 @@ def watch_under(context: Context, memory: Memory, policy: Policy, facts: UnitFac
     does not select the workload as it is labelled now."""
     if policy is context.policy or not facts.members:
         return memory.watch
+    if memory.watch.release_set is not None:
+        name = memory.watch.release_set.name
+        sets = (watch for watch in policy.watches if watch.release_set is not None and watch.release_set.name == name)
+        return next(sets, memory.watch)
     workload = facts.members[0]
     item = InventoryItem(name=workload.name, uid=workload.uid, labels=workload.labels, annotations=workload.annotations)
     return watch_of(policy, item) or memory.watch
@@ -84,12 +88,21 @@ async def watch_siblings(context: Context) -> None:
         if memory is None:
             continue
         signals = judge.signals_of(context.policy, memory.watch)
-        breached = judge.breaches(answers, signals, memory.workload)
-        if breached:
-            known = context.breaching.get(name)
-            began = known.since if known is not None else now
-            breaching[name] = Sibling(workload=memory.workload, breached=breached, since=began)
+        for workload in _serving(context, memory, name):
+            breached = judge.breaches(answers, signals, workload)
+            if breached:
+                known = context.breaching.get(name)
+                began = known.since if known is not None else now
+                breaching[name] = Sibling(workload=workload, breached=breached, since=began)
     context.breaching = breaching
+
+
+def _serving(context: Context, memory: Memory, name: UnitName) -> tuple[WorkloadName, ...]:
+    """The Deployments that serve for the unit: of a release set, each member's live one."""
+    if memory.workload.kind is WorkloadKind.DEPLOYMENT:
+        return (memory.workload,)
+    unit = context.store.unit(name)
+    return tuple(live.side.workload for live in unit.live) if unit is not None else ()
 
 
 def siblings(context: Context, unit: UnitName) -> tuple[Sibling, ...]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from rollguard import lifecycle, observe
 from rollguard.loop import changes, migrations
 from rollguard.loop.context import Context, LookAgain
 from rollguard.loop.outbox import WorkloadEvent
 from rollguard.model.action import Unknown
-from rollguard.model.facts import Template
+from rollguard.model.facts import Template, UnitFacts
 from rollguard.model.lifecycle import LifecycleInput, MarkHealthy
 from rollguard.model.names import TemplateHash, UnitName, WorkloadName
 from rollguard.model.records import (
@@ -93,9 +94,14 @@ def _announce(context: Context, record: RolloutRecord) -> None:
             reason, text, warning = "RolledBack", f"Put revision {number} back: {record.why}", True
         case _:
             return
-    context.outbox.emit(
-        WorkloadEvent(workload=record.workload, uid=record.uid, reason=reason, text=text, warning=warning)
-    )
+    tell_workloads(context, record, reason, text, warning=warning)
+
+
+def tell_workloads(context: Context, record: RolloutRecord, reason: str, text: str, *, warning: bool) -> None:
+    """A Kubernetes Event on the rollout's workload; of a release set on each one that the rollout brought."""
+    sides = [(passage.new.workload, passage.new.uid) for passage in record.passages]
+    for workload, uid in sides or [(record.workload, record.uid)]:
+        context.outbox.emit(WorkloadEvent(workload=workload, uid=uid, reason=reason, text=text, warning=warning))
 
 
 async def settle(context: Context, record: RolloutRecord) -> None:
@@ -106,11 +112,23 @@ async def settle(context: Context, record: RolloutRecord) -> None:
     def free(unit: UnitRecord) -> UnitRecord:
         if unit.current_rollout != record.id:
             return unit
-        freed = replace(unit, current_rollout=None, last_target=stable_target(record, unit) or unit.last_target)
+        if record.passages:
+            freed = _set_at_rest(replace(unit, current_rollout=None), record)
+        else:
+            freed = replace(unit, current_rollout=None, last_target=stable_target(record, unit) or unit.last_target)
         return changes.with_charged(freed, migrations.charged(record, facts))
 
     await context.store.change_unit(record.unit, free)
     context.store.retire(record.unit)
+
+
+def _set_at_rest(unit: UnitRecord, record: RolloutRecord) -> UnitRecord:
+    """The release set's record with the colour that each member is live on after the rollout."""
+    good = {each.digest for each in unit.healthy}
+    judged = all(digest in good for digest in record.digests())
+    replaced = record.outcome in (Outcome.SUPERSEDED, Outcome.GONE, Outcome.PUT_BACK) and not judged
+    restored = record.outcome in RESTORED and record.plan is not None
+    return changes.with_live(unit, record, restored=restored, replaced=replaced)
 
 
 def stable_target(record: RolloutRecord, unit: UnitRecord) -> TemplateHash | None:
@@ -125,9 +143,12 @@ def stable_target(record: RolloutRecord, unit: UnitRecord) -> TemplateHash | Non
 async def mark_healthy(context: Context, record: RolloutRecord, now: Instant) -> None:
     """The rollout's revision becomes a valid target, its template is kept."""
     unit = unit_of(context, record.unit)
+    facts = context.cluster.facts(record.unit)
+    if record.passages:
+        await _mark_members(context, record, facts, now)
+        return
     if any(good.digest == record.target_digest and good.saved for good in unit.healthy[-1:]):
         return
-    facts = context.cluster.facts(record.unit)
     workload = next((w for w in facts.members if w.uid == record.uid), None)
     revision = workload.revision(record.target) if workload is not None else None
     if revision is None:
@@ -135,6 +156,15 @@ async def mark_healthy(context: Context, record: RolloutRecord, now: Instant) ->
     saved = await save(context, record.workload, revision.template)
     good = observe.good_revision(revision, facts, now, saved)
     await context.store.change_unit(record.unit, lambda unit: changes.with_good(unit, good))
+
+
+async def _mark_members(context: Context, record: RolloutRecord, facts: UnitFacts, now: Instant) -> None:
+    """Each member's new side becomes a way back: as it stands, so no template is kept."""
+    for passage in record.passages:
+        good = observe.good_side(passage.new, facts, now)
+        if good is None:
+            raise LookAgain(f"revision {passage.new.number} of {passage.new.workload} is not in sight")
+        await context.store.change_unit(record.unit, partial(changes.with_good, good=good))
 
 
 async def save(context: Context, workload: WorkloadName, template: Template) -> str:

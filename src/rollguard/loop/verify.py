@@ -11,6 +11,7 @@ from rollguard.loop.transitions import note, transit, unit_of
 from rollguard.model.action import Plan
 from rollguard.model.facts import UnitFacts
 from rollguard.model.lifecycle import RecoverySeen, Tell
+from rollguard.model.names import TemplateHash, WorkloadName
 from rollguard.model.records import NoticeClass, Outcome, RolloutRecord, TimelineEntry
 from rollguard.model.time import Instant
 
@@ -91,13 +92,35 @@ def _recovery(
     if gone:
         detail = f"{', '.join(gone)}: the signal is no longer in the policy"
         return judge.RecoveryLook(recovery=judge.Recovery.NO_TRAFFIC, detail=detail)
-    return judge.recovered(
-        context.asking.under(policy).since(memory.restored),
-        tuple(signal for signal in policy.signals if signal.name in breached),
-        record.workload,
-        plan.target.hash,
-        since=memory.restored,
-        seconds=timing.recovery_for,
+    answers, since = context.asking.under(policy).since(memory.restored), memory.restored
+    return judge.of_all(
+        {
+            member: judge.recovered(
+                answers,
+                tuple(signal for signal in policy.signals if signal.name in of_member),
+                workload,
+                revision,
+                since=since,
+                seconds=timing.recovery_for,
+            )
+            for member, workload, revision, of_member in _restored(record, plan)
+        }
+    )
+
+
+def _restored(record: RolloutRecord, plan: Plan) -> tuple[tuple[str, WorkloadName, TemplateHash, frozenset[str]], ...]:
+    """(member, workload, revision, breached signals) of what was put back; one, without a member, in place.
+
+    Of a release set the members that breached something, or all of them where none did.
+    """
+    breached = {(finding.member, finding.signal) for finding in record.findings}
+    if not record.passages:
+        return (("", record.workload, plan.target.hash, frozenset(signal for _member, signal in breached)),)
+    bad = {member for member, _signal in breached}
+    return tuple(
+        (p.member, p.old.workload, p.old.hash, frozenset(signal for member, signal in breached if member == p.member))
+        for p in record.passages
+        if not bad or p.member in bad
     )
 
 

@@ -118,6 +118,10 @@ class LifecycleState(StrEnum):
     CLOSED = "closed"
 
 
+OWN_UNDO = (LifecycleState.PLANNED, LifecycleState.ACTING, LifecycleState.VERIFYING)
+"""While the guard itself puts the old version back."""
+
+
 class Outcome(StrEnum):
     """How a rollout ended; empty states have none yet."""
 
@@ -327,6 +331,10 @@ class RolloutRecord:
     """The order that opened it while nothing rolled out: it carries that plan and decides nothing by itself."""
     passages: tuple[Passage, ...] = ()
     """Of a release set: the members that changed, in the set's order. `target` and `baseline` are the first one's."""
+
+    def digests(self) -> tuple[str, ...]:
+        """Those of the templates that it brought: one, or of a release set one for each member that changed."""
+        return tuple(passage.new.digest for passage in self.passages) or (self.target_digest,)
 
     def would(self) -> tuple[Response, ...]:
         """What mode observe kept the guard from, the earliest first."""

@@ -8,6 +8,20 @@ from rollguard.observe.owners import owners
 from rollguard.observe.pods import KnownPod, PodIndex
 from rollguard.observe.references import references
 from rollguard.observe.rollouts import Begun, adoption, rollout_begun, rollout_id, settled_target
+from rollguard.observe.sets import (
+    at_rest,
+    good_side,
+    joined,
+    member_facts,
+    member_record,
+    member_situation,
+    passages,
+    ready_pods,
+    serving,
+    side_adopted,
+    switch_id,
+    workloads_of,
+)
 from rollguard.observe.slots import instants, slot_at, slot_ends, slots_ended
 
 __all__ = [
@@ -15,20 +29,32 @@ __all__ = [
     "KnownPod",
     "PodIndex",
     "adoption",
+    "at_rest",
     "content_of",
     "fold",
     "good_revision",
+    "good_side",
     "instants",
+    "joined",
     "known_revisions",
+    "member_facts",
+    "member_record",
+    "member_situation",
     "no_way_back",
     "observation",
     "of_unit",
     "owners",
+    "passages",
+    "ready_pods",
     "references",
     "rollout_begun",
     "rollout_id",
+    "serving",
     "settled_target",
+    "side_adopted",
     "slot_at",
     "slot_ends",
     "slots_ended",
+    "switch_id",
+    "workloads_of",
 ]

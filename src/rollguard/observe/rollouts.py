@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rollguard.model.facts import Container, Pod, Revision, UnitFacts, Workload
 from rollguard.model.names import RolloutId, TemplateHash, UnitName, WorkloadName
 from rollguard.model.policy import Timing
-from rollguard.model.records import GoodRevision, RolloutRecord, UnitRecord
+from rollguard.model.records import GoodRevision, Passage, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant
 from rollguard.observe.good import good_revision
 
@@ -34,6 +34,8 @@ class Begun:
     since: Instant
     """When it began as far as the cluster shows it: its first new pod, else `now`."""
     under_way: bool
+    passages: tuple[Passage, ...] = ()
+    """Of a release set: the members that changed."""
 
 
 def rollout_id(workload: WorkloadName, number: int, hash_: TemplateHash, uid: str) -> RolloutId:

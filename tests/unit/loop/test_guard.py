@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from rollguard.loop import look, transitions, verify
+from rollguard.loop import look, targets, transitions, verify
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.store import Unavailable
 from rollguard.loop.workers import Priority
@@ -418,7 +418,7 @@ def test_a_graceful_stop_gives_the_lease_back() -> None:
 
 
 def test_a_bug_in_one_unit_is_counted_and_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = look._opened
+    honest = targets.opened
 
     async def broken(*arguments: object) -> object:
         if "broken" in str(arguments[2]):
@@ -428,7 +428,7 @@ def test_a_bug_in_one_unit_is_counted_and_stops_no_other(monkeypatch: pytest.Mon
     async def story(stage: Stage) -> None:
         stage.deploy("broken")
         await stage.warm_up()
-        monkeypatch.setattr(look, "_opened", broken)
+        monkeypatch.setattr(look, "opened", broken)
         running = stage.start()
         await stage.until(stage.adopted)
         stage.world.set_image(stage.api, CRASHING)

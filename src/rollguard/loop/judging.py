@@ -1,0 +1,116 @@
+"""Feeds the judge what it has not seen yet: once for a workload, for each member that changed of a release set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from rollguard import judge, observe
+from rollguard.decide import Judged
+from rollguard.loop import kept, surroundings
+from rollguard.loop.context import Context, Memory
+from rollguard.model.facts import UnitFacts
+from rollguard.model.judgement import Rollout, Verdict, VerdictKind
+from rollguard.model.metrics import Answer
+from rollguard.model.names import UnitName
+from rollguard.model.policy import Policy, Watch
+from rollguard.model.records import Passage, RolloutRecord
+
+ALONE = ""
+"""The key of the judge's state of a unit that is no release set."""
+
+
+def judged(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> Verdict:
+    """The judge's verdict on what it has not seen yet; its state is kept in memory."""
+    _begin(memory, record)
+    policy = context.policies.of(record)
+    asked = context.asking.under(policy)
+    answers = asked.since(memory.fed)
+    # the last slots before the start close only after it: the time before is handed on until all of it is there
+    early = memory.fed is None or memory.fed < record.started
+    before = asked.until(record.started) if early and asked.last != memory.fed else ()
+    watch = surroundings.watch_under(context, memory, policy, facts)
+    fed = _Fed(context=context, memory=memory, policy=policy, watch=watch, answers=answers, before=before)
+    if not record.passages:
+        verdict = fed.verdict(ALONE, record, facts, ())
+    else:
+        memory.members = tuple(
+            Judged(passage=each, verdict=judge.of_member(each.member, _of_member(fed, record, each, facts)))
+            for each in record.passages
+        )
+        verdict = judge.of_set(tuple(each.verdict for each in memory.members))
+    memory.fed = asked.last
+    memory.verdict = verdict
+    return verdict
+
+
+def _begin(memory: Memory, record: RolloutRecord) -> None:
+    """Forgets what was known of an earlier rollout."""
+    if memory.judged == record.id:
+        return
+    memory.judged, memory.judges = record.id, {}
+    memory.fed, memory.restored = None, None
+    memory.verdict, memory.decision, memory.deciding = None, None, None
+    memory.unclear = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fed:
+    """What all members of a unit are judged by at one look."""
+
+    context: Context
+    memory: Memory
+    policy: Policy
+    watch: Watch
+    answers: tuple[Answer, ...]
+    before: tuple[Answer, ...]
+
+    def verdict(self, key: str, record: RolloutRecord, facts: UnitFacts, units: tuple[UnitName, ...]) -> Verdict:
+        """The verdict on one workload, whose rollout the record is."""
+        context, memory = self.context, self.memory
+        unit = context.store.unit(record.unit)
+        rollout = Rollout(
+            id=record.id,
+            unit=record.unit,
+            started=record.started,
+            target=record.target,
+            target_number=record.target_number,
+            baseline=record.baseline,
+            charged=unit.charged_migrations if unit is not None else (),
+        )
+        seen = observe.observation(
+            context.now(),
+            rollout,
+            facts,
+            answers=self.answers,
+            before=self.before,
+            store=self.policy.metrics,
+            units=units,
+        )
+        state = memory.judges.get(key) or judge.JudgeState(event_reached=_was_bad(record))
+        memory.judges[key], verdict = judge.judge(state, seen, self.policy, self.watch)
+        return verdict
+
+
+def _of_member(fed: _Fed, record: RolloutRecord, passage: Passage, facts: UnitFacts) -> Verdict:
+    """The verdict on one member, by its own signals where it names any."""
+    release_set = fed.watch.release_set
+    own = next((m.signals for m in release_set.members if m.name == passage.member), ()) if release_set else ()
+    narrowed = replace(fed, watch=replace(fed.watch, signals=own)) if own else fed
+    units = tuple(sorted(UnitName.of_workload(side.workload) for side in (passage.old, passage.new)))
+    alone = observe.member_record(record, passage)
+    return narrowed.verdict(passage.member, alone, observe.member_facts(facts, passage), units)
+
+
+def _was_bad(record: RolloutRecord) -> bool:
+    """Whether the record tells of a level or an event rule that was reached: its like is not called healthy any more,
+    also by a leader who has not seen it."""
+    told = tuple(f"{kind.value.capitalize()}: " for kind in (VerdictKind.BAD, VerdictKind.DEGRADED))
+    verdicts = (entry.text for entry in record.timeline if entry.kind == "verdict")
+    return bool(record.incident or record.findings) or any(text.startswith(told) for text in verdicts)
+
+
+def ending(memory: Memory) -> Callable[[RolloutRecord], RolloutRecord]:
+    """Keeps the last look at which something was decided: of an undo, the one that led to it."""
+    decision = memory.decision
+    return lambda present: kept.at_the_end(present, decision) if memory.judged == present.id else present

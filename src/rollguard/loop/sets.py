@@ -1,0 +1,154 @@
+"""Release sets: which members changed since nothing rolled out, and what of them is remembered when that is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from rollguard import observe
+from rollguard.loop import changes, opening
+from rollguard.loop.context import Context, Memory
+from rollguard.loop.judging import ending
+from rollguard.loop.transitions import note, transit, unit_of
+from rollguard.model.facts import UnitFacts
+from rollguard.model.lifecycle import NewTarget, WorkloadGone
+from rollguard.model.names import WorkloadKind, WorkloadName
+from rollguard.model.policy import ReleaseSet
+from rollguard.model.records import OWN_UNDO, Passage, RolloutRecord, TimelineEntry, UnitRecord
+from rollguard.observe import Begun
+
+
+def set_name(release_set: ReleaseSet) -> WorkloadName:
+    """What the set's unit guards."""
+    return WorkloadName(release_set.namespace, WorkloadKind.RELEASE_SET, release_set.name)
+
+
+def workloads(memory: Memory) -> frozenset[WorkloadName]:
+    """The Deployments of the unit."""
+    release_set = memory.watch.release_set
+    if release_set is not None:
+        return frozenset(observe.workloads_of(release_set))
+    return frozenset() if memory.workload.kind is WorkloadKind.RELEASE_SET else frozenset({memory.workload})
+
+
+async def opened(context: Context, memory: Memory, release_set: ReleaseSet, facts: UnitFacts) -> RolloutRecord | None:
+    """The rollout that the members' colours show; else the set is at rest: remember what serves, and adopt."""
+    unit = unit_of(context, facts.unit)
+    seen = observe.passages(unit, release_set, facts, context.server_now())
+    if seen:
+        begun = begun_by(unit, release_set, seen, facts, context)
+        return await opening.open_rollout(context, memory, begun, facts)
+    await _rest(context, unit, release_set, facts)
+    return None
+
+
+def begun_by(
+    unit: UnitRecord, release_set: ReleaseSet, seen: tuple[Passage, ...], facts: UnitFacts, context: Context
+) -> Begun:
+    """The set's rollout of these members; what a record says of one workload is the first member's."""
+    first = seen[0]
+    return Begun(
+        id=observe.switch_id(unit, release_set, first, facts),
+        unit=unit.name,
+        workload=set_name(release_set),
+        uid="",
+        target=first.new.hash,
+        target_number=first.new.number,
+        target_digest=first.new.digest,
+        target_images=first.new.images,
+        baseline=first.old.hash,
+        baseline_number=first.old.number,
+        baseline_images=first.old.images,
+        since=context.server_now(),
+        under_way=False,
+        passages=seen,
+    )
+
+
+async def _rest(context: Context, unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts) -> None:
+    """Remembers what serves while nothing rolls out, and adopts what has stood long enough."""
+    live = observe.at_rest(unit, release_set, facts)
+    if live != unit.live:
+        unit = await context.store.change_unit(unit.name, lambda u: replace(u, live=live))
+    if not facts.complete:
+        return
+    for each in live:
+        good = observe.side_adopted(unit, each, facts, context.policy.timing, context.now())
+        if good is not None:
+            await context.store.change_unit(unit.name, partial(changes.with_adopted_side, good=good))
+            context.log("adopted", {"unit": str(unit.name), "workload": good.workload, "revision": good.number})
+
+
+async def retarget(
+    context: Context, memory: Memory, record: RolloutRecord, release_set: ReleaseSet, facts: UnitFacts
+) -> RolloutRecord | None:
+    """The rollout with the members that belong to it now; None once it is closed.
+
+    While the guard itself switches back, the steps of its plan look at each object: nothing is concluded here.
+    """
+    if not facts.complete or record.state in OWN_UNDO:
+        return record
+    if not any(facts.member(passage.new.workload) for passage in record.passages):
+        await transit(context, record, WorkloadGone(), change=ending(memory))
+        return None
+    unit, now = unit_of(context, record.unit), context.server_now()
+    seen = {passage.member: passage for passage in observe.passages(unit, release_set, facts, now)}
+    serving = {each.member: each.side for each in observe.serving(release_set, facts, unit.live)}
+    back = [p for p in record.passages if (side := serving[p.member]) is not None and side.colour == p.old.colour]
+    switched = [passage for passage in record.passages if passage.service]
+    if all(passage in back for passage in switched or record.passages):
+        colour = record.passages[0].old.colour
+        reason = f"{colour} serves again: it was switched back by hand, not by the guard"
+        return await _ended(context, memory, record, NewTarget(reason=reason, back=True))
+    replaced = [p for p in record.passages if p.member in seen and seen[p.member].new.digest != p.new.digest]
+    if replaced:
+        names = ", ".join(f"{p.new.workload.name} revision {seen[p.member].new.number}" for p in replaced)
+        return await _ended(context, memory, record, NewTarget(reason=f"{names} is the target now"))
+    if not observe.joined(record, tuple(seen.values()), facts, context.policies.of(record).timing, now):
+        known = {passage.member for passage in record.passages}
+        late = ", ".join(member for member in seen if member not in known)
+        reason = f"{late} was switched too, later than joinWindow: the set is guarded anew with it"
+        return await _ended(context, memory, record, NewTarget(reason=reason))
+    return await _joined(context, record, facts, seen, tuple(back))
+
+
+async def _ended(context: Context, memory: Memory, record: RolloutRecord, input_: NewTarget) -> RolloutRecord | None:
+    after = await transit(context, record, input_, change=ending(memory))
+    return after if after.closed is None else None
+
+
+async def _joined(
+    context: Context, record: RolloutRecord, facts: UnitFacts, seen: dict[str, Passage], back: tuple[Passage, ...]
+) -> RolloutRecord:
+    """The rollout with the members that joined or were switched back, and with the pods that a way back needs.
+
+    `seen` are all members that do not serve as they did before it, in the set's order.
+    """
+    known = {passage.member: passage for passage in record.passages if passage not in back}
+    present = tuple(_grown(known.get(member, passage), facts) for member, passage in seen.items())
+    if present == record.passages:
+        return record
+    before = {passage.member for passage in record.passages}
+    lines = [f"{p.member} joined: {p.old.colour} to {p.new.colour}" for p in present if p.member not in before]
+    lines += [f"{p.member} was switched back to {p.old.colour} by hand" for p in back]
+    now = context.now()
+    entries = tuple(TimelineEntry(at=now, kind="rollout", text=text) for text in lines)
+    return await note(context, record, _with(present, entries))
+
+
+def _with(
+    passages: tuple[Passage, ...], entries: tuple[TimelineEntry, ...]
+) -> Callable[[RolloutRecord], RolloutRecord]:
+    def changed(record: RolloutRecord) -> RolloutRecord:
+        if record.state in OWN_UNDO or record.passages == passages:
+            return record
+        return changes.with_entries(changes.with_passages(record, passages), entries)
+
+    return changed
+
+
+def _grown(passage: Passage, facts: UnitFacts) -> Passage:
+    """As many pods are needed to go back as the new colour serves with by now."""
+    ready = len(observe.ready_pods(facts, passage.new.workload))
+    return passage if ready <= passage.needed else replace(passage, needed=ready)
