@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 
+from rollguard import report
 from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, Session, recorded, session, written
 from rollguard.cli.story import Story, current
@@ -82,7 +83,7 @@ async def _answer(
 def passage(rollout: RolloutRecord) -> str:
     """`production/api, revision 1 -> 2`."""
     workload = rollout.workload
-    return f"{workload.namespace}/{workload.name}, revision {rollout.baseline_number or '-'} -> {rollout.target_number}"
+    return f"{workload}, revision {report.numbers_between(rollout).replace('->', ' -> ')}"
 
 
 def refuse_unless_asked(rollout: RolloutRecord, kind: RequestKind) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from rollguard import report
 from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, Session, session, unanswered
 from rollguard.model.action import Unknown
@@ -113,12 +114,12 @@ def row(unit: UnitRecord, rollout: RolloutRecord | None, now: Instant, *, wide: 
         good = "" if unit.good() else "no good revision known"
         why = "; ".join(part for part in (good, _last(rollout)) if part)
         return (*place, "steady", "-", "-", "-", "-", *(("-",) * len(WIDE) if wide else ()), why)
-    passage = f"{rollout.baseline_number or '-'}->{rollout.target_number}"
     age = output.ago(now.since(rollout.started))
     images = ",".join(image for _, image in rollout.target_images)
     more = (rollout.id, images, rollout.policy_digest) if wide else ()
-    state = (rollout.state.value, rollout.phase.value, rollout.verdict.value)
-    return (*place, *state, passage, age, *more, _would(rollout) + rollout.why)
+    judged = ("-", "-") if rollout.order else (rollout.phase.value, rollout.verdict.value)
+    state = (rollout.state.value, *judged)
+    return (*place, *state, report.numbers_between(rollout), age, *more, _would(rollout) + rollout.why)
 
 
 def _would(rollout: RolloutRecord) -> str:
@@ -136,6 +137,8 @@ def _last(rollout: RolloutRecord | None) -> str:
     would = rollout.would()
     outcome = "closed" if rollout.outcome is None else rollout.outcome.value
     by_hand = f"; then {outcome}" if rollout.outcome is Outcome.PUT_BACK else ""
+    if rollout.order and rollout.plan is not None and rollout.plan.done:
+        outcome = f"{report.account(rollout)} ({outcome})"
     ended = would[0].sentence() + by_hand if would else outcome
     return f"revision {rollout.target_number}, {rollout.closed.iso_second()}: {ended}"
 

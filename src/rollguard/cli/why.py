@@ -56,7 +56,9 @@ def page(rollout: RolloutRecord, now: Instant, *, wide: bool = False) -> str:
     """The whole answer; `wide` adds each level's sentence, with its window and pods."""
     look = rollout.last_look
     parts = [_head(rollout, now)]
-    if look is None:
+    if rollout.order:
+        parts.append("A person ordered it: nothing is judged, and no interlock of judgement was asked.")
+    elif look is None:
         parts.append("No look at it is written down yet: its controller does that at its first look.")
     else:
         parts += [_levels(look, now, wide=wide), _gaps(look), _interlocks(look)]
@@ -71,10 +73,12 @@ def _head(rollout: RolloutRecord, now: Instant) -> str:
     age = output.ago(now.since(rollout.started))
     lines = [
         f"Rollout {rollout.id} of {rollout.workload}",
-        f"  revision {rollout.baseline_number or '-'} -> {rollout.target_number}, {report.images_between(rollout)}",
+        f"  revision {report.numbers_between(rollout).replace('->', ' -> ')}, {report.images_between(rollout)}",
         f"  began {output.moment(rollout.started)} ({age} ago), mode {rollout.mode.value}",
         f"  {state}, phase {rollout.phase.value}, verdict {rollout.verdict.value}",
     ]
+    if rollout.order:
+        lines[2:] = [f"  ordered {output.moment(rollout.started)} ({age} ago), while nothing rolled out", f"  {state}"]
     if not any(response.reason == rollout.why for response in rollout.responses):
         lines.append(f"  {rollout.why}")
     look = rollout.last_look

@@ -112,6 +112,10 @@ def images_text(images: tuple[tuple[str, str], ...]) -> str:
 
 def _passage(rollout: RolloutRecord) -> list[str]:
     new = f"revision {rollout.target_number} ({images_text(rollout.target_images)})"
+    if rollout.order:
+        plan = rollout.plan
+        back = f" back to revision {plan.target.number} ({images_text(plan.target.images)})" if plan is not None else ""
+        return [f"From {new}{back}, ordered while nothing rolled out" + (f", by {plan.actor}." if plan else ".")]
     if rollout.baseline_number is None:
         return [f"New: {new}; no revision before it is known."]
     old = f"revision {rollout.baseline_number} ({images_text(rollout.baseline_images)})"

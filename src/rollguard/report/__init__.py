@@ -1,6 +1,15 @@
 """Records -> what people read: an incident as Markdown, a history, why. Pure: text out."""
 
-from rollguard.report.history import account, decisions, ending, figures_of, images_between, summary, verdicts
+from rollguard.report.history import (
+    account,
+    decisions,
+    ending,
+    figures_of,
+    images_between,
+    numbers_between,
+    summary,
+    verdicts,
+)
 from rollguard.report.incident import Figures, cause, figures, incident_markdown
 
 __all__ = [
@@ -13,6 +22,7 @@ __all__ = [
     "figures_of",
     "images_between",
     "incident_markdown",
+    "numbers_between",
     "summary",
     "verdicts",
 ]

@@ -13,6 +13,7 @@ from rollguard.policy.amounts import amount
 WOULD_ROLL_BACK = "would have been rolled back"
 WOULD_ASK = "would have been asked about"
 HELD = "held"
+ORDERED = "put back by order"
 ENDS = {
     Outcome.HEALTHY: "healthy",
     Outcome.UNDECIDED: "undecided",
@@ -25,13 +26,15 @@ ENDS = {
     Outcome.GONE: "gone with their workload",
     Outcome.HELD: HELD,
 }
-IN_ORDER = ("healthy", WOULD_ROLL_BACK, WOULD_ASK, "rolled back", HELD, "under way", *ENDS.values())
+IN_ORDER = ("healthy", WOULD_ROLL_BACK, WOULD_ASK, "rolled back", ORDERED, HELD, "under way", *ENDS.values())
 BECAUSE = 160
 """Characters of a reason in the summary."""
 
 
 def ending(rollout: RolloutRecord) -> str:
     """How the rollout counts: by what would have been done, else by how it ended or stands."""
+    if rollout.order and rollout.plan is not None and rollout.plan.done:
+        return ORDERED
     would = {response.kind for response in rollout.would()}
     if would:
         return WOULD_ROLL_BACK if DecisionKind.ROLL_BACK in would else WOULD_ASK
@@ -115,9 +118,20 @@ def figures_of(rollout: RolloutRecord, *, most: int | None = None) -> str:
     return ", ".join(said) or "-"
 
 
+def numbers_between(rollout: RolloutRecord) -> str:
+    """`1->2`, the numbers of the revisions; `none->1` for a first one. Of an order what ran and what it put back."""
+    if rollout.order:
+        back = str(rollout.plan.target.number) if rollout.plan is not None else "?"
+        return f"{rollout.target_number}->{back}"
+    return f"{'none' if rollout.baseline_number is None else rollout.baseline_number}->{rollout.target_number}"
+
+
 def images_between(rollout: RolloutRecord) -> str:
-    """`v1->v2` where one repository's tag changed, else the changed images in full; only those that changed."""
+    """`v1->v2` where one repository's tag changed, else the changed images in full; only those that changed. Of an
+    order what ran and what it put back."""
     before, after = dict(rollout.baseline_images), dict(rollout.target_images)
+    if rollout.order and rollout.plan is not None:
+        before, after = after, dict(rollout.plan.target.images)
     if not before:
         return ",".join(after.values())
     changed = [(before.get(name, "-"), after.get(name, "-")) for name in {**before, **after}]

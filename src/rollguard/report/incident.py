@@ -70,8 +70,20 @@ def _until(rollout: RolloutRecord, moments: list[Instant]) -> float | None:
 
 def _summary(rollout: RolloutRecord) -> str:
     spent = figures(rollout)
+    start = "Order" if rollout.order else "Start"
     rows = [
         ("Unit", f"`{rollout.workload}` ({rollout.workload.kind.value})"),
+        *(_of_order(rollout) if rollout.order else _of_rollout(rollout)),
+        (f"{start} to decision", _seconds(spent.to_decision)),
+        (f"{start} to old version restored", _seconds(spent.to_undo)),
+        (f"{start} to recovery", _seconds(spent.to_recovery)),
+        ("Closed", "open" if rollout.closed is None else rollout.closed.iso()),
+    ]
+    return _table(("", ""), rows)
+
+
+def _of_rollout(rollout: RolloutRecord) -> list[tuple[str, str]]:
+    return [
         ("New version", _version(rollout.target_number, rollout.target_images)),
         ("Version before", _version(rollout.baseline_number, rollout.baseline_images)),
         ("Rollout began", rollout.started.iso()),
@@ -79,12 +91,20 @@ def _summary(rollout: RolloutRecord) -> str:
         ("State", _state(rollout)),
         ("Mode", rollout.mode.value),
         *(("Not done, for it only observes", response.sentence()) for response in rollout.would()),
-        ("Start to decision", _seconds(spent.to_decision)),
-        ("Start to old version restored", _seconds(spent.to_undo)),
-        ("Start to recovery", _seconds(spent.to_recovery)),
-        ("Closed", "open" if rollout.closed is None else rollout.closed.iso()),
     ]
-    return _table(("", ""), rows)
+
+
+def _of_order(rollout: RolloutRecord) -> list[tuple[str, str]]:
+    """A person went back while nothing rolled out: nothing was judged, and no mode decided."""
+    plan = rollout.plan
+    back = _version(plan.target.number, plan.target.images) if plan is not None else "nothing (yet)"
+    return [
+        ("What ran", _version(rollout.target_number, rollout.target_images)),
+        ("Put back", back),
+        ("Ordered", f"{rollout.started.iso()}, while nothing rolled out"),
+        ("By", f"{plan.actor}: {plan.reason}" if plan is not None else "see the timeline"),
+        ("State", _state(rollout)),
+    ]
 
 
 def _state(rollout: RolloutRecord) -> str:
@@ -104,13 +124,17 @@ def _seconds(value: float | None) -> str:
 
 def _evidence(rollout: RolloutRecord) -> str:
     if not rollout.findings:
-        return "No finding was recorded."
+        said = "Nothing was judged: a person ordered it." if rollout.order else "No finding was recorded."
+        return said + _saved(rollout)
     header = ("signal", "level", "value", "bound", "since", "measured on", "compared with")
-    text = _table(header, [_finding_row(finding) for finding in rollout.findings])
-    if rollout.evidence:
-        saved = "\n".join(f"- `configmap/{name}`" for name in rollout.evidence)
-        text += f"\n\nPod statuses, events and logs were saved in `{rollout.unit.namespace}`:\n\n{saved}"
-    return text
+    return _table(header, [_finding_row(finding) for finding in rollout.findings]) + _saved(rollout)
+
+
+def _saved(rollout: RolloutRecord) -> str:
+    if not rollout.evidence:
+        return ""
+    saved = "\n".join(f"- `configmap/{name}`" for name in rollout.evidence)
+    return f"\n\nPod statuses, events and logs were saved in `{rollout.unit.namespace}`:\n\n{saved}"
 
 
 def _finding_row(finding: Finding) -> tuple[str, ...]:
@@ -143,9 +167,15 @@ def _actions(rollout: RolloutRecord) -> str:
 
 def _timeline(entries: tuple[TimelineEntry, ...], started: Instant) -> str:
     rows = [
-        (entry.at.iso(), f"+{entry.at.since(started):.1f} s", entry.actor, entry.kind, entry.text) for entry in entries
+        (entry.at.iso(), f"{_offset(entry.at.since(started))} s", entry.actor, entry.kind, entry.text)
+        for entry in entries
     ]
     return _table(("time", "after start", "who", "what", "details"), rows)
+
+
+def _offset(seconds: float) -> str:
+    """`+12.3`; an order was given before the rollout that was opened for it."""
+    return f"{round(seconds, 1) + 0.0:+.1f}"
 
 
 def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from rollguard import report
+from rollguard.cli import status, why
 from rollguard.cli.history import Span, page
 from rollguard.cli.main import call
 from rollguard.model.records import Outcome
-from tests.unit.cli.stories import LOOK, NOW, ended, held, observed, watched
+from tests.unit.cli.stories import LOOK, NOW, ended, held, observed, unit, watched
 from tests.unit.records import rollout_record
 
 WEEK = Span(seconds=7 * 86400.0, now=NOW)
@@ -97,6 +98,16 @@ def test_what_was_put_back_by_hand_says_so_also_where_it_would_have_been_rolled_
     assert "; put back by hand at 2026-11-03T02:55:00Z" in report.account(would)
     told = report.summary([by_hand, would])
     assert told == "2 rollouts: 1 would have been rolled back, 1 put back by hand, of these 1 put back by hand"
+
+
+def test_an_order_has_neither_mode_nor_verdict() -> None:
+    ordered = replace(rollout_record(), order="rollback-1")
+    row = page([ordered], WEEK, headers=False).splitlines()[0].split()
+    assert row[3:7] == ["2->1", "v2->v1", "order", "-"]
+    assert "ordered 2026-11-03T02:00:00Z" in why.page(ordered, NOW)
+    assert "nothing is judged" in why.page(ordered, NOW)
+    steady = status.page([unit()], {str(ordered.unit): ordered}, NOW).splitlines()[1]
+    assert steady.endswith("rolled back to revision 1 by rollguard: error-rate 14.8% > 10% (recovered)")
 
 
 def test_a_wrong_span_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

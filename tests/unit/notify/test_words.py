@@ -43,6 +43,15 @@ POLICY = Policy(
 HOLD = Tell(class_=NoticeClass.PAGE, topic="hold", reason="held: error-rate 14.8% > 10%, but frozen by alice")
 
 
+def test_a_rollback_that_was_ordered_while_nothing_rolled_out_says_from_which_to_which() -> None:
+    ordered = replace(rollout_record(), order="o", baseline=None, baseline_number=None, baseline_images=())
+    text = words(
+        Tell(class_=NoticeClass.PAGE, topic="rolled-back", reason="r"), ordered, unit_record(), POLICY, START
+    ).text
+    assert "From revision 2 (registry.example.com/translation:v2) back to revision 1" in text
+    assert "no revision before it is known" not in text
+
+
 def test_a_hold_names_place_versions_value_bound_time_and_next_command() -> None:
     said = words(HOLD, rollout_record(), unit_record(), POLICY, START.plus(330))
     assert said.title == "Bad release held: a human is needed: production/translation on eu-1"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from rollguard.model.action import DecisionKind
 from rollguard.model.records import Response, TimelineEntry
-from rollguard.report import figures, incident_markdown
+from rollguard.report import figures, images_between, incident_markdown, numbers_between, summary
 from tests.unit.records import START, rollout_record
 
 
@@ -61,3 +61,39 @@ def test_what_it_was_for_stays_after_the_end_has_a_reason_of_its_own() -> None:
     page = incident_markdown(record)
     assert f"| Verdict | bad: {record.plan.reason} |" in page
     assert "| State | recovered: error-rate 0.2%, inside its warning bound |" in page
+
+
+def test_an_order_while_nothing_rolled_out_tells_what_ran_what_came_back_and_who_wanted_it() -> None:
+    before = TimelineEntry(at=START.plus(-0.01), kind="human", text="Rollback ordered", actor="ana")
+    ordered = replace(
+        rollout_record(),
+        order="rollback-1",
+        baseline=None,
+        baseline_number=None,
+        baseline_images=(),
+        findings=(),
+        timeline=(before,),
+    )
+    page = incident_markdown(ordered)
+    assert ordered.plan is not None
+    for fact in (
+        "| What ran | revision 2: `registry.example.com/translation:v2` |",
+        "| Put back | revision 1: `registry.example.com/translation:v1` |",
+        f"| Ordered | {START.iso()}, while nothing rolled out |",
+        f"| By | {ordered.plan.actor}: {ordered.plan.reason} |",
+        "| Order to old version restored |",
+        "Nothing was judged: a person ordered it.",
+        "`configmap/translation-r2-bbb-uid1-evidence-1`",
+        "| +0.0 s | ana |",
+    ):
+        assert fact in page, fact
+    for strange in ("Version before", "Verdict", "Mode", "none known"):
+        assert strange not in page
+    assert (numbers_between(ordered), images_between(ordered)) == ("2->1", "v2->v1")
+    assert summary([ordered]) == "1 rollout: 1 put back by order"
+
+
+def test_a_first_revision_has_none_before_it() -> None:
+    first = replace(rollout_record(), baseline=None, baseline_number=None, baseline_images=())
+    assert numbers_between(first) == "none->2"
+    assert images_between(first) == "registry.example.com/translation:v2"
