@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import random
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain
 
-from lab.exposition import CONTENT_TYPE, Family, number, render
+from lab.exposition import CONTENT_TYPE, Family, render
 from lab.http_server import Request, Response
 from lab.kubelet.behaviour import MIB, Behaviour
 from lab.kubelet.chaos import Effect
+from lab.kubelet.histogram import Histogram
+from lab.kubelet.jobs import Ask, Jobs, Queues
 
-EDGES_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 2.5, 5.0, 10.0)
 HEALTH_PATHS = frozenset({"/health", "/healthz", "/ready", "/readyz", "/live", "/livez"})
 STREAM_PATH = "/progress"
+_JOB_OF_REQUESTS = 5
 _BASE_MEMORY_BYTES = 60.0 * MIB
 _DATABASE_ERROR_DELAY_S = 0.02
 
 Callee = Callable[[], Awaitable[bool]]
 """One request to the service that this app depends on; true when it answered without a 5xx."""
-
-
-@dataclass(slots=True)
-class Histogram:
-    buckets: list[int] = field(default_factory=lambda: [0] * (len(EDGES_S) + 1))
-    total: float = 0.0
-
-    def observe(self, seconds: float) -> None:
-        self.buckets[bisect_left(EDGES_S, seconds)] += 1
-        self.total += seconds
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,6 +56,8 @@ class App:
         self._effect = effect
         self._log = log
         self._callee = callee
+        self.queues: Queues | None = None
+        self.jobs: Jobs | None = None
         self._usage = usage or Usage()
         self._requests: Counter[tuple[str, str, int]] = Counter()
         self._durations: dict[tuple[str, str], Histogram] = {}
@@ -73,6 +67,14 @@ class App:
         self._chaos_cpu_s = 0.0
         self._chaos_cpu_at = self.started_at
 
+    def keep_queues(self) -> None:
+        """Makes it the one that others put jobs into, and take them from."""
+        self.queues = Queues(self._clock)
+
+    def work_off(self, queue: str, ask: Ask) -> None:
+        """Gives it a queue to work off, behind `ask`; `jobs.run()` does it."""
+        self.jobs = Jobs(queue, ask, self._job, self._log)
+
     def handle(self, request: Request) -> Response | Awaitable[Response]:
         """Answers one request; `/health` and `/metrics` are not counted."""
         if request.path in HEALTH_PATHS:
@@ -81,6 +83,9 @@ class App:
             if not self._behaviour.serves_metrics:
                 return Response(status=404, body=b"not found\n")
             return Response(body=self.exposition(), content_type=CONTENT_TYPE)
+        of_queue = self.queues.handle(request) if self.queues is not None else None
+        if of_queue is not None:
+            return of_queue
         if request.path == STREAM_PATH:
             # Held open, as a WebSocket is: no request that the service counts or times.
             return Response(body=b"ok\n", delay_s=float(request.query.get("seconds", 1.0)))
@@ -109,7 +114,7 @@ class App:
             requests.add(count, method=method, path=path, status=str(status))
         durations = Family("http_request_duration_seconds", "histogram", "Time to answer a request.")
         for (method, path), histogram in sorted(self._durations.items()):
-            _expose_histogram(durations, histogram, method, path)
+            histogram.expose(durations, method=method, path=path)
         errors = Family("database_connection_errors_total", "counter", "Failed connections to the database.")
         errors.add(self._database_errors)
         start = Family("process_start_time_seconds", "gauge", "Start of the process, seconds since the epoch.")
@@ -118,7 +123,8 @@ class App:
         memory.add(round(self.memory_bytes()))
         cpu = Family("process_cpu_seconds_total", "counter", "CPU time used.")
         cpu.add(round(self.cpu_seconds(), 6))
-        return render((requests, durations, errors, start, memory, cpu))
+        others = [part.families() for part in (self.queues, self.jobs) if part is not None]
+        return render((requests, durations, errors, start, memory, cpu, *chain.from_iterable(others)))
 
     def _age(self) -> float:
         return self._clock() - self.started_at
@@ -136,6 +142,11 @@ class App:
         if age >= behaviour.slow_after_s and self._random.random() < behaviour.slow_ratio:
             return 200, behaviour.slow_s * self._random.uniform(1.0, 1.1)
         return 200, delay
+
+    def _job(self) -> tuple[bool, float]:
+        """A job fails and takes long as a request does, but for more of the same."""
+        status, delay = self._outcome()
+        return status < 500, delay * _JOB_OF_REQUESTS
 
     async def _answer_by_callee(self, request: Request, callee: Callee) -> Response:
         before = asyncio.get_running_loop().time()
@@ -168,12 +179,3 @@ class App:
         self._database_errors += due
         for _ in range(min(due, 20)):
             self._log("ERROR database connection failed: remaining connection slots are reserved")
-
-
-def _expose_histogram(family: Family, histogram: Histogram, method: str, path: str) -> None:
-    cumulative = 0
-    for edge, count in zip((*EDGES_S, float("inf")), histogram.buckets, strict=True):
-        cumulative += count
-        family.add(cumulative, suffix="_bucket", method=method, path=path, le=number(edge))
-    family.add(round(histogram.total, 9), suffix="_sum", method=method, path=path)
-    family.add(cumulative, suffix="_count", method=method, path=path)

@@ -137,7 +137,8 @@ class Container:
             self._exit.set_result(Exit(code=code, reason=reason))
 
     async def stop(self, grace_s: float) -> None:
-        """What SIGTERM does: serve on for a moment, stop accepting, finish what runs; SIGKILL after the grace."""
+        """What SIGTERM does: serve on for a moment, stop accepting, finish what runs, jobs too; SIGKILL after the
+        grace."""
         self._stopping = True
         running = self._exit
         if running is None or running.done():
@@ -148,10 +149,16 @@ class Container:
             self._server.abort()
         elif self._server is not None:
             linger = min(self._linger_s(), 0.8 * grace_s)
+            jobs = self.app.jobs if self.app is not None else None
+            if jobs is not None:
+                jobs.stop()
             await asyncio.sleep(linger)
             if running.done():
                 return  # it ended by itself meanwhile, or its node restarted it
-            clean = await self._server.drain(max(0.0, grace_s - linger))
+            rest = max(0.0, grace_s - linger)
+            clean = await self._server.drain(rest)
+            if jobs is not None:
+                clean = await jobs.ended(rest) and clean
         self.kill(0 if clean else 137, "Completed" if clean else "Error")
 
     def effect(self) -> Effect:
@@ -236,7 +243,7 @@ class Container:
         backend = env.get("BACKEND")
         namespace = self._pod["metadata"]["namespace"]
         services = self._runtime.services
-        return App(
+        app = App(
             self._behaviour,
             seed=f"{self._seed}:{self.restart_count}",
             clock=self._runtime.clock,
@@ -248,6 +255,12 @@ class Container:
                 cpu_per_request_s=float(env.get("LAB_CPU_PER_REQUEST", 0.002)),
             ),
         )
+        if "LAB_QUEUES" in env:
+            app.keep_queues()
+        service, _, queue = env.get("LAB_JOBS", "").partition("/")
+        if queue:
+            app.work_off(queue, lambda path: services.get(namespace, service, path))
+        return app
 
     async def _serve(self, listen: tuple[str, int] | None) -> None:
         assert self.app is not None
@@ -264,7 +277,10 @@ class Container:
             self._server = server
             self._write(f"INFO listening on port {listen[1]}")
         app.ready = self._behaviour.becomes_ready
-        await self._show_readiness(Probe.of(self.spec, listen, lambda: app.ready))
+        work = [self._show_readiness(Probe.of(self.spec, listen, lambda: app.ready))]
+        if app.jobs is not None and app.ready:
+            work.append(app.jobs.run())
+        await asyncio.gather(*work)
 
     async def _show_readiness(self, probe: Probe) -> None:
         async for ready in probe.results():

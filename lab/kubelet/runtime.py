@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.endpoints import Address, ServiceKey, Slices
-from lab.http_client import Pool
+from lab.http_client import Outcome, Pool
 from lab.kubelet.addresses import Addresses, loopback
 from lab.kubelet.chaos import Chaos
 from lab.kubelet.events import Events
@@ -70,14 +70,18 @@ class Services:
 
     async def call(self, namespace: str, service: str, path: str) -> bool:
         """One GET to one of the Service's ready pods; true when it answered without a 5xx."""
+        outcome = await self.get(namespace, service, path)
+        return outcome.failure is None and outcome.status < 500
+
+    async def get(self, namespace: str, service: str, path: str) -> Outcome:
+        """What became of one GET to one of the Service's ready pods; `refused` where it has none."""
         key = (namespace, service)
         candidates = self._slices.addresses(key)
         if not candidates:
-            return False
+            return Outcome(failure="refused")
         address = self._random.choice(candidates)
         pool = self._pools.setdefault(key, {}).setdefault(address, Pool(loopback(address[0]), address[1]))
-        outcome = await pool.get(path, _CALLEE_TIMEOUT_S)
-        return outcome.failure is None and outcome.status < 500
+        return await pool.get(path, _CALLEE_TIMEOUT_S)
 
 
 def digest(image: str, retag: str = "") -> str:
