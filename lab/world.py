@@ -88,6 +88,12 @@ class Lab:
             raise LabError(f"no traffic of {namespace}/{service} to end: {answer.text}")
         return answer.json()
 
+    async def silence(self, namespace: str) -> None:
+        """Ends the traffic to all Services of a namespace; what it came to is kept."""
+        answer = await self.http.get(f"{self.parts['loadgen'].url}/stats", params={"namespace": namespace})
+        for target in answer.json():
+            await self.traffic(namespace, target.partition("/")[2], 0)
+
     async def traffic_stats(self, namespace: str, service: str) -> Any:
         """What the requests to a Service came to so far: counts by status, failures, latencies in seconds."""
         query = {"namespace": namespace, "service": service}

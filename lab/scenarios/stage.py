@@ -12,6 +12,7 @@ from typing import Any
 from lab import manifests, policies, programs
 from lab.controller import Controller
 from lab.mirror import Mirror
+from lab.platform import Platform
 from lab.scenarios import words
 from lab.world import Lab, LabError
 
@@ -298,6 +299,18 @@ class Stage:
 
         await self.until(enough, what=f"{requests} requests to {name}", timeout_s=30)
         return float((after[0]["errors_5xx"] - before["errors_5xx"]) / (after[0]["requests"] - before["requests"]))
+
+    async def until_served(self, platform: Platform, colour: str, *, requests: int) -> None:
+        """Returns when so many more requests to every Service of a set have been answered by that colour."""
+        before = {member: await platform.reached(member, colour) for member in platform.services}
+        found: dict[str, int] = {}
+
+        async def served() -> bool:
+            for member, was in before.items():
+                found[member] = (await platform.reached(member, colour)).since(was).requests
+            return min(found.values()) >= requests
+
+        await self.until(served, what=f"{requests} requests to {colour}", timeout_s=GUARD_S, seen=lambda: found)
 
     # --- the eyes ---
 

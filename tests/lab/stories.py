@@ -89,11 +89,11 @@ class Stories:
 async def _leave(lab: Lab, namespace: str) -> None:
     """Takes the story's load off the lab: its traffic, its faults, its pods."""
     await lab.calm(namespace)
-    workloads = await lab.api.list(f"/apis/apps/v1/namespaces/{namespace}/deployments")
-    for workload in workloads:
-        name = workload["metadata"]["name"]
-        await lab.traffic(namespace, name, 0)
-        await lab.api.delete(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
+    await lab.silence(namespace)
+    for kind in ("autoscaling/v2", "horizontalpodautoscalers"), ("apps/v1", "deployments"):
+        path = f"/apis/{kind[0]}/namespaces/{namespace}/{kind[1]}"
+        for item in await lab.api.list(path):
+            await lab.api.delete(f"{path}/{item['metadata']['name']}")
 
 
 @asynccontextmanager
