@@ -13,6 +13,7 @@ from rollguard.adapters.kubernetes.connection.api import Api
 from rollguard.adapters.kubernetes.objects import facts
 from rollguard.adapters.kubernetes.watching.cache import Cache, Look
 from rollguard.adapters.kubernetes.watching.configuration import releases
+from rollguard.adapters.kubernetes.watching.namespace import Watch
 from rollguard.adapters.kubernetes.watching.reflector import STALL_S
 from rollguard.adapters.kubernetes.watching.wakeups import Wakeups
 from rollguard.model.action import (
@@ -53,7 +54,9 @@ class KubernetesCluster:
         self._clock = clock
         self._namespaces = namespaces
         self._instance = instance
-        self._cache = Cache(api, clock, rng, self._wake, stall=stall, look=look or Look(), on_failure=on_failure)
+        self._cache = Cache(
+            api, clock, rng, self._wake, self._wake_set, stall=stall, look=look or Look(), on_failure=on_failure
+        )
         self._guarded: frozenset[UnitName] = frozenset()
         self._known: set[UnitName] = set()
         self._sets: dict[UnitName, ReleaseSet] = {}
@@ -94,19 +97,38 @@ class KubernetesCluster:
         self._cache.look_for(migrations, secrets=secrets)
 
     def sets(self, sets: tuple[ReleaseSet, ...]) -> None:
-        """Exactly these release sets are known from now on."""
+        """Exactly these release sets are known from now on; their Services, EndpointSlices and autoscalers are copied
+        in their namespaces alone."""
         self._sets = {each.unit: each for each in sets}
+        self._cache.watch_sets(sets)
 
     def guard(self, units: frozenset[UnitName]) -> None:
-        """Which units' ReplicaSets, pods, events and configuration are copied from now on (by their namespaces)."""
+        """Which units' ReplicaSets, pods, events and configuration are copied from now on (by their namespaces, and so
+        those of all Deployments of a set)."""
         self._guarded = units
         self._cache.watch_namespaces(frozenset(unit.namespace for unit in units))
 
     def facts(self, unit: UnitName) -> UnitFacts:
         """The unit's facts. Not `complete` while a copy behind them is not in sync; `missing` says which."""
         self._cache.check()
-        name = deployment_name(unit)
         behind = self._cache.behind(unit.namespace)
+        if unit.guards is not WorkloadKind.RELEASE_SET:
+            member = self._cache.workload(unit.namespace, deployment_name(unit))
+            return self._facts(unit, (member,) if member is not None else (), behind)
+        release_set, copies = self._sets.get(unit), self._cache.for_sets(unit.namespace)
+        if release_set is None or copies is None:
+            whole = self._facts(unit, (), behind)
+            return dataclasses.replace(whole, complete=False, missing=(*whole.missing, f"{unit}: not a known set"))
+        names = (name for member in release_set.members for _, name in member.workloads)
+        members = (self._cache.workload(unit.namespace, name) for name in names)
+        return dataclasses.replace(
+            self._facts(unit, tuple(each for each in members if each is not None), (*behind, *copies.all())),
+            services=copies.services_of(release_set),
+            autoscalers=copies.autoscalers_of(release_set),
+        )
+
+    def _facts(self, unit: UnitName, members: tuple[Workload, ...], behind: tuple[Watch, ...]) -> UnitFacts:
+        """The facts of these workloads; `behind` are the copies that they rest on."""
         missing = tuple(
             f"{each.collection.name}: {each.last_error or 'not listed yet'}" for each in behind if not each.in_sync
         )
@@ -120,21 +142,20 @@ class KubernetesCluster:
             missing = (*missing, f"ReplicaSets, pods and events in {unit.namespace}: not watched")
         now = self._clock.now()
         stale = [each.last_sync for each in behind if not each.in_sync and each.last_sync is not None]
-        member = self._cache.workload(unit.namespace, name)
-        pods = self._pods(member) if member is not None else ()
         config = self._cache.configuration(unit.namespace)
+        pods = {member.name: self._pods(member) for member in members}
         return UnitFacts(
             unit=unit,
             as_of=min([now, *stale]),
             complete=not missing,
             missing=missing,
-            members=(self._with_revisions(member),) if member is not None else (),
-            pods=pods,
-            events=self._events(unit.namespace, pods),
+            members=tuple(self._with_revisions(member) for member in members),
+            pods=tuple(pod for each in pods.values() for pod in each),
+            events=tuple(event for each in pods.values() for event in self._events(unit.namespace, each)),
             migrations=self._cache.migrations(unit.namespace),
             migrations_from=self._cache.migrations_from(unit.namespace),
             config=config.configuration() if config is not None else Configuration(),
-            helm=releases((member,) if member is not None else (), self._cache.configuration),
+            helm=releases(members, self._cache.configuration),
         )
 
     async def fetch(self, ref: Ref, *, timeout: float) -> FetchOutcome:
@@ -206,6 +227,13 @@ class KubernetesCluster:
         if unit in self._guarded or came_or_went:
             self._wakeups.add(unit)
         (self._known.add if exists else self._known.discard)(unit)
+        for whole, release_set in self._sets.items():
+            if whole.namespace == namespace and release_set.member_of(name):
+                self._wake_set(whole)
+
+    def _wake_set(self, unit: UnitName) -> None:
+        if unit in self._guarded:
+            self._wakeups.add(unit)
 
 
 def deployment_name(unit: UnitName) -> str:

@@ -27,8 +27,6 @@ from rollguard.policy.selection import OPT_OUT
 from rollguard.record.names import ANNOTATION_STEP
 
 R = TypeVar("R", Found, FoundService, FoundAutoscaler)
-SERVICE_LABEL = "kubernetes.io/service-name"
-"""Of an EndpointSlice: whose it is."""
 PAGE = "500"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 GET = {
@@ -80,7 +78,7 @@ async def service(api: Api, ref: Ref, *, timeout: float) -> ServiceOutcome:
             whole = msgspec.json.decode(body, type=wire.Service)
             selector = facts.pairs(whole.spec.selector)
             slices, selected = await asyncio.gather(
-                _listed(api, rights.LIST_SLICES, ref.namespace, ((SERVICE_LABEL, ref.name),), timeout=timeout),
+                _listed(api, rights.LIST_SLICES, ref.namespace, ((wire.SERVICE_LABEL, ref.name),), timeout=timeout),
                 _selected(api, ref.namespace, selector, timeout=timeout),
             )
     except TimeoutError:

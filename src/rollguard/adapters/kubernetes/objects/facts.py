@@ -12,6 +12,7 @@ from rollguard.adapters.kubernetes.objects import wire
 from rollguard.adapters.kubernetes.objects.template import HASH_LABEL, Templates
 from rollguard.adapters.numbers import whole_number
 from rollguard.model.facts import (
+    Autoscaler,
     ClusterEvent,
     Condition,
     Container,
@@ -19,6 +20,7 @@ from rollguard.model.facts import (
     MigrationRun,
     Pod,
     Revision,
+    Service,
     Template,
     Workload,
 )
@@ -33,6 +35,8 @@ EPOCH = Instant(0.0)
 _PODS = msgspec.json.Decoder(wire.Pod)
 _DEPLOYMENTS = msgspec.json.Decoder(wire.Deployment)
 _REPLICA_SETS = msgspec.json.Decoder(wire.ReplicaSet)
+_SERVICES = msgspec.json.Decoder(wire.Service)
+_AUTOSCALERS = msgspec.json.Decoder(wire.Autoscaler)
 _EVENTS = msgspec.json.Decoder(wire.Event)
 
 
@@ -187,6 +191,40 @@ def event(raw: msgspec.Raw) -> ClusterEvent | None:
         reason=sys.intern(found.reason),
         message=found.message[:1024],
         last_seen=instant(when),
+    )
+
+
+def service(raw: msgspec.Raw, names: frozenset[str]) -> Service | None:
+    """A Service, still without what stands behind it; None for one with another name."""
+    found = _SERVICES.decode(raw)
+    meta = found.metadata
+    if meta.name not in names:
+        return None
+    return Service(
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        created=instant(meta.creation_timestamp),
+        selector=pairs(found.spec.selector),
+        endpoints=(),
+    )
+
+
+def autoscaler(raw: msgspec.Raw, workloads: frozenset[str]) -> Autoscaler | None:
+    """An autoscaler of one of these Deployments; None for every other."""
+    found = _AUTOSCALERS.decode(raw)
+    meta, spec = found.metadata, found.spec
+    target, owner = spec.scale_target_ref, meta.controller()
+    if target.kind != WorkloadKind.DEPLOYMENT.value or target.name not in workloads:
+        return None
+    return Autoscaler(
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        workload=WorkloadName(meta.namespace, WorkloadKind.DEPLOYMENT, target.name),
+        minimum=spec.min_replicas,
+        maximum=spec.max_replicas,
+        owner=f"{owner.kind}/{owner.name}" if owner is not None else "",
     )
 
 

@@ -222,9 +222,17 @@ class Endpoint(msgspec.Struct, rename="camel"):
     target_ref: EndpointTarget = msgspec.field(default_factory=EndpointTarget)
 
 
+SERVICE_LABEL = "kubernetes.io/service-name"
+
+
 class EndpointSlice(msgspec.Struct):
     metadata: Meta
     endpoints: list[Endpoint] | None = None
+
+    @property
+    def service(self) -> str:
+        """The name of the Service that it is a piece of."""
+        return (self.metadata.labels or {}).get(SERVICE_LABEL, "")
 
 
 class ScaleTarget(msgspec.Struct, gc=False):

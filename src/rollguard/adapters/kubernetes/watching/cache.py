@@ -22,7 +22,10 @@ from rollguard.adapters.kubernetes.watching.migrations import Migrations
 from rollguard.adapters.kubernetes.watching.namespace import Namespace, Watch
 from rollguard.adapters.kubernetes.watching.owned import Owned
 from rollguard.adapters.kubernetes.watching.reflector import Change, Collection, Reflector
+from rollguard.adapters.kubernetes.watching.switched import SetCopies
 from rollguard.model.facts import ClusterEvent, MigrationRun, Workload
+from rollguard.model.names import UnitName
+from rollguard.model.policy import ReleaseSet
 from rollguard.model.time import Instant
 from rollguard.ports import Clock
 
@@ -40,7 +43,8 @@ class Look:
 
 
 class Cache:
-    """All copies, and what belongs to what in them. `changed` is called with (namespace, Deployment's name)."""
+    """All copies, and what belongs to what in them. `changed` is called with (namespace, Deployment's name),
+    `set_changed` with the unit of a release set whose Services, their endpoints or autoscalers changed."""
 
     def __init__(
         self,
@@ -48,6 +52,7 @@ class Cache:
         clock: Clock,
         rng: random.Random,
         changed: Callable[[str, str], None],
+        set_changed: Callable[[UnitName], None],
         *,
         stall: float,
         look: Look,
@@ -57,6 +62,7 @@ class Cache:
         self._clock = clock
         self._rng = rng
         self._changed = changed
+        self._set_changed = set_changed
         self._stall = stall
         self._look = look
         self._on_failure = on_failure
@@ -66,6 +72,7 @@ class Cache:
         self._lists: dict[str, asyncio.Task[None]] = {}
         self._initial: frozenset[str] = frozenset()
         self._namespaces: dict[str, Namespace] = {}
+        self._sets: dict[str, SetCopies] = {}
         self.deployments: dict[str, Reflector[Workload]] = {}
         self.owned = Owned(changed)
 
@@ -88,6 +95,19 @@ class Cache:
             self._namespaces[namespace] = self._begin(namespace)
         for namespace in self._namespaces.keys() - wanted:
             self._end(namespace)
+
+    def watch_sets(self, sets: tuple[ReleaseSet, ...]) -> None:
+        """Copies what these release sets need, and exactly in their namespaces, from now on.
+
+        A namespace whose sets are others than before is copied afresh.
+        """
+        wanted: dict[str, tuple[ReleaseSet, ...]] = {}
+        for each in sets:
+            wanted[each.namespace] = (*wanted.get(each.namespace, ()), each)
+        for namespace in [each for each, copies_ in self._sets.items() if wanted.get(each) != copies_.sets]:
+            self._ended += [_cancelled(task) for task in self._sets.pop(namespace).tasks]
+        for namespace in wanted.keys() - self._sets.keys():
+            self._sets[namespace] = SetCopies(namespace, wanted[namespace], self._reflector, self._set_changed)
 
     def look_for(self, migrations: tuple[str, ...], *, secrets: bool) -> None:
         """Which names are migrations from now on, and whether Secrets are looked at. Where that is not as before, the
@@ -121,8 +141,12 @@ class Cache:
         """The copies of a namespace; None where it is not watched."""
         return self._namespaces.get(name)
 
+    def for_sets(self, namespace: str) -> SetCopies | None:
+        """The copies for a namespace's release sets; None where it has none."""
+        return self._sets.get(namespace)
+
     def behind(self, namespace: str) -> tuple[Watch, ...]:
-        """The copies that a unit's facts in this namespace rest on."""
+        """The copies that the facts of a Deployment's unit in this namespace rest on."""
         deployments = self.deployments.get(namespace) or self.deployments.get("")
         found: tuple[Watch, ...] = (deployments,) if deployments is not None else ()
         local = self._namespaces.get(namespace)
@@ -130,7 +154,8 @@ class Cache:
 
     def all(self) -> tuple[Watch, ...]:
         """Every copy that is kept."""
-        return (*self.deployments.values(), *(watch for each in self._namespaces.values() for watch in each.all()))
+        local: tuple[Namespace | SetCopies, ...] = (*self._namespaces.values(), *self._sets.values())
+        return (*self.deployments.values(), *(watch for each in local for watch in each.all()))
 
     def configuration(self, namespace: str) -> Copies | None:
         """The copies of a namespace's ConfigMaps and Secrets; None where they are not watched."""
@@ -157,7 +182,8 @@ class Cache:
 
     def check(self) -> None:
         """Raises what ended a copy's task: a bug, or an object that no API server sends."""
-        tasks = [*self._lists.values(), *(task for each in self._namespaces.values() for task in each.tasks)]
+        local: tuple[Namespace | SetCopies, ...] = (*self._namespaces.values(), *self._sets.values())
+        tasks = [*self._lists.values(), *(task for each in local for task in each.tasks)]
         for task in tasks:
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error
@@ -166,6 +192,7 @@ class Cache:
         """Ends all watches."""
         for name in tuple(self._namespaces):
             self._end(name)
+        self.watch_sets(())
         self._ended += [_cancelled(task) for task in self._lists.values()]
         await asyncio.gather(*self._ended, return_exceptions=True)
 

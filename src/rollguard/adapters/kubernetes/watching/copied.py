@@ -12,7 +12,9 @@ from rollguard.adapters.kubernetes.objects.facts import OwnedPod, OwnedRevision
 from rollguard.adapters.kubernetes.objects.template import Templates
 from rollguard.adapters.kubernetes.watching.migrations import Migrations
 from rollguard.adapters.kubernetes.watching.reflector import Collection
-from rollguard.model.facts import ClusterEvent, MigrationRun, Workload
+from rollguard.model.facts import Autoscaler, ClusterEvent, MigrationRun, Service, Workload
+
+_SLICES = msgspec.json.Decoder(wire.EndpointSlice)
 
 
 def deployments(namespace: str, templates: Templates) -> Collection[Workload]:
@@ -68,6 +70,40 @@ def jobs(namespace: str, migrations: Migrations) -> Collection[MigrationRun]:
         watch_right=rights.WATCH_JOBS,
         namespace=namespace,
         convert=migrations.job,
+    )
+
+
+def services(namespace: str, names: frozenset[str]) -> Collection[Service]:
+    """The Services with these names."""
+    return Collection(
+        name=f"Services in {namespace}",
+        list_right=rights.LIST_SERVICES,
+        watch_right=rights.WATCH_SERVICES,
+        namespace=namespace,
+        convert=partial(facts.service, names=names),
+    )
+
+
+def slices(namespace: str, services: frozenset[str]) -> Collection[wire.EndpointSlice]:
+    """The EndpointSlices of these Services, of which there is one at least: of no other one is anything sent."""
+    return Collection(
+        name=f"EndpointSlices in {namespace}",
+        list_right=rights.LIST_SLICES,
+        watch_right=rights.WATCH_SLICES,
+        namespace=namespace,
+        convert=_SLICES.decode,
+        label_selector=f"{wire.SERVICE_LABEL} in ({','.join(sorted(services))})",
+    )
+
+
+def autoscalers(namespace: str, workloads: frozenset[str]) -> Collection[Autoscaler]:
+    """The HorizontalPodAutoscalers of these Deployments."""
+    return Collection(
+        name=f"HorizontalPodAutoscalers in {namespace}",
+        list_right=rights.LIST_AUTOSCALERS,
+        watch_right=rights.WATCH_AUTOSCALERS,
+        namespace=namespace,
+        convert=partial(facts.autoscaler, workloads=workloads),
     )
 
 

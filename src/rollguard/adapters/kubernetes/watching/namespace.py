@@ -6,9 +6,10 @@ import asyncio
 from dataclasses import dataclass
 
 from rollguard.adapters.kubernetes.objects.facts import OwnedPod, OwnedRevision
+from rollguard.adapters.kubernetes.objects.wire import EndpointSlice
 from rollguard.adapters.kubernetes.watching.configuration import ConfigObject, Copies
 from rollguard.adapters.kubernetes.watching.reflector import Reflector
-from rollguard.model.facts import ClusterEvent, MigrationRun, Workload
+from rollguard.model.facts import Autoscaler, ClusterEvent, MigrationRun, Service, Workload
 
 Watch = (
     Reflector[Workload]
@@ -17,6 +18,9 @@ Watch = (
     | Reflector[ClusterEvent]
     | Reflector[MigrationRun]
     | Reflector[ConfigObject]
+    | Reflector[Service]
+    | Reflector[EndpointSlice]
+    | Reflector[Autoscaler]
 )
 
 
