@@ -300,7 +300,11 @@ class KeptPolicies(Protocol):
     """The policies that open rollouts began with, kept in the cluster for the next leader, once by digest."""
 
     async def keep(self, policy: Policy, *, timeout: float) -> Unknown | None:
-        """Keeps it; one that is kept already is the same."""
+        """Keeps it as the newest, for it comes into force; one that is kept already is the same."""
+        ...
+
+    async def newest(self, *, timeout: float) -> Policy | Unknown | None:
+        """The one that came into force last, of those that can be read; None where there is none."""
         ...
 
     async def load(self, digest: str, *, timeout: float) -> Policy | PolicyLost | Unknown: ...

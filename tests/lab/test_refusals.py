@@ -290,7 +290,34 @@ async def _refused(api: Api, path: str, patch: list[dict[str, Any]]) -> bool:
     return False
 
 
+async def a_policy_file_that_went_bad_keeps_no_controller_from_starting(lab: Lab) -> None:
+    async with service(lab, "bad-at-start") as here:
+        good = here.policy.read_text()
+        await here.controllers[0].kill()
+        here.policy.write_text(good.replace('"automatic"', '"automatical"'))
+        here.controllers[0].start()
+        await here.release("v2-missing")
+        record = await here.until_closed()
+        assert record.outcome is Outcome.RECOVERED
+        assert await generation(here) == 3
+        (said,) = (r for r in here.controllers[0].records() if r["event"] == "started-under-an-earlier-policy")
+        assert said["instead_of"] == str(here.policy)
+        shown = await rollguard(lab, "alice", "status", "-n", here.namespace)
+        assert "everything: PolicyInvalid: " in shown.output, shown
+        assert "`automatical`: expected" in shown.output
+        assert len(here.receiver.of_topic("policy-invalid")) == 1
+
+        here.policy.write_text(good)
+
+        async def mended() -> bool:
+            answer = await rollguard(lab, "alice", "status", "-n", here.namespace)
+            return answer.code == 0 and "PolicyInvalid" not in answer.output
+
+        await lab.until(mended, what="the end of PolicyInvalid", seen=here.logs)
+
+
 STORIES: tuple[Story, ...] = (
+    a_policy_file_that_went_bad_keeps_no_controller_from_starting,
     force_at_the_command_line_is_a_right_of_its_own,
     a_dry_run_changes_nothing,
     without_a_controller_and_without_a_store_the_command_does_the_rollback_itself,

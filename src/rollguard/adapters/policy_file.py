@@ -22,10 +22,11 @@ class PolicyFile:
     A text counts once it was read twice alike: an editor that is writing leaves half a text, which may even be valid.
     """
 
-    def __init__(self, path: Path, policy: Policy, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock) -> None:
+        """Reads it a first time, at once."""
         self._path = path
         self._clock = clock
-        self._reading = PolicyReading(policy=policy)
+        self._reading = _reading(path, *_text(path))
         self._taken = self._seen = ("", "")
         """Text and what kept it from being read: as it counts, and as it was seen last."""
 
@@ -54,17 +55,23 @@ class PolicyFile:
 
     async def read(self) -> None:
         """One look at the file."""
-        text, unread = "", ""
-        try:
-            text = await asyncio.to_thread(self._path.read_text, encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as problem:
-            unread = f"{self._path}: it cannot be read: {problem}"
-        before, self._seen = self._seen, (text, unread)
+        before, self._seen = self._seen, await asyncio.to_thread(_text, self._path)
         if self._seen != before or self._seen == self._taken:
             return
         self._taken = self._seen
-        loaded = () if unread else load(text, str(self._path))
-        if isinstance(loaded, Policy):
-            self._reading = PolicyReading(policy=loaded)
-        else:
-            self._reading = PolicyReading(policy=None, mistakes=(unread,) if unread else tuple(map(str, loaded)))
+        self._reading = _reading(self._path, *self._seen)
+
+
+def _text(path: Path) -> tuple[str, str]:
+    """The text, and what kept it from being read."""
+    try:
+        return path.read_text(encoding="utf-8"), ""
+    except (OSError, UnicodeDecodeError) as problem:
+        return "", f"{path}: it cannot be read: {problem}"
+
+
+def _reading(path: Path, text: str, unread: str) -> PolicyReading:
+    loaded = () if unread else load(text, str(path))
+    if isinstance(loaded, Policy):
+        return PolicyReading(policy=loaded)
+    return PolicyReading(policy=None, mistakes=(unread,) if unread else tuple(map(str, loaded)))

@@ -36,12 +36,12 @@ from rollguard.cli import exits, serve
 from rollguard.cli.connect import GUARD_NAMESPACE
 from rollguard.cli.examination import Examiner
 from rollguard.cli.exposition import exposition
-from rollguard.cli.policy import read
+from rollguard.cli.starting import first, refused
 from rollguard.doctor.facts import Place
 from rollguard.loop import Guard, Settings
 from rollguard.model.action import Unknown
 from rollguard.model.policy import Policy, WebhookChannel
-from rollguard.ports import Notifier, PolicySource
+from rollguard.ports import KeptPolicies, Notifier, PolicySource
 
 LISTEN = "127.0.0.1:9095"
 READ_WITHIN_S = 30.0
@@ -68,7 +68,8 @@ def run(
     Parameters
     ----------
     policy
-        The policy file; it is read again when it changes. A policy with mistakes never starts.
+        The policy file; it is read again when it changes. A policy with mistakes never starts: the one that was in
+        force last counts until it is mended, where the cluster has one.
     policy_object
         NAMESPACE/NAME of a GuardPolicy in the cluster, instead of a file; it is watched.
     kubeconfig
@@ -111,31 +112,27 @@ def _settings(namespace: str, lease_seconds: float) -> Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
-    path: Path
-    policy: Policy
+class _Wanted:
+    """Where the policy is: a file, else the object NAMESPACE/NAME that `place` names."""
+
+    place: str
+    file: PolicyFile | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Object:
-    namespace: str
-    name: str
-
-
-def _wanted(policy: Path | None, policy_object: str) -> _File | _Object:
-    """Where the policy is; ends the command where that is not said, or the file has mistakes."""
+def _wanted(policy: Path | None, policy_object: str) -> _Wanted:
+    """Ends the command where it is not said."""
     if (policy is None) == (not policy_object):
         raise exits.CommandError("expected either --policy FILE or --policy-object NAMESPACE/NAME", exits.USAGE)
     if policy is not None:
-        return _File(path=policy, policy=read(policy))
+        return _Wanted(place=str(policy), file=PolicyFile(policy, SystemClock()))
     namespace, _, name = policy_object.partition("/")
     if not namespace or not name or "/" in name:
         raise exits.CommandError(f"--policy-object {policy_object!r}: expected NAMESPACE/NAME", exits.USAGE)
-    return _Object(namespace=namespace, name=name)
+    return _Wanted(place=policy_object, file=None)
 
 
 class _Controller:
-    def __init__(self, wanted: _File | _Object, settings: Settings, log: StructuredLog) -> None:
+    def __init__(self, wanted: _Wanted, settings: Settings, log: StructuredLog) -> None:
         self._wanted = wanted
         self._settings = settings
         self._log = log
@@ -151,11 +148,15 @@ class _Controller:
         try:
             api = Api(load(kubeconfig, context), self._clock)
         except ConfigError as problem:
-            raise exits.CommandError(str(problem), exits.USAGE) from None
+            raise exits.CommandError(self._without_cluster(problem), exits.USAGE) from None
         async with AsyncExitStack() as stack:
             stack.push_async_callback(api.close)
-            policy, source = await self._source(stack, api)
-            guard, cluster = await stack.enter_async_context(self._guard(api, policy, source, lease_seconds))
+            kept = KubernetesKeptPolicies(api, self._clock, namespace=self._settings.namespace)
+            source = await self._source(stack, api)
+            timeout = self._settings.request_timeout
+            policy = await first(self._wanted.place, source, kept, timeout=timeout, log=self._log)
+            guarding = self._guard(api, policy, source, kept, lease_seconds)
+            guard, cluster = await stack.enter_async_context(guarding)
             health = self._health(guard, cluster)
             for (host, port), metrics in addresses:
                 bound = await stack.enter_async_context(serve.serving(serve.app(health, metrics=metrics), host, port))
@@ -169,7 +170,7 @@ class _Controller:
 
     @asynccontextmanager
     async def _guard(
-        self, api: Api, policy: Policy, source: PolicySource, lease_seconds: float
+        self, api: Api, policy: Policy, source: PolicySource, kept: KeptPolicies, lease_seconds: float
     ) -> AsyncIterator[tuple[Guard, KubernetesCluster]]:
         rng = random.Random()  # noqa: S311 (jitter of retries)
         namespaces = policy.namespaces()
@@ -218,24 +219,28 @@ class _Controller:
                     place=Place.GUARD,
                 ),
                 source=source,
-                kept=KubernetesKeptPolicies(api, namespace=settings.namespace),
+                kept=kept,
             )
             yield guard, cluster
 
-    async def _source(self, stack: AsyncExitStack, api: Api) -> tuple[Policy, PolicySource]:
-        """The policy to start with, and where its changes come from; ends the command where it has mistakes."""
-        wanted = self._wanted
-        if isinstance(wanted, _File):
-            return wanted.policy, await stack.enter_async_context(PolicyFile(wanted.path, wanted.policy, self._clock))
+    def _without_cluster(self, problem: ConfigError) -> str:
+        """What ends the command: the mistakes of the file first, for without a cluster no earlier policy is kept."""
+        reading = self._wanted.file.latest() if self._wanted.file is not None else None
+        if reading is None or reading.policy is not None:
+            return str(problem)
+        return refused(self._wanted.place, reading.mistakes)
+
+    async def _source(self, stack: AsyncExitStack, api: Api) -> PolicySource:
+        """Where the policy and its changes come from; ends the command where the cluster does not say."""
+        if self._wanted.file is not None:
+            return await stack.enter_async_context(self._wanted.file)
         rng = random.Random()  # noqa: S311 (jitter of retries)
-        source = await stack.enter_async_context(KubernetesPolicy(api, self._clock, rng, wanted.namespace, wanted.name))
+        place = self._wanted.place
+        source = await stack.enter_async_context(KubernetesPolicy(api, self._clock, rng, *place.split("/")))
         found = await source.first(timeout=READ_WITHIN_S)
-        place = f"{wanted.namespace}/{wanted.name}"
         if isinstance(found, Unknown):
             raise exits.CommandError(f"the policy {place} cannot be read: {found.detail}", exits.UNREACHABLE)
-        if found.policy is None:
-            raise exits.CommandError(f"the policy {place} has mistakes:\n" + "\n".join(found.mistakes), exits.USAGE)
-        return found.policy, source
+        return source
 
     def _notifiers(self, channels: tuple[WebhookChannel, ...]) -> tuple[Notifier, ...]:
         return (LogNotifier(self._log), *(Webhook(channel) for channel in channels))

@@ -50,7 +50,8 @@ class Policies:
         self._lost: dict[str, str] = {}
         self._unread: dict[str, tuple[Instant, str]] = {}
         """Digests of kept policies that the server does not give, since when, and what it says."""
-        self._stored: set[str] = set()
+        self._stored = ""
+        """Digest of the one that was kept last."""
         self._spare: frozenset[str] = frozenset()
         self._reported: PolicyStatus | None = None
 
@@ -83,7 +84,7 @@ class Policies:
         """We do not lead (any more): others keep and drop policies from here on."""
         self._lost.clear()
         self._unread.clear()
-        self._stored.clear()
+        self._stored = ""
         self._spare = frozenset()
         self._reported = None
 
@@ -116,7 +117,6 @@ class Policies:
         for digest in sorted(spare & self._spare):
             self._gate.check(self._settings.request_timeout)
             await self._kept.drop(digest, timeout=self._settings.request_timeout)
-            self._stored.discard(digest)
         self._spare = spare
 
     async def report(self) -> None:
@@ -154,7 +154,7 @@ class Policies:
 
     async def _store(self, policy: Policy) -> None:
         """Keeps it where that was not done yet; what cannot be kept now is tried again at the next tick."""
-        if self._kept is None or policy.digest in self._stored:
+        if self._kept is None or policy.digest == self._stored:
             return
         try:
             self._gate.check(self._settings.request_timeout)
@@ -165,7 +165,7 @@ class Policies:
         if isinstance(outcome, Unknown):
             self._log("policy-not-kept", {"digest": policy.digest, "detail": outcome.detail})
         else:
-            self._stored.add(policy.digest)
+            self._stored = policy.digest
 
     def _take(self, reading: PolicyReading) -> bool:
         self.generation = reading.generation

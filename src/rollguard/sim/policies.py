@@ -55,10 +55,17 @@ class SimKeptPolicies:
         return Unknown(detail="no answer") if isinstance(outcome, Lost | Later) else outcome
 
     async def keep(self, policy: Policy, *, timeout: float) -> Unknown | None:
-        """Kept once."""
+        """Kept once, and the newest."""
         self._store.send(self._process.name, timeout)
-        outcome = await self._call(lambda: self._kept.setdefault(policy.digest, policy), timeout)
-        return outcome if isinstance(outcome, Unknown) else None
+
+        def kept() -> None:
+            self._kept[policy.digest] = self._kept.pop(policy.digest, policy)
+
+        return await self._call(kept, timeout)
+
+    async def newest(self, *, timeout: float) -> Policy | Unknown | None:
+        """The one that was kept last."""
+        return await self._call(lambda: next(reversed(self._kept.values()), None), timeout)
 
     async def load(self, digest: str, *, timeout: float) -> Policy | PolicyLost | Unknown:
         """The policy of that digest."""

@@ -55,7 +55,7 @@ async def read_twice(source: PolicyFile) -> None:
 async def test_a_changed_file_counts_once_it_was_read_twice_alike(tmp_path: Path) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(GOOD)
-    source = PolicyFile(file, POLICY, CLOCK)
+    source = PolicyFile(file, CLOCK)
     await read_twice(source)
     file.write_text(OTHER)
     await source.read()
@@ -73,7 +73,7 @@ async def test_a_mounted_config_map_is_swapped_by_a_symlink(tmp_path: Path) -> N
         (tmp_path / name / "policy.yaml").write_text(text)
     (tmp_path / "..data").symlink_to("first")
     (tmp_path / "policy.yaml").symlink_to("..data/policy.yaml")
-    source = PolicyFile(tmp_path / "policy.yaml", POLICY, CLOCK)
+    source = PolicyFile(tmp_path / "policy.yaml", CLOCK)
     await read_twice(source)
     (tmp_path / "..data_tmp").symlink_to("second")
     (tmp_path / "..data_tmp").replace(tmp_path / "..data")
@@ -84,7 +84,7 @@ async def test_a_mounted_config_map_is_swapped_by_a_symlink(tmp_path: Path) -> N
 async def test_a_file_with_mistakes_or_gone_is_no_policy_and_says_why(tmp_path: Path) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(changed("10%", "much"))
-    source = PolicyFile(file, POLICY, CLOCK)
+    source = PolicyFile(file, CLOCK)
     await read_twice(source)
     assert source.latest().policy is None
     assert source.latest().mistakes[0].startswith(f"{file}:18:27:")
@@ -184,7 +184,7 @@ async def test_a_policy_is_kept_in_an_immutable_config_map_and_read_again() -> N
             await on.answer(server.asked[0].body)
 
     async with speaking(script) as (api, server):
-        kept = KubernetesKeptPolicies(api, namespace="monitoring")
+        kept = KubernetesKeptPolicies(api, CLOCK, namespace="monitoring")
         assert await kept.keep(POLICY, timeout=1.0) is None
         assert await kept.keep(POLICY, timeout=1.0) is None, "one that exists is the same"
         assert await kept.load(POLICY.digest, timeout=1.0) == POLICY
@@ -200,8 +200,61 @@ async def test_what_the_server_will_not_give_is_lost_and_no_answer_is_unknown(st
         await on.answer({"message": "no"}, status)
 
     async with speaking(script) as (api, _):
-        found = await KubernetesKeptPolicies(api, namespace="monitoring").load(POLICY.digest, timeout=1.0)
+        found = await KubernetesKeptPolicies(api, CLOCK, namespace="monitoring").load(POLICY.digest, timeout=1.0)
     assert isinstance(found, PolicyLost if lost else Unknown)
+
+
+async def test_a_policy_that_comes_into_force_again_is_marked_as_the_newest() -> None:
+    async def script(on: Conversation) -> None:
+        await on.answer({}, 409 if on.asked.method == "POST" else 200)
+
+    async with speaking(script) as (api, server):
+        assert await KubernetesKeptPolicies(api, CLOCK, namespace="monitoring").keep(POLICY, timeout=1.0) is None
+    created, marked = server.asked
+    assert marked.method == "PATCH"
+    assert marked.path.endswith(json.loads(created.body)["metadata"]["name"])
+    assert set(json.loads(marked.body)["metadata"]["annotations"]) == {"rollguard.dev/in-force"}
+
+
+@pytest.mark.parametrize(("status", "kept"), [(403, True), (404, False), (500, False)])
+async def test_without_the_right_to_mark_it_a_policy_is_kept_all_the_same(status: int, kept: bool) -> None:
+    async def script(on: Conversation) -> None:
+        await on.answer({"message": "no"}, 409 if on.asked.method == "POST" else status)
+
+    async with speaking(script) as (api, _):
+        outcome = await KubernetesKeptPolicies(api, CLOCK, namespace="monitoring").keep(POLICY, timeout=1.0)
+    assert (outcome is None) == kept
+
+
+def listed(text: str, *, in_force: str = "", created: str = "2026-11-03T02:00:00Z", body: str = "") -> dict[str, Any]:
+    annotations = {
+        "rollguard.dev/policy": good(text).digest,
+        **({"rollguard.dev/in-force": in_force} if in_force else {}),
+    }
+    metadata = {"name": "x", "creationTimestamp": created, "annotations": annotations}
+    return {"metadata": metadata, "data": {"policy.json": body or canonical(good(text)).decode()}}
+
+
+@pytest.mark.parametrize(
+    ("items", "newest"),
+    [
+        ([], None),
+        ([listed(GOOD, in_force="2026-11-03T03:00:00.000Z"), listed(OTHER, in_force="2026-11-03T02:30:00.000Z")], GOOD),
+        ([listed(GOOD, created="2026-11-03T02:10:00Z"), listed(OTHER, in_force="2026-11-03T02:05:00.000Z")], GOOD),
+        ([listed(GOOD), listed(OTHER, in_force="2026-11-03T03:00:00.000Z", body="{}")], GOOD),
+        ([listed(OTHER, body="{}"), {"metadata": {}}], None),
+    ],
+    ids=["none", "marked", "unmarked", "the newest was changed", "none can be read"],
+)
+async def test_the_newest_is_the_one_that_came_into_force_last_and_can_be_read(
+    items: list[dict[str, Any]], newest: str | None
+) -> None:
+    async def script(on: Conversation) -> None:
+        await on.answer({"metadata": {}, "items": items})
+
+    async with speaking(script) as (api, _):
+        found = await KubernetesKeptPolicies(api, CLOCK, namespace="monitoring").newest(timeout=1.0)
+    assert found == (good(newest) if newest is not None else None)
 
 
 async def test_a_kept_policy_that_somebody_changed_is_lost() -> None:
@@ -209,7 +262,7 @@ async def test_a_kept_policy_that_somebody_changed_is_lost() -> None:
         await on.answer({"data": {"policy.json": canonical(good(OTHER)).decode()}})
 
     async with speaking(script) as (api, _):
-        found = await KubernetesKeptPolicies(api, namespace="monitoring").load(POLICY.digest, timeout=1.0)
+        found = await KubernetesKeptPolicies(api, CLOCK, namespace="monitoring").load(POLICY.digest, timeout=1.0)
     assert isinstance(found, PolicyLost)
     assert "not the one that was kept" in found.detail
 
@@ -224,7 +277,7 @@ async def test_kept_policies_are_found_by_their_label_and_deleted() -> None:
         await on.answer({"metadata": {}, "items": items})
 
     async with speaking(script) as (api, server):
-        kept = KubernetesKeptPolicies(api, namespace="monitoring")
+        kept = KubernetesKeptPolicies(api, CLOCK, namespace="monitoring")
         assert await kept.digests(timeout=1.0) == ("abc",)
         assert await kept.drop("abc", timeout=1.0) is None
     assert server.asked[-1].method == "DELETE"

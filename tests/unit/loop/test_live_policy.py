@@ -271,6 +271,44 @@ def test_a_policy_that_turns_bad_leaves_the_last_good_one_in_force_and_pages_rar
     play(story, policy=replace(policies.policy(), timing=replace(policies.TIMING, repeat_notice=300.0)))
 
 
+def test_a_guard_that_starts_while_the_policy_is_bad_guards_under_the_one_before_says_so_and_takes_the_mended_one() -> (
+    None
+):
+    async def story(stage: Stage) -> None:
+        first = stage.start()
+        await stage.until(stage.adopted)
+        stage.source.write(None, "policy.yaml:3:5: `mod`: expected one of the keys ...")
+        await first.kill()
+        earlier = await stage.prepare("start").kept.newest(timeout=1.0)
+        assert isinstance(earlier, Policy)
+        stage.policy = earlier
+        second = stage.start("guard-1")
+        await stage.until(lambda: bool(pages(stage, "policy-invalid")))
+        assert everything(stage)["PolicyInvalid"].startswith("policy.yaml:3:5: `mod`")
+        assert second.guard.status().policy == BEGAN
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: stage.image() == GOOD)
+        stage.write_policy(replace(stage.policy, digest=CHANGED))
+        await stage.until(lambda: not everything(stage))
+        assert second.guard.status().policy == CHANGED
+
+    play(story)
+
+
+def test_the_newest_kept_policy_is_the_one_that_came_into_force_last_also_where_that_came_back() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        before = stage.policy
+        for policy in (replace(before, digest=CHANGED), before):
+            stage.write_policy(policy)
+            await stage.until(lambda digest=policy.digest: running.guard.status().policy == digest)  # type: ignore[misc]
+            assert await running.kept.newest(timeout=1.0) == policy
+        assert set(stage.kept) == {BEGAN, CHANGED}
+
+    play(story)
+
+
 def test_what_becomes_of_the_policy_is_reported_to_its_source() -> None:
     async def story(stage: Stage) -> None:
         stage.start()

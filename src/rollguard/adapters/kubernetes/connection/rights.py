@@ -122,6 +122,7 @@ LIST_CONFIGMAPS = _core(
 )
 WATCH_CONFIGMAPS = _core("configmaps", "watch", "whether the old version's configuration changed (hashes are kept)")
 GET_CONFIGMAP = _core("configmaps", "get", "the policy that an open rollout began with", Scope.GUARD)
+PATCH_CONFIGMAP = _core("configmaps", "patch", "to mark which kept policy came into force last", Scope.GUARD)
 LIST_SECRETS = _core("secrets", "list", "whether a Secret changed, and Helm's releases (metadata only)")
 WATCH_SECRETS = _core("secrets", "watch", "whether a Secret changed, and Helm's releases (metadata only)")
 LIST_SERVICES = _services("list", "which colour is live")
@@ -187,6 +188,7 @@ CONTROLLER = (
     WATCH_POLICIES,
     PATCH_POLICY,
     GET_CONFIGMAP,
+    PATCH_CONFIGMAP,
     GET_LEASE,
     CREATE_LEASE,
     UPDATE_LEASE,
