@@ -20,7 +20,7 @@ from rollguard.cli import exits, output
 from rollguard.cli.connect import Connection, Session, session
 from rollguard.cli.examination import Examiner
 from rollguard.cli.policy import read
-from rollguard.doctor import Check, State, examine
+from rollguard.doctor import Check, State, examine, together
 from rollguard.doctor.facts import Facts, Place
 from rollguard.model.action import Absent, Unknown
 from rollguard.model.policy import Policy
@@ -112,11 +112,12 @@ def show(checks: Sequence[Check], format_: output.Format) -> None:
 
 
 def page(checks: Sequence[Check]) -> list[Text]:
-    """The table: by group, what is wrong followed by what to do, and one line that sums up."""
+    """The table: by group, what is wrong followed by what to do, and one line that sums up (each check counts)."""
     lines: list[Text] = []
-    names = max((len(check.name) for check in checks), default=0)
-    subjects = min(50, max((len(check.subject) for check in checks), default=0))
-    for group, members in groupby(checks, key=lambda check: check.group):
+    shown = together(checks)
+    names = max((len(check.name) for check in shown), default=0)
+    subjects = min(50, max((len(check.subject) for check in shown), default=0))
+    for group, members in groupby(shown, key=lambda check: check.group):
         lines.append(Text(group.upper()))
         for check in members:
             state = Text(f"  {check.state.value:<8}", style=STYLES[check.state])

@@ -1,4 +1,4 @@
-"""The controller's own metrics, from one snapshot of its status (docs/metrics.md)."""
+"""The controller's own metrics, from one snapshot of its status (docs/commands.md lists them)."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from rollguard.cli.main import program_name
 from rollguard.cli.policy import read
 from rollguard.model.documents import Json
 from rollguard.policy import durations
+from rollguard.policy.amounts import counted
 from rollguard.record import manifests as definitions_of_records
 from rollguard.render import DEPLOYMENT, SELECTOR, Installation, definitions, manifests, to_yaml
 
@@ -139,7 +140,7 @@ class _Work:
         place = "" if self.namespace == GUARD_NAMESPACE else f" --guard-namespace {self.namespace}"
         removal = "" if self.namespace == GUARD_NAMESPACE else f" -n {self.namespace}"
         output.say(
-            f"the guard runs: {running} replicas, of which one acts\n\n"
+            f"the guard runs: {counted(running, 'replica')}, of which one acts\n\n"
             f"Next:\n  {me} doctor{place}\n  {me} status{place}\n  {me} watch{place}\n"
             f"and to take it out again:\n  {me} uninstall{removal} --dry-run"
         )

@@ -18,6 +18,7 @@ from rollguard.model.policy import Policy
 from rollguard.policy import Mistake, Mistakes, load
 from rollguard.policy import schema as policy_schema
 from rollguard.policy.against import compare
+from rollguard.policy.amounts import counted
 from rollguard.policy.shown import written_out
 
 Shown = Annotated[output.Format, Parameter(name=["-o", "--output"], help="yaml or json")]
@@ -118,10 +119,10 @@ def _report(file: Path, loaded: Policy | Mistakes, outcome: _Outcome, format_: o
     for problem in outcome.problems:
         output.note(f"{file}: not known to be good: {problem}")
     if outcome.mistakes:
-        output.note(f"{file} has {_count(outcome.mistakes)}")
+        output.note(f"{file} has {counted(len(outcome.mistakes), 'mistake')}")
     elif isinstance(loaded, Policy) and not outcome.problems:
-        watches, signals = len(loaded.watches), len(loaded.signals)
-        output.say(f"{file}: good: {watches} watches, {signals} signals, digest {loaded.digest[:12]}")
+        watches, signals = counted(len(loaded.watches), "watch", "watches"), len(loaded.signals)
+        output.say(f"{file}: good: {watches}, {counted(signals, 'signal')}, digest {loaded.digest[:12]}")
 
 
 def _text(file: Path) -> str:
@@ -137,11 +138,7 @@ def _load(file: Path) -> Policy | Mistakes:
 
 def _refused(file: Path, mistakes: Mistakes) -> str:
     lines = "\n".join(str(mistake) for mistake in mistakes)
-    return f"{file} has {_count(mistakes)}:\n{lines}"
-
-
-def _count(mistakes: Mistakes) -> str:
-    return "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    return f"{file} has {counted(len(mistakes), 'mistake')}:\n{lines}"
 
 
 def _fields(mistake: Mistake) -> dict[str, str | int]:

@@ -2,5 +2,6 @@
 
 from rollguard.doctor.check import Check, State, Topic
 from rollguard.doctor.every import TOPICS, examine
+from rollguard.doctor.together import together
 
-__all__ = ["TOPICS", "Check", "State", "Topic", "examine"]
+__all__ = ["TOPICS", "Check", "State", "Topic", "examine", "together"]

@@ -9,6 +9,7 @@ from rollguard.doctor.facts import Facts
 from rollguard.doctor.selection import Selected, selected
 from rollguard.model.facts import Owner, Tool
 from rollguard.model.policy import OwnerRule, SecretsAccess
+from rollguard.policy.amounts import counted
 
 OWNER = Topic(
     group="workloads",
@@ -24,7 +25,7 @@ def checks(facts: Facts) -> Iterator[Check]:
     chosen = tuple(selected(facts))
     found = [_owned(facts, each, owner) for each in chosen for owner in each.seen.workload.owners]
     if chosen and not found:
-        yield OWNER.ok("1 workload" if len(chosen) == 1 else f"{len(chosen)} workloads", "no tool owns them")
+        yield OWNER.ok(counted(len(chosen), "workload"), "no tool owns them")
     yield from found
 
 

@@ -10,6 +10,7 @@ from rollguard.doctor.selection import Selected, selected
 from rollguard.model.action import Unknown
 from rollguard.model.policy import Mode
 from rollguard.policy import durations
+from rollguard.policy.amounts import counted
 
 GROUP = "workloads"
 
@@ -66,7 +67,7 @@ def checks(facts: Facts) -> Iterator[Check]:
     chosen = tuple(selected(facts))
     if not chosen:
         return
-    subject = "1 workload" if len(chosen) == 1 else f"{len(chosen)} workloads"
+    subject = counted(len(chosen), "workload")
     for topic, one, fine in _EACH:
         wrong = [check for each in chosen if (check := one(facts, each)) is not None]
         yield from wrong or (topic.ok(subject, fine),)

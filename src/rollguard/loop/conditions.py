@@ -9,6 +9,7 @@ from rollguard.loop.context import Context, Memory
 from rollguard.model.facts import UnitFacts
 from rollguard.model.records import UnitRecord
 from rollguard.model.time import Instant
+from rollguard.policy.amounts import counted
 
 BLIND, ERROR, UNSEEN = "Blind", "Error", "Unseen"
 UNSEEN_AFTER = 60.0
@@ -52,14 +53,11 @@ def unseen(context: Context) -> dict[str, str]:
             hidden[next(iter(memory.missing), "").partition(": ")[0]].append(memory)
     # Looks are spread over a tick: who has missed the same for a little less than the others is counted as well.
     return {
-        cause: f"{_many(units)} not seen completely, so nothing is guarded there: {next(iter(units[0].missing), '')}"
+        cause: f"{counted(len(units), 'workload')} not seen completely, so nothing is guarded there:"
+        f" {next(iter(units[0].missing), '')}"
         for cause, units in sorted(hidden.items())
         if any(_lasts(memory, context.now()) for memory in units)
     }
-
-
-def _many(units: list[Memory]) -> str:
-    return f"{len(units)} workload" + ("s" if len(units) > 1 else "")
 
 
 def _lasts(memory: Memory, now: Instant) -> bool:

@@ -16,3 +16,8 @@ def amount(value: float, unit: str) -> str:
         return percent(value)
     close = unit in ("", "s") or unit.startswith("/")
     return f"{value:.4g}{unit}" if close else f"{value:.4g} {unit}"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 watch`, `3 watches`; `many` where it is not `one` with an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

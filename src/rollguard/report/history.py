@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from rollguard.model.action import DecisionKind
 from rollguard.model.judgement import LevelReading
 from rollguard.model.records import LifecycleState, Outcome, Response, RolloutRecord
-from rollguard.policy.amounts import amount
+from rollguard.policy.amounts import amount, counted
 
 WOULD_ROLL_BACK = "would have been rolled back"
 WOULD_ASK = "would have been asked about"
@@ -48,16 +48,15 @@ def ending(rollout: RolloutRecord) -> str:
 
 def summary(rollouts: Sequence[RolloutRecord]) -> str:
     """`12 rollouts: 9 healthy, 2 would have been rolled back, 1 held because ...`."""
-    counted = Counter(ending(rollout) for rollout in rollouts)
-    parts = [f"{counted[name]} {name}" for name in dict.fromkeys(IN_ORDER) if counted[name] and name != HELD]
+    ends = Counter(ending(rollout) for rollout in rollouts)
+    parts = [f"{ends[name]} {name}" for name in dict.fromkeys(IN_ORDER) if ends[name] and name != HELD]
     others = [r for r in rollouts if r.outcome is Outcome.PUT_BACK and ending(r) != Outcome.PUT_BACK.value]
     holds = [rollout for rollout in rollouts if ending(rollout) == HELD]
     if holds:
         parts.append(f"{len(holds)} held{_because(holds)}")
     if others:
         parts.append(f"of these {len(others)} {Outcome.PUT_BACK.value}")
-    count = len(rollouts)
-    return f"{count} rollout{'' if count == 1 else 's'}" + (f": {', '.join(parts)}" if parts else "")
+    return counted(len(rollouts), "rollout") + (f": {', '.join(parts)}" if parts else "")
 
 
 def _because(holds: Iterable[RolloutRecord]) -> str:

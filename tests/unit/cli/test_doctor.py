@@ -10,7 +10,7 @@ import pytest
 
 from rollguard.cli import doctor, exits, output
 from rollguard.cli.connect import Connection
-from rollguard.doctor import Check, State, examine
+from rollguard.doctor import Check, State, examine, together
 from rollguard.model.action import Unknown
 from tests.unit.doctor.building import TEXT, facts, namespace, store
 
@@ -30,6 +30,31 @@ def test_a_table_is_grouped_and_aligned_and_ends_with_a_sum() -> None:
     assert {line[column - 1] for line in lines if line.startswith("  ok")} == {" "}
     assert lines[lines.index(failed) + 1].strip() == "-> mend it"
     assert lines[-1].startswith(f"1 failed, {len(SOUND)} ok: the guard does not work")
+
+
+def seen(signal: str, workload: str, found: str = "no value yet") -> Check:
+    return replace(one(State.WARNING, "look again later"), subject=f"{signal} of {workload}", found=found)
+
+
+def test_what_is_found_of_many_signals_and_workloads_is_one_line() -> None:
+    young = [seen(signal, workload) for signal in ("a", "b", "c", "d") for workload in ("shop/api", "shop/worker")]
+    lines = [line.plain for line in doctor.page([*young, seen("a", "shop/web", "blind")])]
+    assert [line.split("n  ", 1)[1] for line in lines if line.startswith("  warning")] == [
+        "4 signals of shop/api, shop/worker  no value yet",
+        "a of shop/web                       blind",
+    ]
+    assert sum("look again later" in line for line in lines) == 2
+    assert lines[-1].startswith("9 warning:")
+
+
+def test_where_not_every_signal_is_concerned_each_is_named() -> None:
+    (both,) = together([seen("a", "shop/api"), seen("b", "shop/worker")])
+    assert both.subject == "a of shop/api, b of shop/worker"
+    (few,) = together([seen("a", "shop/api"), seen("b", "shop/api")])
+    assert few.subject == "a, b of shop/api"
+    (many,) = together([seen("a", f"shop/w{n}") for n in range(9)])
+    assert many.subject == "a of shop/w0, shop/w1, shop/w2 and 6 more"
+    assert len(together([one(State.OK, ""), replace(one(State.OK, ""), subject="t")])) == 2
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def checked(cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 def test_a_policy_whose_every_name_is_there_is_good(checked: Checked) -> None:
     assert checked.run() == 0, checked.out
-    assert "good: 1 watches, 2 signals" in checked.out
+    assert "good: 1 watch, 2 signals" in checked.out
 
 
 @pytest.mark.parametrize(
