@@ -239,8 +239,8 @@ def listed(text: str, *, in_force: str = "", created: str = "2026-11-03T02:00:00
     ("items", "newest"),
     [
         ([], None),
-        ([listed(GOOD, in_force="2026-11-03T03:00:00.000Z"), listed(OTHER, in_force="2026-11-03T02:30:00.000Z")], GOOD),
-        ([listed(GOOD, created="2026-11-03T02:10:00Z"), listed(OTHER, in_force="2026-11-03T02:05:00.000Z")], GOOD),
+        ([listed(OTHER, in_force="2026-11-03T02:30:00.000Z"), listed(GOOD, in_force="2026-11-03T03:00:00.000Z")], GOOD),
+        ([listed(GOOD, created="2026-11-03T02:00:00Z"), listed(OTHER, in_force="2026-11-03T02:05:00.000Z")], OTHER),
         ([listed(GOOD), listed(OTHER, in_force="2026-11-03T03:00:00.000Z", body="{}")], GOOD),
         ([listed(OTHER, body="{}"), {"metadata": {}}], None),
     ],
