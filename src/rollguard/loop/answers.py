@@ -25,10 +25,9 @@ class Answers:
     def __init__(self, metrics: Metrics, policy: Policy) -> None:
         self._metrics = metrics
         self._policy = policy
-        named = {name for watch in policy.watches for name in watch.signals}
-        every = any(not watch.signals for watch in policy.watches)
+        named = policy.named_signals()
         self._signals = tuple(
-            s for s in policy.signals if s.kind is not SignalKind.EVENT and (every or s.name in named)
+            s for s in policy.signals if s.kind is not SignalKind.EVENT and (named is None or s.name in named)
         )
         self._snapshots: dict[str, MetricsAnswer] = {}
         self._folded: dict[Instant, tuple[Answer, ...]] = {}

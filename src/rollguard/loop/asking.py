@@ -41,11 +41,10 @@ class _Asked:
 
     @classmethod
     def of(cls, policy: Policy) -> _Asked:
-        every = any(not watch.signals for watch in policy.watches)
         return cls(
             store=policy.metrics,
             signals=policy.signals,
-            named=None if every else frozenset(name for watch in policy.watches for name in watch.signals),
+            named=policy.named_signals(),
             slot=policy.timing.slot,
             lateness=policy.timing.lateness,
         )

@@ -327,3 +327,11 @@ class Policy:
     def set_namespaces(self) -> tuple[str, ...]:
         """Those of them that have release sets, sorted."""
         return tuple(sorted({each.namespace for each in self.release_sets()}))
+
+    def named_signals(self) -> frozenset[str] | None:
+        """The signals that some watch, or some member of a release set, names; None where one takes them all."""
+        if any(not watch.signals for watch in self.watches):
+            return None
+        sets = (watch.release_set for watch in self.watches if watch.release_set is not None)
+        of_members = (name for each in sets for member in each.members for name in member.signals)
+        return frozenset((*(name for watch in self.watches for name in watch.signals), *of_members))
