@@ -13,7 +13,7 @@ from rollguard.model.time import Instant
 
 
 def asks(context: Context, now: Instant) -> list[Ask]:
-    """The policy in force asks for every unit, that of an open rollout for its own."""
+    """The policy in force asks for every unit, and so does that of an open rollout: what suffers beside it as well."""
     present = context.policy
     everyone = frozenset(workload for memory in context.units.values() for workload in workloads(memory))
     begun = [record.started for record in context.store.rollouts if record.closed is None]
@@ -24,7 +24,7 @@ def asks(context: Context, now: Instant) -> list[Ask]:
         policy = context.policies.of(record)
         if record.closed is None and policy is not present:
             earliest = _earliest(context, policy, [record.started], now)
-            wanted.append(Ask(policy=policy, workloads=_of(record), earliest=earliest))
+            wanted.append(Ask(policy=policy, workloads=everyone | _of(record), earliest=earliest))
     return wanted
 
 

@@ -86,8 +86,8 @@ class Context:
     asking: Asking
     workers: Workers
     units: dict[UnitName, Memory] = field(default_factory=dict)
-    breaching: dict[UnitName, Sibling] = field(default_factory=dict)
-    """Units without a rollout that breach a signal, as of the last tick."""
+    breaching: dict[str, dict[UnitName, Sibling]] = field(default_factory=dict)
+    """By a policy's digest: units without a rollout that breach a signal of it, as of the last tick."""
     unread: dict[str, Instant] = field(default_factory=dict)
     """Namespaces that cannot be read, and since when."""
     told: frozenset[str] = frozenset()

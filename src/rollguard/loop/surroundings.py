@@ -33,7 +33,7 @@ def situation(
         unit=unit,
         rollout=rollout,
         facts=facts,
-        around=surroundings(context, unit.name),
+        around=surroundings(context, unit.name, policy),
         watch=watch_under(context, memory, policy, facts),
         mode=changes.milder(memory.watch.mode, rollout.mode),
         timing=policy.timing,
@@ -60,10 +60,10 @@ def watch_under(context: Context, memory: Memory, policy: Policy, facts: UnitFac
     return watch_of(policy, item) or memory.watch
 
 
-def surroundings(context: Context, unit: UnitName) -> Surroundings:
-    """What is known beyond the unit itself."""
+def surroundings(context: Context, unit: UnitName, policy: Policy) -> Surroundings:
+    """What is known beyond the unit itself, whose rollout is judged by that policy."""
     return Surroundings(
-        siblings=siblings(context, unit),
+        siblings=siblings(context, unit, policy),
         fleet_rollbacks=fleet_rollbacks(context),
         clock_offset=context.offset(),
         freeze_all=freeze_of_all(context, context.now()),
@@ -73,28 +73,41 @@ def surroundings(context: Context, unit: UnitName) -> Surroundings:
 async def watch_siblings(context: Context) -> None:
     """Finds which workloads without a rollout breach a signal now: a release is not blamed for an outage.
 
-    Only asked while something rolls out, and in portions: a crash loop must not wait for it.
+    They are judged by the policy in force, and by each that an open rollout began with: an outage must not be seen in
+    the one and not in the others for their bounds. Only asked while something rolls out.
     """
+    rolling = [record for name in context.units if (record := context.store.rollout(name)) is not None]
+    policies = {policy.digest: policy for policy in (context.policy, *map(context.policies.of, rolling))}
+    wanted = sorted(policies.items()) if rolling else ()
+    context.breaching = {digest: await _breaching(context, policy) for digest, policy in wanted}
+
+
+async def _breaching(context: Context, policy: Policy) -> dict[UnitName, Sibling]:
+    """The workloads at rest that breach a signal of the policy, in portions: a crash loop must not wait for it."""
     now = context.now()
-    asked = context.asking.under(context.policy)
-    since = now.plus(-asked.reach - context.policy.timing.lateness)
-    resting = [name for name in context.units if context.store.rollout(name) is None]
-    answers = asked.since(since)
+    asked = context.asking.under(policy)
+    answers = asked.since(now.plus(-asked.reach - policy.timing.lateness))
+    before = context.breaching.get(policy.digest, {})
     breaching: dict[UnitName, Sibling] = {}
-    for index, name in enumerate(resting if len(resting) < len(context.units) else ()):
+    for index, name in enumerate([name for name in context.units if context.store.rollout(name) is None]):
         if index % PORTION == PORTION - 1:
             await asyncio.sleep(0)
         memory = context.units.get(name)
         if memory is None:
             continue
-        signals = judge.signals_of(context.policy, memory.watch)
+        signals = judge.signals_of(policy, _watch_of_sibling(context, memory, policy, name))
         for workload in _serving(context, memory, name):
             breached = judge.breaches(answers, signals, workload)
             if breached:
-                known = context.breaching.get(name)
-                began = known.since if known is not None else now
+                began = before[name].since if name in before else now
                 breaching[name] = Sibling(workload=workload, breached=breached, since=began)
-    context.breaching = breaching
+    return breaching
+
+
+def _watch_of_sibling(context: Context, memory: Memory, policy: Policy, name: UnitName) -> Watch:
+    if policy is context.policy:
+        return memory.watch
+    return watch_under(context, memory, policy, context.cluster.facts(name))
 
 
 def _serving(context: Context, memory: Memory, name: UnitName) -> tuple[WorkloadName, ...]:
@@ -105,11 +118,11 @@ def _serving(context: Context, memory: Memory, name: UnitName) -> tuple[Workload
     return tuple(live.side.workload for live in unit.live) if unit is not None else ()
 
 
-def siblings(context: Context, unit: UnitName) -> tuple[Sibling, ...]:
-    """The unchanged workloads that breach a signal now, in order of name."""
+def siblings(context: Context, unit: UnitName, policy: Policy) -> tuple[Sibling, ...]:
+    """The unchanged workloads that breach a signal of the policy now, in order of name."""
     return tuple(
         sibling
-        for name, sibling in sorted(context.breaching.items())
+        for name, sibling in sorted(context.breaching.get(policy.digest, {}).items())
         if name != unit and context.store.rollout(name) is None
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from rollguard.loop.house import SURVEY_EVERY
 from rollguard.model.names import UnitName
 from rollguard.model.policy import LevelName, MetricsStore, Mode, Policy, WebhookChannel
@@ -88,6 +90,32 @@ def test_rollouts_under_two_policies_are_judged_beside_each_other() -> None:
         assert stage.image() == GOOD
         assert web.template.images[0][1] == FAILING
         assert [r.policy_digest for r in stage.rollouts()] == [BEGAN, CHANGED]
+
+    play(story)
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["the same leader", "another leader"])
+def test_an_outage_is_seen_on_siblings_by_the_bounds_that_the_rollout_began_with(killed: bool) -> None:
+    async def story(stage: Stage) -> None:
+        others = [stage.deploy("web"), stage.deploy("db")]
+        await asyncio.sleep(30)
+        for other in others:
+            stage.world.backdate(other, 2 * 86400.0)
+        running = stage.start()
+        await stage.until(lambda: all((u := stage.unit(d)) and u.adopted for d in (stage.api, *others)))
+        stage.world.set_image(stage.api, FINE)
+        await stage.until(lambda: bool(stage.rollouts()))
+        stage.write_policy(tolerant(stage.policy))
+        await stage.until(lambda: stage.api.condition[1] == "NewReplicaSetAvailable" and len(stage.api.pods()) == 3)
+        if killed:
+            await running.kill()
+            stage.start("guard-1")
+        stage.world.database_down(True)
+        await stage.until(lambda: stage.rollout().state is LifecycleState.HELD)
+        assert "error-rate is past its bound on unchanged workloads too" in stage.rollout().why
+        assert "production/db" in stage.rollout().why and "production/web" in stage.rollout().why
+        await asyncio.sleep(30)
+        assert stage.image() == FINE
 
     play(story)
 
