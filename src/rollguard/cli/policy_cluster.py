@@ -18,7 +18,7 @@ from rollguard.cli.store_door import opened_store
 from rollguard.model.action import Absent, Unknown
 from rollguard.model.names import WorkloadKind, WorkloadName
 from rollguard.model.permissions import Scope
-from rollguard.model.policy import Policy, Signal, SignalKind, Watch
+from rollguard.model.policy import Policy, Signal, Watch
 from rollguard.policy.against import Found, NamespaceFound, SeriesFound, matching
 from rollguard.policy.promql import narrowed
 from rollguard.ports import Clock
@@ -96,19 +96,13 @@ class _Series:
             async with room:
                 return await self._signal(signal)
 
-        used = {
-            name for watch in self.policy.watches for name in watch.signals or [s.name for s in self.policy.signals]
-        }
-        asked = [s for s in self.policy.signals if s.kind is not SignalKind.EVENT and s.name in used]
-        return tuple(await asyncio.gather(*(one(signal) for signal in asked)))
+        return tuple(await asyncio.gather(*(one(signal) for signal in signals.asked(self.policy))))
 
     async def _signal(self, signal: Signal) -> SeriesFound:
         selector = main_selector(signal)
         anywhere = await self._count(selector)
         watches = [
-            watch
-            for watch in self.policy.watches
-            if anywhere and (not watch.signals or signal.name in watch.signals) and self._workloads(watch)
+            watch for watch in self.policy.watches if anywhere and watch.uses(signal.name) and self._workloads(watch)
         ]
         return SeriesFound(
             signal=signal.name,

@@ -71,7 +71,7 @@ def checks(facts: Facts) -> Iterator[Check]:
         if signal.shared:
             yield _shared(look)
             continue
-        concerned = [each for each in chosen if not each.watch.signals or signal.name in each.watch.signals]
+        concerned = [each for each in chosen if each.watch.uses(signal.name)]
         for each in concerned:
             yield _value(look, each)
             if signal.kind is SignalKind.HISTOGRAM:

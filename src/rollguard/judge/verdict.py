@@ -42,7 +42,7 @@ class _Look:
 
 def signals_of(policy: Policy, watch: Watch) -> tuple[Signal, ...]:
     """The policy's signals that apply to the watch."""
-    return tuple(signal for signal in policy.signals if not watch.signals or signal.name in watch.signals)
+    return tuple(signal for signal in policy.signals if watch.uses(signal.name))
 
 
 def judge(state: JudgeState, observation: Observation, policy: Policy, watch: Watch) -> tuple[JudgeState, Verdict]:

@@ -8,7 +8,7 @@ from rollguard import observe, signals
 from rollguard.judge.levels import BEFORE_WINDOWS
 from rollguard.model.metrics import Answer, GapCause, MetricsAnswer, NoSnapshot
 from rollguard.model.names import WorkloadName
-from rollguard.model.policy import Policy, Signal, SignalKind
+from rollguard.model.policy import Policy, Signal
 from rollguard.model.time import Instant, Mono, Slot
 from rollguard.observe import PodIndex
 from rollguard.ports import Metrics
@@ -25,10 +25,7 @@ class Answers:
     def __init__(self, metrics: Metrics, policy: Policy) -> None:
         self._metrics = metrics
         self._policy = policy
-        named = policy.named_signals()
-        self._signals = tuple(
-            s for s in policy.signals if s.kind is not SignalKind.EVENT and (named is None or s.name in named)
-        )
+        self._signals = signals.asked(policy)
         self._snapshots: dict[str, MetricsAnswer] = {}
         self._folded: dict[Instant, tuple[Answer, ...]] = {}
         self._last: Instant | None = None

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from rollguard import signals
 from rollguard.loop.answers import Answers
 from rollguard.model.facts import UnitFacts
 from rollguard.model.metrics import Answer
@@ -35,7 +36,7 @@ class _Asked:
 
     store: MetricsStore
     signals: tuple[Signal, ...]
-    named: frozenset[str] | None
+    used: frozenset[str]
     slot: float
     lateness: float
 
@@ -44,7 +45,7 @@ class _Asked:
         return cls(
             store=policy.metrics,
             signals=policy.signals,
-            named=policy.named_signals(),
+            used=frozenset(signal.name for signal in signals.asked(policy)),
             slot=policy.timing.slot,
             lateness=policy.timing.lateness,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
@@ -128,6 +128,10 @@ class ReleaseSet:
         """The colour beside that one. Raises ValueError for a colour that the set does not have."""
         return self.colours[1 - self.colours.index(colour)]
 
+    def workloads(self) -> tuple[str, ...]:
+        """The names of all its Deployments, by member and colour."""
+        return tuple(name for member in self.members for _colour, name in member.workloads)
+
     def member_of(self, workload: str) -> tuple[SetMember, str] | None:
         """The member and the colour that a Deployment of that name is; None where it is none of the set's."""
         found = ((member, colour) for member in self.members for colour, name in member.workloads if name == workload)
@@ -152,6 +156,19 @@ class Watch:
     """The mode stands in the watch itself, it is not the policy's for all."""
     release_set: ReleaseSet | None = None
     """The set that it guards; None where it guards Deployments, each by itself."""
+    colour_of: str = ""
+    """The release set of which its one Deployment is a colour: it is only watched, `signals` are all that apply. Empty
+    in a watch of the policy."""
+
+    def uses(self, signal: str) -> bool:
+        """Whether the signal of that name applies; to a release set, whether it does to one of its members."""
+        if self.release_set is not None:
+            return any(self.of_member(member).uses(signal) for member in self.release_set.members)
+        return signal in self.signals if self.signals or self.colour_of else True
+
+    def of_member(self, member: SetMember) -> Watch:
+        """The watch as it applies to one member of its set: with that member's signals."""
+        return replace(self, signals=member.signals or self.signals, release_set=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,11 +344,3 @@ class Policy:
     def set_namespaces(self) -> tuple[str, ...]:
         """Those of them that have release sets, sorted."""
         return tuple(sorted({each.namespace for each in self.release_sets()}))
-
-    def named_signals(self) -> frozenset[str] | None:
-        """The signals that some watch, or some member of a release set, names; None where one takes them all."""
-        if any(not watch.signals for watch in self.watches):
-            return None
-        sets = (watch.release_set for watch in self.watches if watch.release_set is not None)
-        of_members = (name for each in sets for member in each.members for name in member.signals)
-        return frozenset((*(name for watch in self.watches for name in watch.signals), *of_members))

@@ -81,11 +81,12 @@ class _Notes:
 
 
 def matching(watch: Watch, namespace: NamespaceFound) -> tuple[str, ...]:
-    """The Deployments that a watch names or selects and that are there."""
+    """The Deployments that a watch names or selects, or that are its release set's, and that are there."""
     if watch.selector:
         return tuple(name for name, labels in namespace.deployments if set(watch.selector) <= set(labels))
     there = {name for name, _labels in namespace.deployments}
-    return tuple(name for name in watch.workloads if name in there)
+    named = watch.release_set.workloads() if watch.release_set is not None else watch.workloads
+    return tuple(name for name in named if name in there)
 
 
 def compare(policy: Policy, text: str, file: str, found: Found) -> Comparison:
@@ -115,9 +116,10 @@ def _watch(notes: _Notes, watch: Watch, path: Path) -> None:
         return
     names = [name for name, _labels in namespace.deployments]
     there = f"a Deployment of the namespace {watch.namespace} ({_listed(names)})"
-    for key, listed in (("workloads", watch.workloads), ("calledBy", watch.called_by)):
+    sets = [each.name for each in notes.policy.release_sets() if each.namespace == watch.namespace]
+    for key, listed, others in (("workloads", watch.workloads, []), ("calledBy", watch.called_by, sets)):
         for number, name in enumerate(listed):
-            if name not in names:
+            if name not in names and name not in others:
                 wrong((*path, key, number), name, there, near=nearest(name, names))
     if watch.selector and not matching(watch, namespace):
         existing = sorted({f"{key}={value}" for _name, labels in namespace.deployments for key, value in labels})

@@ -17,6 +17,11 @@ _NAME_PATTERN = re.compile(r"(?=.{1,253}\Z)(?=.*[a-z0-9])[-a-z0-9.*?]+", re.ASCI
 _SIGNAL_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}", re.ASCII)
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", re.ASCII)
+_LABEL_KEY = re.compile(
+    r"(?:(?=[^/]{1,253}/)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*/)?"
+    r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?",
+    re.ASCII,
+)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _SECRET_HEADER = re.compile(
     r"authorization|^x-auth|cookie|token|secret|password|(?:api|access|application)-?key", re.IGNORECASE | re.ASCII
@@ -55,7 +60,23 @@ name_pattern = _matching(
 signal_name = _matching(_SIGNAL_NAME, "a signal's name of lower-case letters, digits and `-`")
 label_name = _matching(_LABEL_NAME, "the name of a metrics label")
 label_value = _matching(_LABEL_VALUE, "a Kubernetes label value")
+service_name = _matching(_DNS_LABEL, "the name of a Service: lower-case letters, digits and `-`")
 header_name_shape = _matching(_HEADER_NAME, "the name of an HTTP header")
+
+
+def is_dns_name(value: str) -> bool:
+    """Whether it can be the name of a Deployment."""
+    return _DNS_NAME.fullmatch(value) is not None
+
+
+def is_label_key(value: str) -> bool:
+    """Whether it can be the key of a Kubernetes label."""
+    return _LABEL_KEY.fullmatch(value) is not None
+
+
+def is_label_value(value: str) -> bool:
+    """Whether it can be the value of a Kubernetes label, and says something."""
+    return bool(value) and _LABEL_VALUE.fullmatch(value) is not None
 
 
 def header_name(value: str) -> str:

@@ -4,48 +4,29 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    WithJsonSchema,
-)
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from rollguard.policy import checks
+from rollguard.policy.part import (
+    ClockTime,
+    Count,
+    Duration,
+    EndTime,
+    Expression,
+    File,
+    LabelName,
+    Matchers,
+    Name,
+    Namespace,
+    Part,
+    Pattern,
+    Selector,
+    SignalName,
+    Url,
+)
+from rollguard.policy.sets import ReleaseSetPart
 
-Duration = Annotated[
-    float,
-    BeforeValidator(checks.duration),
-    WithJsonSchema({"type": "string", "description": "a duration with a unit", "examples": ["15s", "5m", "1h30m"]}),
-]
-_CLOCK = WithJsonSchema({"type": "string", "description": "a time of the day", "examples": ["22:00", "06:30"]})
-ClockTime = Annotated[int, BeforeValidator(checks.clock_time), _CLOCK]
-EndTime = Annotated[int, BeforeValidator(checks.end_time), _CLOCK]
-Name = Annotated[str, AfterValidator(checks.dns_name)]
-Namespace = Annotated[str, AfterValidator(checks.dns_label)]
-SignalName = Annotated[str, AfterValidator(checks.signal_name)]
-LabelName = Annotated[str, AfterValidator(checks.label_name)]
-Url = Annotated[str, AfterValidator(checks.url)]
-File = Annotated[str, AfterValidator(checks.file_name)]
-Selector = Annotated[str, AfterValidator(checks.selector)]
-Expression = Annotated[str, AfterValidator(checks.expression)]
-Matchers = Annotated[str, AfterValidator(checks.matchers)]
-Pattern = Annotated[str, AfterValidator(checks.name_pattern)]
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
 ModeName = Literal["observe", "approve", "automatic"]
-
-
-class Part(BaseModel):
-    """Every mapping of the document: unknown keys are mistakes, nothing is converted."""
-
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, alias_generator=to_camel, use_attribute_docstrings=True
-    )
 
 
 class Metadata(Part):
@@ -127,15 +108,18 @@ class WatchPart(Part):
     namespace: Namespace
     """Where its workloads are."""
     workloads: Annotated[list[Name], Field(min_length=1)] | None = None
-    """Deployments by name; either this or `selector`."""
+    """Deployments by name; either this, `selector` or `releaseSet`."""
     selector: WorkloadSelector | None = None
     """Deployments by their labels; a watch that names one goes before."""
+    release_set: ReleaseSetPart | None = None
+    """Deployments of two colours that are switched, and go back, together."""
     mode: ModeName | None = None
     """The mode of this watch; else that of the policy."""
     signals: Annotated[list[str], Field(min_length=1)] | None = None
     """The signals that apply; all of them where none is named."""
     called_by: list[Name] = []
-    """Workloads that suffer when these are bad: they never make it look like an outage."""
+    """Workloads, and release sets by the names of their watches, that suffer when these are bad: they never make it
+    look like an outage."""
     team: str = ""
     """Whose it is; goes with each notice."""
 
@@ -358,6 +342,11 @@ class Spec(Part):
     """What is watched, by name; may be left out where there is a preset."""
     window: Window = Window()
     """How long a rollout is guarded, and its phases."""
+    join_window: Duration | None = None
+    """How long after a release set's first switch further members join its rollout; 2m where it is not given, and at
+    most the automatic part of the window."""
+    drain: Duration | None = None
+    """How long the colour that a release set went back from is left its connections; 30s where it is not given."""
     timing: TimingPart = TimingPart()
     """The loop's own durations."""
     limits: LimitsPart = LimitsPart()

@@ -66,6 +66,8 @@ class _Parts:
     signals: dict[str, SignalPart]
     names: frozenset[str]
     window: Window
+    join_window: float | None
+    drain: float | None
     timing: TimingPart
     limits: LimitsPart
     notify: Notify
@@ -142,6 +144,8 @@ def _whole(spec: Spec) -> _Parts:
         signals=spec.signals,
         names=frozenset(spec.signals),
         window=spec.window,
+        join_window=spec.join_window,
+        drain=spec.drain,
         timing=spec.timing,
         limits=spec.limits,
         notify=spec.notify,
@@ -168,11 +172,17 @@ def _salvaged(marked: Marked) -> _Parts:
         signals={name: signal for name, signal in fitting.items() if signal is not None},
         names=frozenset(signals),
         window=part(Window, spec.get("window"), "window") or Window(),
+        join_window=_duration(spec.get("joinWindow")),
+        drain=_duration(spec.get("drain")),
         timing=part(TimingPart, spec.get("timing"), "timing") or TimingPart(),
         limits=part(LimitsPart, spec.get("limits"), "limits") or LimitsPart(),
         notify=part(Notify, spec.get("notify"), "notify") or Notify(),
         maintenance=several(QuietPart, "maintenance"),
     )
+
+
+def _duration(value: object) -> float | None:
+    return durations.parse(value) if isinstance(value, str) else None
 
 
 def _or(value: float | None, default: float) -> float:
@@ -201,6 +211,8 @@ def _timing(parts: _Parts, marked: Marked) -> Timing:
         approval_within=_or(part.approval_within, base.approval_within),
         repeat_notice=_or(part.repeat_notice, base.repeat_notice),
         clock_offset_max=_or(part.clock_offset, base.clock_offset_max),
+        join_within=_or(parts.join_window, min(base.join_within, automatic)),
+        drain=_or(parts.drain, base.drain),
     )
     _check_timing(timing, 2 * scrape, marked)
     return timing
@@ -214,6 +226,9 @@ def _check_timing(timing: Timing, two_scrapes: float, marked: Marked) -> None:
     at_least(("window", "stabilization"), timing.stabilization, timing.startup, "startup", of=("window", "startup"))
     long = ("window", "stabilization")
     at_least(("window", "automatic"), timing.automatic, timing.stabilization, "stabilization", of=long)
+    if timing.join_within > timing.automatic and ("spec", "window", "automatic") not in marked.dropped:
+        words = f"at most the automatic part of the window ({durations.format_(timing.automatic)})"
+        marked.wrong(("spec", "joinWindow"), durations.format_(timing.join_within), words)
     recovery = ("timing", "recovery", "for")
     at_least(("timing", "recovery", "within"), timing.recovery_within, timing.recovery_for, "`for`", of=recovery)
 

@@ -6,7 +6,7 @@ from typing import get_args, get_origin
 
 from pydantic import BaseModel
 
-from rollguard.model.policy import Policy, Signal, Timing
+from rollguard.model.policy import Policy, Signal, Timing, Watch
 from rollguard.policy import durations
 from rollguard.policy.annotations import Model, key_of, members, models
 from rollguard.policy.document import Document
@@ -26,6 +26,7 @@ _TIMING = {
     "clockOffset": "clock_offset_max",
 }
 _RECOVERY = {"within": "recovery_within", "for": "recovery_for"}
+_SETS = {"joinWindow": "join_within", "drain": "drain"}
 _WINDOW = {"startup": "startup", "stabilization": "stabilization", "automatic": "automatic", "close": "close"}
 
 
@@ -41,9 +42,12 @@ def written_out(text: str, file: str) -> Data | Mistakes:
     spec = _mapping(document, "spec")
     spec.pop("preset", None)
     _put(_mapping(spec, "window"), _seconds(policy.timing, _WINDOW))
+    _put(spec, _seconds(policy.timing, _SETS))
     timing = _mapping(spec, "timing")
     _put(timing, _seconds(policy.timing, _TIMING))
     _put(_mapping(timing, "recovery"), _seconds(policy.timing, _RECOVERY))
+    for watch, part in zip(policy.watches, _items(spec, "watch"), strict=True):
+        _put_set(part, watch)
     _put_limits(_mapping(spec, "limits"), policy)
     for signal in policy.signals:
         _put(_mapping(_mapping(spec, "signals"), signal.name), _of_signal(signal))
@@ -85,6 +89,20 @@ def _below(kind: object, value: object) -> object:
 def _mapping(data: Data, key: str) -> Data:
     found = data.setdefault(key, {})
     return found if isinstance(found, dict) else {}
+
+
+def _items(data: Data, key: str) -> list[Data]:
+    found = data.get(key)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def _put_set(data: Data, watch: Watch) -> None:
+    """Names the Deployments of a release set that go by its members' names."""
+    if watch.release_set is None:
+        return
+    written = _items(_mapping(data, "releaseSet"), "members")
+    for member, part in zip(watch.release_set.members, written, strict=True):
+        _put(part, {"workloads": dict(member.workloads)})
 
 
 def _put(data: Data, more: Data) -> None:

@@ -19,6 +19,7 @@ _WORDS = {
     "dns_label": "namespace",
     "label_name": "label",
     "label_value": "text",
+    "service_name": "name",
     "header_name": "header",
     "header_value": "text",
     "file_name": "file",

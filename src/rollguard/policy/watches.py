@@ -1,18 +1,22 @@
-"""The watches of the document: each names workloads or selects them by labels, and no workload twice."""
+"""The watches of the document: each names workloads, selects them by labels or is a release set, and no workload is
+in two."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rollguard.model.policy import Mode, Watch
 from rollguard.policy.document import WatchPart
-from rollguard.policy.mistakes import nearest
+from rollguard.policy.sets import check_set, check_signals, deployments, set_of
 from rollguard.policy.yaml_text import Marked, Path
 
 Parts = tuple[tuple[int, WatchPart], ...]
+_CHOICES = ("workloads", "selector", "releaseSet")
 
 
 def watches_of(parts: Parts, mode: Mode, signals: frozenset[str], marked: Marked) -> tuple[Watch, ...]:
-    """The watches of the parts (with their places in the list); `signals` are the names that exist."""
-    taken: dict[tuple[str, str], str] = {}
+    """The watches of the parts (with their places in the list); `signals` are the names that exist. None where there
+    is a mistake, for then there is no policy."""
     names: set[str] = set()
     for index, part in parts:
         path: Path = ("spec", "watch", index)
@@ -20,23 +24,52 @@ def watches_of(parts: Parts, mode: Mode, signals: frozenset[str], marked: Marked
             marked.wrong((*path, "name"), part.name, "a name of its own for each watch")
         names.add(part.name)
         _check_choice(part, marked, path)
-        for number, workload in enumerate(part.workloads or []):
-            holder = taken.setdefault((part.namespace, workload), part.name)
-            if holder != part.name or workload in (part.workloads or [])[:number]:
-                words = f"each workload once: {part.namespace}/{workload} is in the watch `{holder}` already"
-                marked.wrong((*path, "workloads", number), workload, words)
-        for number, signal in enumerate(part.signals or []):
-            if signal not in signals:
-                words = f"one of the signals {', '.join(sorted(signals)) or '(there are none)'}"
-                marked.wrong((*path, "signals", number), signal, words, near=nearest(signal, signals))
+        check_signals(part.signals, signals, marked, (*path, "signals"))
+        if part.release_set is not None:
+            check_set(part.release_set, signals, marked, (*path, "releaseSet"))
+    _check_workloads(parts, marked)
+    _check_services(parts, marked)
     _check_selectors(parts, marked)
-    return tuple(_watch(part, mode) for _index, part in parts)
+    return () if marked.mistakes else tuple(_watch(part, mode) for _index, part in parts)
 
 
 def _check_choice(part: WatchPart, marked: Marked, path: Path) -> None:
-    given = [key for key in ("workloads", "selector") if marked.has((*path, key))]
+    given = [key for key in _CHOICES if marked.has((*path, key))]
     if len(given) != 1:
-        marked.wrong(path, part.name, "either `workloads` or `selector`")
+        marked.wrong(path, part.name, "one of `workloads`, `selector` and `releaseSet`")
+
+
+def _check_workloads(parts: Parts, marked: Marked) -> None:
+    """No workload is named twice: not in a watch, not in two, not as two colours."""
+    taken: dict[tuple[str, str], str] = {}
+    for index, part in parts:
+        for place, workload in _named(part, marked, ("spec", "watch", index)):
+            holder = taken.get((part.namespace, workload))
+            if holder is not None:
+                words = f"each workload once: {part.namespace}/{workload} is in the watch `{holder}` already"
+                marked.wrong(place, workload, words)
+            taken.setdefault((part.namespace, workload), part.name)
+
+
+def _named(part: WatchPart, marked: Marked, path: Path) -> Iterator[tuple[Path, str]]:
+    for number, workload in enumerate(part.workloads or []):
+        yield (*path, "workloads", number), workload
+    if part.release_set is not None:
+        yield from deployments(part.release_set, marked, (*path, "releaseSet"))
+
+
+def _check_services(parts: Parts, marked: Marked) -> None:
+    taken: dict[tuple[str, str], str] = {}
+    for index, part in parts:
+        for number, member in enumerate(part.release_set.members if part.release_set else []):
+            if member.service is None:
+                continue
+            holder = taken.get((part.namespace, member.service))
+            if holder is not None:
+                words = f"each Service once: {part.namespace}/{member.service} is that of {holder} already"
+                path: Path = ("spec", "watch", index, "releaseSet", "members", number, "service")
+                marked.wrong(path, member.service, words)
+            taken.setdefault((part.namespace, member.service), f"`{member.name}` of the watch `{part.name}`")
 
 
 def _check_selectors(parts: Parts, marked: Marked) -> None:
@@ -67,4 +100,5 @@ def _watch(part: WatchPart, mode: Mode) -> Watch:
         called_by=tuple(part.called_by),
         team=part.team,
         own_mode=part.mode is not None,
+        release_set=set_of(part.name, part.namespace, part.release_set) if part.release_set else None,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rollguard.model.metrics import Expression, GapCause, MetricsAnswer, NoSnapshot, Question, Snapshot
 from rollguard.model.names import WorkloadName
-from rollguard.model.policy import MetricsStore, Signal, SignalKind
+from rollguard.model.policy import MetricsStore, Policy, Signal, SignalKind
 from rollguard.model.time import Instant
 from rollguard.signals import event, gauge, histogram, rate, ratio
 from rollguard.signals.grouping import Grouping, chunks, filled, grouping
@@ -31,6 +31,15 @@ KINDS = {
     SignalKind.GAUGE: Kind(gauge.expressions, gauge.CLASS_LABEL),
     SignalKind.EVENT: Kind(event.expressions, event.CLASS_LABEL),
 }
+
+
+def asked(policy: Policy) -> tuple[Signal, ...]:
+    """The signals that the store is asked for: those of a kind that has series and that apply to some watch."""
+    return tuple(
+        signal
+        for signal in policy.signals
+        if signal.kind is not SignalKind.EVENT and any(watch.uses(signal.name) for watch in policy.watches)
+    )
 
 
 def question(

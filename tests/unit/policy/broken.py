@@ -48,6 +48,19 @@ spec:
       namespace: batch
       workloads:
         - importer
+    - name: platform
+      namespace: production
+      releaseSet:
+        selectorKey: version
+        colours: [blue, green]
+        members:
+          - {name: backend, service: backend-service}
+          - {name: frontend, service: frontend-service}
+          - name: workers
+            workloads:
+              blue: workers-blue
+              green: workers-green
+            signals: [queue, crashes]
   signals:
     errors:
       kind: ratio
@@ -87,6 +100,8 @@ spec:
     crashes:
       kind: event
       rule: crashLoop
+  joinWindow: 3m
+  drain: 45s
   window:
     startup: 2m
     stabilization: 10m
@@ -303,6 +318,39 @@ SINGLE: tuple[tuple[str, str], ...] = (
     ("      username: guard\n", "      §username: guard\n      bearerTokenFile: /t\n"),
     ("      - name: log", "      - name: §chat"),
     ('to: "06:00"', 'to: §"22:00"'),
+    # release sets
+    ("        selectorKey: version", "        §selector: version\n        selectorKey: version"),
+    ("      releaseSet:\n        selectorKey: version\n", "      §releaseSet:\n"),
+    ("            signals: [queue, crashes]", "            §signal: [queue, crashes]"),
+    ("          - name: workers\n            workloads:", "          - §workloads:"),
+    ("selectorKey: version", "selectorKey: §ver/si/on"),
+    ("selectorKey: version", "selectorKey: §-version"),
+    ("colours: [blue, green]", "colours: §[blue]"),
+    ("colours: [blue, green]", "colours: §[blue, green, red]"),
+    ("colours: [blue, green]", "colours: §[blue, blue]"),
+    ("colours: [blue, green]", "colours: §blue"),
+    ("              blue: workers-blue", "              §bleu: workers-blue\n              blue: workers-blue"),
+    ("            workloads:\n              blue: workers-blue\n", "            §workloads:\n"),
+    ("green: workers-green", "green: §Workers-green"),
+    ("green: workers-green", "green: §workers-blue"),
+    ("green: workers-green", "green: §backend-blue"),
+    ("green: workers-green", "green: §cart"),
+    ("service: backend-service", "service: §backend.service"),
+    ("service: frontend-service", "service: §backend-service"),
+    ("{name: frontend, service", "{name: §backend, workloads: {blue: b, green: g}, service"),
+    ("signals: [queue, crashes]", "signals: [queue, §crash]"),
+    ("signals: [queue, crashes]", "signals: §[]"),
+    (
+        "        members:\n",
+        "        members:\n          §- {name: a}\n"
+        + "          - {name: b}\n          - {name: c}\n          - {name: d}\n",
+    ),
+    ("- name: platform\n", "- §name: platform\n      workloads: [other]\n"),
+    ("name: platform", "name: §shop"),
+    ("joinWindow: 3m", "joinWindow: §3"),
+    ("joinWindow: 3m", "joinWindow: §21m"),
+    ("drain: 45s", "drain: §0s"),
+    ("  drain: 45s", "  §drains: 45s"),
     # YAML itself
     ("  cluster: eu", "  cluster: §&here eu"),
     ("  cluster: eu", "  cluster: §!word eu"),

@@ -9,7 +9,7 @@ import sys
 from rollguard.model.policy import Policy
 from rollguard.policy import load
 from tests.unit.policy.broken import RICH, SINGLE
-from tests.unit.policy.texts import GOOD
+from tests.unit.policy.texts import GOOD, WITH_SET
 
 TOKEN = re.compile(r"[\w.%/]+|\s+|[^\w\s]")
 SIGNS = (
@@ -65,7 +65,7 @@ RARELY = 20
 def broken(seed: int) -> str:
     """A text that began as a policy and had a few accidents."""
     rng = random.Random(seed)
-    text = RICH if seed % RARELY == 0 else GOOD
+    text = RICH if seed % RARELY == 0 else WITH_SET if seed % 3 == 1 else GOOD
     for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
         text = rng.choice((_characters, _token, _lines, _indent, _piece, _mistake))(rng, text)
     return text

@@ -115,7 +115,7 @@ def test_the_platforms_preset_has_the_bounds_of_its_guide() -> None:
     assert signal(policy, "migration-failed").rule is EventRule.MIGRATION_FAILED
     assert policy.migration == Migration(patterns=("prisma-migrate-*",))
     assert signal(policy, "database-connections").shared
-    assert {found.name for found in policy.signals if found.required} == {"errors", "latency"}
+    assert {found.name for found in policy.signals if found.required} == {"errors", "latency", "job-failures"}
     assert {watch.mode for watch in policy.watches} == {Mode.AUTOMATIC}
 
 

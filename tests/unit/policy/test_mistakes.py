@@ -69,7 +69,7 @@ def test_a_word_that_kubectl_reads_differently_must_be_quoted(word: str) -> None
         ("http://prometheus:9090", "prometheus:9090", "7:14", "an address such as"),
         ("workloads: [web, api]", "workloads: [web, web]", "11:24", "each workload once"),
         ("workloads: [web, api]", "workloads: []", "11:18", "at least 1 item"),
-        ("workloads: [web, api]", "team: a", "9:7", "either `workloads` or `selector`"),
+        ("workloads: [web, api]", "team: a", "9:7", "one of `workloads`, `selector` and `releaseSet`"),
         ("name: web", "name: Web", "9:13", "lower-case"),
         (
             "[web, api]",

@@ -68,6 +68,8 @@ def test_the_example_of_the_page_is_a_good_policy() -> None:
         ("spec.timing", "clockOffset", Timing().clock_offset_max),
         ("spec.timing.recovery", "within", Timing().recovery_within),
         ("spec.timing.recovery", "for", Timing().recovery_for),
+        ("spec", "joinWindow", Timing().join_within),
+        ("spec", "drain", Timing().drain),
         ("spec.window", "automatic", Timing().automatic),
         ("spec.window", "close", Timing().close),
         ("spec.window", "startup", Timing().startup),

@@ -15,7 +15,7 @@ from rollguard.policy import load
 from rollguard.policy.shown import written_out
 from rollguard.render import to_yaml
 from tests.unit.policy.broken import RICH
-from tests.unit.policy.texts import GOOD, changed, good
+from tests.unit.policy.texts import GOOD, WITH_SET, changed, good
 
 PRESET = (
     GOOD[: GOOD.index("  signals:")] + "  preset: PRESET\n  signals:\n    errors: {levels: {rollback: {above: 25%}}}\n"
@@ -41,6 +41,10 @@ OTHER = (
     ("      days: [mon, tue]\n", ""),
     ("      team: shop\n", ""),
     ("      signals: [errors, latency]\n", ""),
+    ("  joinWindow: 3m\n", ""),
+    ("  drain: 45s\n", ""),
+    ("            workloads:\n              blue: workers-blue\n              green: workers-green\n", ""),
+    ("            signals: [queue, crashes]\n", ""),
 )
 
 
@@ -92,6 +96,22 @@ def test_the_defaults_are_there_in_words_that_people_write() -> None:
     assert spec["window"] == {"startup": "5m", "stabilization": "15m", "automatic": "30m", "close": "2h"}
     assert spec["limits"] == {"fleet": {"units": 5, "within": "10m"}, "rollbacks": 2, "within": "1h"}
     assert spec["signals"]["errors"]["minimumTraffic"] == 20
+
+
+def test_the_deployments_of_a_release_set_are_written_out() -> None:
+    spec = again(WITH_SET)[1]["spec"]
+    assert isinstance(spec, dict)
+    assert (spec["joinWindow"], spec["drain"]) == ("3m", "45s")
+    members = spec["watch"][1]["releaseSet"]["members"]
+    assert members[0] == {
+        "name": "backend",
+        "service": "backend-service",
+        "workloads": {"blue": "backend-blue", "green": "backend-green"},
+    }
+    assert members[2]["workloads"] == {"blue": "workers-blue", "green": "workers-green"}
+    plain = again(GOOD)[1]["spec"]
+    assert isinstance(plain, dict)
+    assert (plain["joinWindow"], plain["drain"]) == ("2m", "30s")
 
 
 @pytest.mark.parametrize("format_", ["yaml", "json"])

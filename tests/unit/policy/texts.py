@@ -26,6 +26,25 @@ spec:
         rollback: {above: 10%, for: 5m}
 """
 
+WITH_SET = (
+    GOOD.replace(
+        "  signals:\n",
+        """\
+    - name: shop
+      namespace: production
+      releaseSet:
+        selectorKey: version
+        colours: [blue, green]
+        members:
+          - {name: backend, service: backend-service}
+          - {name: frontend, service: frontend-service, signals: [errors]}
+          - {name: workers, workloads: {blue: workers-blue, green: workers-green}}
+  signals:
+""",
+    )
+    + "  joinWindow: 3m\n  drain: 45s\n"
+)
+
 
 def changed(old: str, new: str) -> str:
     """The good policy with one piece of text replaced; fails where it is not there."""

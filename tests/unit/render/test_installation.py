@@ -59,7 +59,8 @@ def test_the_guard_gets_exactly_the_declared_rights_where_they_are_needed() -> N
     bindings = {each["metadata"]["namespace"]: each for each in of_kind("RoleBinding", objects)}
     declared = {(each.group, each.resource, each.verb): each.scope for each in rights.needed(read(POLICY))}
     assert set(roles) == set(bindings) == {"monitoring", "production"}
-    assert roles["production"] == {key for key, scope in declared.items() if scope in (Scope.WATCHED, Scope.BOTH)}
+    watched = (Scope.WATCHED, Scope.BOTH, Scope.SETS)
+    assert roles["production"] == {key for key, scope in declared.items() if scope in watched}
     assert roles["monitoring"] == {key for key, scope in declared.items() if scope in (Scope.GUARD, Scope.BOTH)}
     for namespace, binding in bindings.items():
         name = "rollguard" if namespace == "monitoring" else "rollguard:monitoring"
