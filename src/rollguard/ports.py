@@ -22,7 +22,7 @@ from rollguard.model.action import (
 )
 from rollguard.model.facts import InventoryItem, Template, UnitFacts
 from rollguard.model.metrics import MetricsAnswer, Question
-from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadName
+from rollguard.model.names import Ref, RolloutId, TemplateHash, UnitName, WorkloadName
 from rollguard.model.policy import Policy, ReleaseSet
 from rollguard.model.records import (
     Exists,
@@ -113,8 +113,11 @@ class Cluster(Protocol):
         """One guarded write. `Applied` only with the server's answer in hand."""
         ...
 
-    async def save_evidence(self, rollout: RolloutId, unit: UnitName, *, timeout: float) -> Evidence:
-        """Statuses, events and logs of the unit's pods (secrets masked), the bad ones first, kept as ConfigMaps."""
+    async def save_evidence(
+        self, rollout: RolloutId, unit: UnitName, *, bad: frozenset[TemplateHash], timeout: float
+    ) -> Evidence:
+        """Statuses, events and logs of the unit's pods (secrets masked), those of bad revisions first, kept as
+        ConfigMaps."""
         ...
 
     async def save_template(self, workload: WorkloadName, template: Template, *, timeout: float) -> str | Unknown:

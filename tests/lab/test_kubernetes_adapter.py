@@ -273,7 +273,9 @@ async def test_evidence_holds_the_logs_of_a_crashing_version(lab: Lab, api: Api,
             return any(c.restarts for pod in cluster.facts(subject).pods for c in pod.containers)
 
         await until(restarted, what="a restart", timeout_s=60)
-        saved = await cluster.save_evidence(RolloutId("lip-sync-2-abc"), subject, timeout=5.0)
+        target = cluster.facts(subject).members[0].target()
+        bad = frozenset({target.hash} if target is not None else ())
+        saved = await cluster.save_evidence(RolloutId("lip-sync-2-abc"), subject, bad=bad, timeout=5.0)
         assert saved.names == ("lip-sync-2-abc-evidence-1",)
         assert saved.complete, saved.detail
         kept = await admin.get(f"/api/v1/namespaces/{namespace}/configmaps/{saved.names[0]}")
@@ -281,7 +283,7 @@ async def test_evidence_holds_the_logs_of_a_crashing_version(lab: Lab, api: Api,
         assert {"pods.json", "events.json", "workload.json"} < files.keys()
         crashing = [text for name, text in files.items() if name.endswith(".log") and "lip-sync" in name]
         assert any("Traceback" in text or "panic" in text or "fatal" in text.lower() for text in crashing), crashing
-        again = await cluster.save_evidence(RolloutId("lip-sync-2-abc"), subject, timeout=5.0)
+        again = await cluster.save_evidence(RolloutId("lip-sync-2-abc"), subject, bad=bad, timeout=5.0)
         assert again.names == saved.names
 
 

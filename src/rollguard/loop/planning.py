@@ -103,7 +103,7 @@ async def _evidence(context: Context, memory: Memory, record: RolloutRecord) -> 
     timeout = min(context.settings.evidence_timeout, context.gate.left() - context.settings.request_timeout)
     if timeout < LEAST_EVIDENCE:
         return Evidence(rollout=record.id, names=(), complete=False, detail="no time: the leadership was about to end")
-    memory.evidence = await context.cluster.save_evidence(record.id, record.unit, timeout=timeout)
+    memory.evidence = await context.cluster.save_evidence(record.id, record.unit, bad=record.hashes(), timeout=timeout)
     return memory.evidence
 
 

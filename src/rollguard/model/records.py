@@ -336,6 +336,10 @@ class RolloutRecord:
         """Those of the templates that it brought: one, or of a release set one for each member that changed."""
         return tuple(passage.new.digest for passage in self.passages) or (self.target_digest,)
 
+    def hashes(self) -> frozenset[TemplateHash]:
+        """Of the same templates: their pods are the new ones."""
+        return frozenset(passage.new.hash for passage in self.passages) or frozenset({self.target})
+
     def would(self) -> tuple[Response, ...]:
         """What mode observe kept the guard from, the earliest first."""
         return tuple(response for response in self.responses if response.would)

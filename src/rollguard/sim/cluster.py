@@ -21,7 +21,7 @@ from rollguard.model.action import (
     WriteOutcome,
 )
 from rollguard.model.facts import InventoryItem, Template, UnitFacts
-from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadKind, WorkloadName
+from rollguard.model.names import Ref, RolloutId, TemplateHash, UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import ReleaseSet
 from rollguard.sim.cache import SimCache
 from rollguard.sim.faults import FaultPlan
@@ -163,7 +163,9 @@ class SimCluster:
             return Unknown(detail=outcome.detail)
         return Throttled(after=outcome.after) if isinstance(outcome, Later) else outcome
 
-    async def save_evidence(self, rollout: RolloutId, unit: UnitName, *, timeout: float) -> Evidence:
+    async def save_evidence(
+        self, rollout: RolloutId, unit: UnitName, *, bad: frozenset[TemplateHash], timeout: float
+    ) -> Evidence:
         """Keeps a note of the evidence."""
         name = f"{rollout}-evidence-1"
         outcome = await call(
@@ -175,8 +177,11 @@ class SimCluster:
         )
         if isinstance(outcome, Lost | Later):
             return Evidence(rollout=rollout, names=(), complete=False, detail="the API server did not answer in time")
-        pods = len(self.facts(unit).pods)
-        return Evidence(rollout=rollout, names=(name,), complete=True, detail=f"statuses of {pods} pods")
+        pods = self.facts(unit).pods
+        of_bad = sum(pod.revision in bad for pod in pods)
+        return Evidence(
+            rollout=rollout, names=(name,), complete=True, detail=f"statuses of {len(pods)} pods, {of_bad} of them bad"
+        )
 
     async def save_template(self, workload: WorkloadName, template: Template, *, timeout: float) -> str | Unknown:
         """Keeps the template under a name made from its digest."""

@@ -26,7 +26,10 @@ NOW = Instant(1_700_000_000.0)
 WORKLOAD = WorkloadName("n", WorkloadKind.DEPLOYMENT, "translation")
 
 
-def pod(name: str, restarts: int = 0) -> Pod:
+BAD = frozenset({TemplateHash("h")})
+
+
+def pod(name: str, restarts: int = 0, revision: str = "h", *, ready: bool = True) -> Pod:
     container = Container(
         name="app", in_template=True, init=False, image="i", image_id="id", ready=True, restarts=restarts
     )
@@ -34,12 +37,12 @@ def pod(name: str, restarts: int = 0) -> Pod:
         name=name,
         uid=name,
         workload=WORKLOAD,
-        revision=TemplateHash("h"),
+        revision=TemplateHash(revision),
         node="node-a",
         phase="Running",
         created=NOW,
-        ready=True,
-        ready_since=NOW,
+        ready=ready,
+        ready_since=NOW if ready else None,
         deleting=False,
         containers=(container,),
     )
@@ -52,7 +55,11 @@ def facts(*pods: Pod) -> UnitFacts:
 
 
 async def saved(
-    pods: tuple[Pod, ...], log: Callable[[Conversation], Awaitable[None]], *, timeout: float = 2.0
+    pods: tuple[Pod, ...],
+    log: Callable[[Conversation], Awaitable[None]],
+    *,
+    bad: frozenset[TemplateHash] = BAD,
+    timeout: float = 2.0,
 ) -> tuple[Evidence, list[dict[str, Any]], float]:
     """What was saved with these logs, the ConfigMaps, and how long it took."""
     maps: list[dict[str, Any]] = []
@@ -67,7 +74,7 @@ async def saved(
     async with serving(script) as server:
         api = Api(Connection(server=server.url, tls=ssl.create_default_context(), namespace="n"), CLOCK)
         began = CLOCK.mono()
-        outcome = await evidence.save(api, CLOCK, RolloutId("r-1"), facts(*pods), timeout=timeout)
+        outcome = await evidence.save(api, CLOCK, RolloutId("r-1"), facts(*pods), bad=bad, timeout=timeout)
         took = CLOCK.mono().since(began)
         await api.close()
     return outcome, maps, took
@@ -93,6 +100,19 @@ async def test_current_and_previous_logs_are_kept_masked() -> None:
     assert kept["b_app.log"] == "current run: PASSWORD=[masked] failed"
     assert "b_app_previous.log" not in kept
     assert "hunter2" not in json.dumps(kept)
+
+
+async def test_where_not_all_logs_can_be_kept_every_bad_revision_has_its_turn_before_any_good_one() -> None:
+    async def log(on: Conversation) -> None:
+        await on.answer(b"hello")
+
+    good = tuple(pod(f"good-{n}", revision="good", ready=False) for n in range(3))
+    backend = tuple(pod(f"backend-{n}", revision="backend") for n in range(20))
+    workers = (pod("workers-0", revision="workers"), pod("workers-1", revision="workers", ready=False))
+    bad = frozenset({TemplateHash("backend"), TemplateHash("workers")})
+    _, maps, _ = await saved((*good, *backend, *workers), log, bad=bad, timeout=10.0)
+    logs = [name.removesuffix("_app.log") for name in files(maps) if name.endswith(".log")]
+    assert set(logs) == {"workers-0", "workers-1", *(f"backend-{n}" for n in range(10))}
 
 
 async def test_a_pod_that_does_not_answer_costs_its_own_log_and_not_the_others_nor_the_time() -> None:
@@ -127,7 +147,7 @@ async def test_nothing_is_written_once_the_time_is_up() -> None:
 
     async with serving(script) as server:
         api = Api(Connection(server=server.url, tls=ssl.create_default_context(), namespace="n"), CLOCK)
-        outcome = await evidence.save(api, Late(), RolloutId("r-1"), facts(pod("a")), timeout=2.0)
+        outcome = await evidence.save(api, Late(), RolloutId("r-1"), facts(pod("a")), bad=BAD, timeout=2.0)
         await api.close()
     assert outcome.names == ()
     assert outcome.detail == "r-1-evidence-1: no time was left to write it"
@@ -166,7 +186,7 @@ async def test_a_refused_config_map_is_told_and_not_named() -> None:
 
     async with serving(script) as server:
         api = Api(Connection(server=server.url, tls=ssl.create_default_context(), namespace="n"), CLOCK)
-        outcome = await evidence.save(api, CLOCK, RolloutId("r-1"), facts(pod("a")), timeout=2.0)
+        outcome = await evidence.save(api, CLOCK, RolloutId("r-1"), facts(pod("a")), bad=BAD, timeout=2.0)
         await api.close()
     assert outcome.names == ()
     assert not outcome.complete

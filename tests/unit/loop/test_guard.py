@@ -15,7 +15,7 @@ from rollguard.loop.store import Unavailable
 from rollguard.loop.workers import Priority
 from rollguard.model.action import Evidence, StepState
 from rollguard.model.metrics import GapCause
-from rollguard.model.names import RolloutId, UnitName
+from rollguard.model.names import RolloutId, TemplateHash, UnitName
 from rollguard.model.policy import Limits, Mode
 from rollguard.model.records import (
     Freeze,
@@ -165,10 +165,10 @@ def test_evidence_is_not_read_again_where_only_the_plans_write_was_lost() -> Non
         await stage.until(stage.adopted)
         honest = running.cluster.save_evidence
 
-        async def lost(rollout: RolloutId, unit: UnitName, *, timeout: float) -> Evidence:
+        async def lost(rollout: RolloutId, unit: UnitName, *, bad: frozenset[TemplateHash], timeout: float) -> Evidence:
             point = "records.replace_rollout"
             running.faults.focus = (point, Fault.LOST, running.faults.visits[point])
-            return await honest(rollout, unit, timeout=timeout)
+            return await honest(rollout, unit, bad=bad, timeout=timeout)
 
         running.cluster.save_evidence = lost  # type: ignore[method-assign]
         stage.world.set_image(stage.api, CRASHING)

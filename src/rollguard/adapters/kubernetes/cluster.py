@@ -27,7 +27,7 @@ from rollguard.model.action import (
     WriteOutcome,
 )
 from rollguard.model.facts import ClusterEvent, Configuration, InventoryItem, Pod, Template, UnitFacts, Workload
-from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadKind, WorkloadName
+from rollguard.model.names import Ref, RolloutId, TemplateHash, UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import ReleaseSet
 from rollguard.ports import Clock
 
@@ -174,9 +174,11 @@ class KubernetesCluster:
         """One guarded patch, sent once."""
         return await writes.patch(self._api, self._clock, write, dry_run=dry_run, timeout=timeout)
 
-    async def save_evidence(self, rollout: RolloutId, unit: UnitName, *, timeout: float) -> Evidence:
+    async def save_evidence(
+        self, rollout: RolloutId, unit: UnitName, *, bad: frozenset[TemplateHash], timeout: float
+    ) -> Evidence:
         """Statuses, events and logs of the unit's pods, masked, in ConfigMaps; what is ready when time is up."""
-        return await evidence.save(self._api, self._clock, rollout, self.facts(unit), timeout=timeout)
+        return await evidence.save(self._api, self._clock, rollout, self.facts(unit), bad=bad, timeout=timeout)
 
     async def save_template(self, workload: WorkloadName, template: Template, *, timeout: float) -> str | Unknown:
         """Keeps the template as a ControllerRevision with our labels only; its name."""

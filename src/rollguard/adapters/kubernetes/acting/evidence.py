@@ -14,7 +14,7 @@ from rollguard.adapters.kubernetes.connection import rights
 from rollguard.adapters.kubernetes.connection.api import Api, Lane, NoAnswer
 from rollguard.model.action import Evidence
 from rollguard.model.facts import Pod, UnitFacts, Workload
-from rollguard.model.names import RolloutId
+from rollguard.model.names import RolloutId, TemplateHash
 from rollguard.ports import Clock
 from rollguard.record.codec import to_json
 from rollguard.record.names import LABEL_ROLLOUT, label_value
@@ -42,11 +42,13 @@ class _LogRequest:
         return f"{self.pod[-150:]}_{self.container}{'_previous' if self.previous else ''}.log"
 
 
-async def save(api: Api, clock: Clock, rollout: RolloutId, facts: UnitFacts, *, timeout: float) -> Evidence:
+async def save(
+    api: Api, clock: Clock, rollout: RolloutId, facts: UnitFacts, *, bad: frozenset[TemplateHash], timeout: float
+) -> Evidence:
     """Saves what can be read in time; `complete` is False, with the reason, where something is missing."""
     began = clock.mono()
     namespace = facts.unit.namespace
-    files, problems = await _read(api, facts, timeout=timeout * READING_SHARE)
+    files, problems = await _read(api, facts, bad, timeout=timeout * READING_SHARE)
     parts, left_out = _parts(files)
     problems += [f"{name}: left out for its size" for name in left_out]
     left = timeout - clock.mono().since(began)
@@ -60,12 +62,16 @@ async def save(api: Api, clock: Clock, rollout: RolloutId, facts: UnitFacts, *, 
     return Evidence(rollout=rollout, names=tuple(names), complete=not problems, detail="; ".join(problems)[:1000])
 
 
-async def _read(api: Api, facts: UnitFacts, *, timeout: float) -> tuple[dict[str, bytes], list[str]]:
+async def _read(
+    api: Api, facts: UnitFacts, bad: frozenset[TemplateHash], *, timeout: float
+) -> tuple[dict[str, bytes], list[str]]:
     """Masked and compressed files by name, the facts first, and what could not be read."""
     members = tuple(_without_templates(member) for member in facts.members)
     known = {"pods.json": facts.pods, "events.json": facts.events, "workload.json": members}
+    if facts.services or facts.autoscalers:
+        known |= {"services.json": facts.services, "autoscalers.json": facts.autoscalers}
     files = {f"{name}.gz": await asyncio.to_thread(_pack, _json(value)) for name, value in known.items()}
-    wanted = _requests(facts)
+    wanted = _requests(facts.pods, bad)
     results = await asyncio.gather(*(_log(api, facts.unit.namespace, each, timeout) for each in wanted))
     problems = [] if facts.complete else [f"facts incomplete: {', '.join(facts.missing)}"]
     for request, (text, problem) in zip(wanted, results, strict=True):
@@ -82,13 +88,17 @@ def _without_templates(member: Workload) -> Workload:
     return replace(member, template=replace(member.template, body=""), revisions=revisions)
 
 
-def _requests(facts: UnitFacts) -> list[_LogRequest]:
-    """The newest revision's pods first: they are the ones that go."""
-    target = facts.members[0].target() if facts.members else None
-    bad_first = sorted(facts.pods, key=lambda pod: (target is None or pod.revision != target.hash, pod.ready))
+def _requests(pods: tuple[Pod, ...], bad: frozenset[TemplateHash]) -> list[_LogRequest]:
+    """The bad revisions' pods first: they are the ones that go. Of those alike, each revision has its turn."""
+    number: dict[str, int] = {}
+    order: dict[str, tuple[bool, int]] = {}
+    for pod in sorted(pods, key=lambda pod: pod.ready):
+        revision = f"{pod.workload} {pod.revision}"
+        number[revision] = number.get(revision, 0) + 1
+        order[pod.uid] = (pod.revision not in bad, number[revision])
     return [
         _LogRequest(pod=pod.name, container=container.name, previous=previous)
-        for pod in bad_first[:PODS_MAX]
+        for pod in sorted(pods, key=lambda pod: order[pod.uid])[:PODS_MAX]
         for container in pod.containers
         for previous in ((False, True) if container.restarts else (False,))
         if _has_log(pod, container.name)
