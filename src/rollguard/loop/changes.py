@@ -25,6 +25,7 @@ from rollguard.model.policy import Mode, Policy
 from rollguard.model.records import (
     GoodRevision,
     LifecycleState,
+    LiveMember,
     Notice,
     NoticeState,
     Passage,
@@ -275,15 +276,18 @@ def with_live(unit: UnitRecord, record: RolloutRecord, *, restored: bool, replac
 
     `restored`: the guard put it back, as far as its plan went; `replaced`: something else came before it was judged.
     """
-    new = {passage.member: passage for passage in record.passages}
-    went_back = _moved(record) if restored else frozenset(new if replaced else ())
-    live = tuple(
-        replace(each, side=new[each.member].new, beside=new[each.member].old.hash)
-        if each.member in new and each.member not in went_back
-        else each
-        for each in unit.live
-    )
-    return replace(unit, live=live)
+    passages = {passage.member: passage for passage in record.passages}
+    went_back = _moved(record) if restored else frozenset[str]()
+
+    def after(live: LiveMember) -> LiveMember:
+        passage = passages.get(live.member)
+        if passage is not None and live.member in went_back:
+            return replace(live, side=passage.old, beside=passage.new.hash)
+        if passage is not None and not replaced:
+            return replace(live, side=passage.new, beside=passage.old.hash)
+        return live
+
+    return replace(unit, live=tuple(after(each) for each in unit.live))
 
 
 def _moved(record: RolloutRecord) -> frozenset[str]:

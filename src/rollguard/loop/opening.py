@@ -15,7 +15,7 @@ from rollguard.model.facts import UnitFacts
 from rollguard.model.judgement import Phase, VerdictKind
 from rollguard.model.lifecycle import NewTarget, Tell
 from rollguard.model.names import RolloutId, UnitName, WorkloadKind
-from rollguard.model.policy import Mode
+from rollguard.model.policy import Mode, ReleaseSet
 from rollguard.model.records import (
     HumanRequest,
     LifecycleState,
@@ -34,12 +34,21 @@ async def ensure_unit(context: Context, memory: Memory, facts: UnitFacts) -> Uni
     uid = facts.members[0].uid if facts.members and memory.workload.kind is WorkloadKind.DEPLOYMENT else ""
     unit = context.store.unit(name)
     if unit is None:
-        fresh = UnitRecord(name=name, workload=memory.workload, uid=uid, mode=memory.watch.mode)
+        fresh = UnitRecord(
+            name=name,
+            workload=memory.workload,
+            uid=uid,
+            mode=memory.watch.mode,
+            release_set=memory.watch.release_set,
+        )
         unit = await context.store.create_unit(fresh)
     if uid and unit.uid != uid and unit.current_rollout is None:
         unit = await context.store.change_unit(name, lambda u: _anew(u, uid))
-    if unit.mode is not memory.watch.mode:
-        unit = await context.store.change_unit(name, lambda u: replace(u, mode=memory.watch.mode))
+    watch = memory.watch
+    if unit.mode is not watch.mode or unit.release_set != watch.release_set:
+        unit = await context.store.change_unit(
+            name, lambda u: replace(u, mode=watch.mode, release_set=watch.release_set)
+        )
     return unit
 
 
@@ -129,8 +138,10 @@ async def open_rollout(
 
 
 def _beginning(begun: Begun, order: str) -> str:
-    if begun.passages:
+    if begun.passages and not order:
         return _switched(begun.passages)
+    if order and begun.passages:
+        return f"Nothing rolls out, {begun.passages[0].new.colour} serves: opened for the order {order}"
     if order:
         return f"Nothing rolls out, revision {begun.target_number} runs: opened for the order {order}"
     before = "" if begun.baseline_number is None else f" from revision {begun.baseline_number}"
@@ -193,6 +204,13 @@ def ordered_without_rollout(unit: UnitRecord, order: HumanRequest, facts: UnitFa
         since=context.now(),
         under_way=False,
     )
+
+
+def set_without_rollout(unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts, context: Context) -> Begun | None:
+    """The same for a release set: to the colours beside the live ones, where those are there; else None."""
+    now = context.now()
+    passages = observe.ways_back(unit, release_set, facts, now)
+    return observe.switch_begun(unit, release_set, passages, facts, now) if passages else None
 
 
 async def adopt(context: Context, unit: UnitRecord, facts: UnitFacts) -> None:

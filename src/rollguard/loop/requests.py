@@ -15,7 +15,7 @@ from rollguard.loop.workers import Priority
 from rollguard.model.action import Target
 from rollguard.model.facts import UnitFacts
 from rollguard.model.lifecycle import ApprovalGiven, ApprovalRefused, Tell
-from rollguard.model.names import UnitName
+from rollguard.model.names import UnitName, WorkloadKind
 from rollguard.model.records import (
     HumanRequest,
     LifecycleState,
@@ -25,6 +25,7 @@ from rollguard.model.records import (
     TimelineEntry,
     UnitRecord,
 )
+from rollguard.observe import Begun
 
 OPEN_TO_ORDERS = (LifecycleState.WATCHING, LifecycleState.AWAITING_APPROVAL, LifecycleState.HELD)
 OPEN_TO_REJECTION = (LifecycleState.AWAITING_APPROVAL, LifecycleState.PLANNED)
@@ -154,7 +155,7 @@ async def _without_rollout(
     context: Context, memory: Memory, unit: UnitRecord, request: HumanRequest, facts: UnitFacts
 ) -> None:
     """Opens a rollout of what runs now for the order, unless it is refused."""
-    begun = opening.ordered_without_rollout(unit, request, facts, context)
+    begun = _begun_by_order(context, memory, unit, request, facts)
     fresh = begun is None or unit.last_target not in (None, begun.target)
     if _unsettled(context, request, "" if begun is None or fresh else begun.target_digest, facts):
         context.workers.later(AGAIN, Priority.WAKE, unit.name)
@@ -174,6 +175,15 @@ async def _without_rollout(
     await _accept(context, record, request)
 
 
+def _begun_by_order(
+    context: Context, memory: Memory, unit: UnitRecord, request: HumanRequest, facts: UnitFacts
+) -> Begun | None:
+    release_set = memory.watch.release_set
+    if release_set is not None:
+        return opening.set_without_rollout(unit, release_set, facts, context)
+    return opening.ordered_without_rollout(unit, request, facts, context)
+
+
 def _target(
     context: Context,
     memory: Memory,
@@ -190,7 +200,8 @@ def _target(
 
 def _unsettled(context: Context, request: HumanRequest, rolled_out: str, facts: UnitFacts) -> bool:
     """Whether another template is on its way than the rollout's: which one a new order is for shows in a moment."""
-    if not facts.members or context.now().since(request.at) > SETTLING:
+    alone = facts.unit.guards is WorkloadKind.DEPLOYMENT
+    if not alone or not facts.members or context.now().since(request.at) > SETTLING:
         return False
     runs = facts.members[0].template.digest
     return runs != rolled_out or request.against not in ("", runs)

@@ -16,7 +16,6 @@ from rollguard.model.lifecycle import NewTarget, WorkloadGone
 from rollguard.model.names import WorkloadKind, WorkloadName
 from rollguard.model.policy import ReleaseSet
 from rollguard.model.records import OWN_UNDO, Passage, RolloutRecord, TimelineEntry, UnitRecord
-from rollguard.observe import Begun
 
 
 def set_name(release_set: ReleaseSet) -> WorkloadName:
@@ -37,33 +36,10 @@ async def opened(context: Context, memory: Memory, release_set: ReleaseSet, fact
     unit = unit_of(context, facts.unit)
     seen = observe.passages(unit, release_set, facts, context.server_now())
     if seen:
-        begun = begun_by(unit, release_set, seen, facts, context)
+        begun = observe.switch_begun(unit, release_set, seen, facts, context.server_now())
         return await opening.open_rollout(context, memory, begun, facts)
     await _rest(context, unit, release_set, facts)
     return None
-
-
-def begun_by(
-    unit: UnitRecord, release_set: ReleaseSet, seen: tuple[Passage, ...], facts: UnitFacts, context: Context
-) -> Begun:
-    """The set's rollout of these members; what a record says of one workload is the first member's."""
-    first = seen[0]
-    return Begun(
-        id=observe.switch_id(unit, release_set, first, facts),
-        unit=unit.name,
-        workload=set_name(release_set),
-        uid="",
-        target=first.new.hash,
-        target_number=first.new.number,
-        target_digest=first.new.digest,
-        target_images=first.new.images,
-        baseline=first.old.hash,
-        baseline_number=first.old.number,
-        baseline_images=first.old.images,
-        since=context.server_now(),
-        under_way=False,
-        passages=seen,
-    )
 
 
 async def _rest(context: Context, unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts) -> None:

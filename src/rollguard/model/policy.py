@@ -110,7 +110,8 @@ class ReleaseSet:
     namespace: str
     selector_key: str
     """The label of the Services' selectors whose value names the colour that is live."""
-    colours: tuple[str, str]
+    colours: tuple[str, ...]
+    """Two."""
     members: tuple[SetMember, ...]
     """At most 6."""
 

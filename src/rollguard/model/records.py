@@ -9,7 +9,7 @@ from rollguard.model.action import DecisionKind, Plan, Standing
 from rollguard.model.facts import MigrationRun
 from rollguard.model.judgement import Finding, LevelReading, Phase, SignalGap, VerdictKind
 from rollguard.model.names import RolloutId, TemplateHash, UnitName, WorkloadName
-from rollguard.model.policy import Mode
+from rollguard.model.policy import Mode, ReleaseSet
 from rollguard.model.time import Instant
 
 EVERYTHING = "rollguard-all"
@@ -263,6 +263,8 @@ class UnitRecord:
     """Of a release set: each member's live colour when nothing was rolling out."""
     switches: int = 0
     """Of a release set: rollouts so far, for their names."""
+    release_set: ReleaseSet | None = None
+    """What the set consists of, as the policy in force says: commands read it here."""
 
     def good(self) -> tuple[GoodRevision, ...]:
         """What may be gone back to, the newest first: each revision judged healthy, and the adopted ones.

@@ -19,7 +19,8 @@ from rollguard.observe.sets import (
     ready_pods,
     serving,
     side_adopted,
-    switch_id,
+    switch_begun,
+    ways_back,
     workloads_of,
 )
 from rollguard.observe.slots import instants, slot_at, slot_ends, slots_ended
@@ -55,6 +56,7 @@ __all__ = [
     "slot_at",
     "slot_ends",
     "slots_ended",
-    "switch_id",
+    "switch_begun",
+    "ways_back",
     "workloads_of",
 ]

@@ -11,7 +11,7 @@ from rollguard.model.records import GoodRevision, LiveMember, Passage, RolloutRe
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
 from rollguard.observe.good import good_revision
-from rollguard.observe.rollouts import adoption, settled_target
+from rollguard.observe.rollouts import Begun, adoption, settled_target
 
 RELEASE = "rollguard.dev/release"
 """The annotation by which members say that they belong to one release."""
@@ -159,6 +159,47 @@ def switch_id(unit: UnitRecord, release_set: ReleaseSet, first: Passage, facts: 
     uid = service.uid if service is not None else first.new.uid
     rest = f"-s{unit.switches + 1}-{uid[:8]}"
     return RolloutId(release_set.name[: _NAME_LENGTH - len(rest)].rstrip("-.") + rest)
+
+
+def switch_begun(
+    unit: UnitRecord, release_set: ReleaseSet, seen: tuple[Passage, ...], facts: UnitFacts, now: Instant
+) -> Begun:
+    """The set's rollout of these members; what a record says of one workload is the first member's."""
+    first = seen[0]
+    return Begun(
+        id=switch_id(unit, release_set, first, facts),
+        unit=unit.name,
+        workload=unit.workload,
+        uid="",
+        target=first.new.hash,
+        target_number=first.new.number,
+        target_digest=first.new.digest,
+        target_images=first.new.images,
+        baseline=first.old.hash,
+        baseline_number=first.old.number,
+        baseline_images=first.old.images,
+        since=now,
+        under_way=False,
+        passages=seen,
+    )
+
+
+def ways_back(unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts, now: Instant) -> tuple[Passage, ...]:
+    """Every member with the colour beside the live one as its old side: for an order while nothing rolls out.
+
+    A member whose other colour has no Deployment, or one that is not settled, is left out.
+    """
+    live = {each.member: each.side for each in unit.live}
+    found = []
+    for member in release_set.members:
+        new = live.get(member.name)
+        old = side_of(release_set, member, release_set.other(new.colour), facts) if new is not None else None
+        if new is not None and old is not None:
+            needed = max(1, len(ready_pods(facts, new.workload)))
+            found.append(
+                Passage(member=member.name, service=member.service, old=old, new=new, since=now, needed=needed)
+            )
+    return tuple(found)
 
 
 def joined(record: RolloutRecord, seen: tuple[Passage, ...], facts: UnitFacts, timing: Timing, now: Instant) -> bool:
