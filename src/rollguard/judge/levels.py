@@ -27,6 +27,8 @@ _OVERDUE_TICKS = 2.0
 
 def remembered(memory: SignalMemory | None, signal: Signal, observation: Observation, timing: Timing) -> SignalMemory:
     """The memory with the observation's slots of this signal, each once, in order of time."""
+    if memory is not None and not observation.answers and not observation.before:
+        return memory
     mine = _in_time(observation.answers, signal)
     before = _in_time(observation.before, signal)
     seconds = next((a.slot.seconds for a in (*mine, *before)), memory.seconds if memory else timing.slot)

@@ -40,6 +40,10 @@ class _Asked:
     slot: float
     lateness: float
 
+    def __hash__(self) -> int:
+        """By what is cheap to hash; the signals are compared, which is quick where they are the same objects."""
+        return hash((self.used, self.slot, self.lateness))
+
     @classmethod
     def of(cls, policy: Policy) -> _Asked:
         return cls(

@@ -342,11 +342,9 @@ def in_milder_mode(record: RolloutRecord, present: Mode, now: Instant) -> Rollou
 def with_condition(unit: UnitRecord, type_: str, message: str) -> UnitRecord:
     """The unit with that condition as it began; without it where the message is empty."""
     others = tuple(entry for entry in unit.conditions if entry[0] != type_)
-    if not message:
-        return replace(unit, conditions=others)
-    if len(others) < len(unit.conditions):
+    if bool(message) is (len(others) < len(unit.conditions)):
         return unit
-    return replace(unit, conditions=(*others, (type_, message[:CONDITION])))
+    return replace(unit, conditions=(*others, (type_, message[:CONDITION])) if message else others)
 
 
 def with_present_condition(unit: UnitRecord, type_: str, message: str) -> UnitRecord:

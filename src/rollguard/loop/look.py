@@ -103,7 +103,7 @@ async def _own(context: Context, memory: Memory, name: UnitName) -> RolloutRecor
     untouched = foreign or not context.policies.known(record)
 
     def ours(present: RolloutRecord) -> RolloutRecord:
-        raised = replace(present, epoch=max(present.epoch, epoch))
+        raised = replace(present, epoch=epoch) if epoch > present.epoch else present
         if untouched:
             return raised
         kept = changes.without_policy(raised, context.policies.lost(raised), context.policy.digest, now)

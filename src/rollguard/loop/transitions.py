@@ -36,11 +36,12 @@ async def note(
     context: Context, record: RolloutRecord, change: Callable[[RolloutRecord], RolloutRecord]
 ) -> RolloutRecord:
     """Writes a change that moves no state; new lines of the story go to the journal as well."""
-    known = set(record.timeline)
     updated = await context.store.change_rollout(record.id, change)
-    for entry in updated.timeline:
-        if entry not in known:
-            context.journal.append(updated.unit, updated.id, entry)
+    if updated.timeline != record.timeline:
+        known = set(record.timeline)
+        for entry in updated.timeline:
+            if entry not in known:
+                context.journal.append(updated.unit, updated.id, entry)
     return updated
 
 

@@ -20,6 +20,8 @@ class WorkloadKind(StrEnum):
     RELEASE_SET = "ReleaseSet"
     """Deployments of two colours that go forth and back together: a name of the policy, no object of the cluster."""
 
+    __hash__ = str.__hash__  # as an enumeration's it would be most of a name's, which keys nearly every table
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class WorkloadName:

@@ -51,6 +51,11 @@ class Situation:
     owners: Owners = field(default_factory=Owners)
     migration: Migration | None = None
     shared_roll_back: bool = False
+    _way_back: GoodRevision | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # found once: every second interlock asks for it
+        object.__setattr__(self, "_way_back", self._found())
 
     def good(self) -> tuple[GoodRevision, ...]:
         """What may be gone back to, the newest first."""
@@ -61,6 +66,9 @@ class Situation:
 
         Never what runs now or what this rollout brought.
         """
+        return self._way_back
+
+    def _found(self) -> GoodRevision | None:
         refused = {self.rollout.target_digest, *(member.template.digest for member in self.facts.members)}
         left = tuple(good for good in self.good() if good.digest not in refused)
         before = next((good for good in left if good.hash == self.rollout.baseline), None)
