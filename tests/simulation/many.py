@@ -14,6 +14,7 @@ from multiprocessing import get_context
 
 from rollguard.sim.faults import POINTS, Fault
 from tests.simulation.harness import Plan, play
+from tests.simulation.thawing import thaw
 
 PROCESSES = 2
 BATCH = 25
@@ -152,12 +153,13 @@ def many(first: int, last: int) -> Tally:
 
 
 def players(count: int) -> ProcessPoolExecutor:
-    """So many fresh processes of low priority."""
-    return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_yield_to_others)
+    """So many fresh processes of low priority that do nothing else."""
+    return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_player)
 
 
-def _yield_to_others() -> None:
+def _player() -> None:
     os.nice(10)
+    thaw()
 
 
 def main(arguments: list[str]) -> int:
