@@ -100,7 +100,7 @@ class Jobs:
             succeeds, seconds = self._outcome()
             await asyncio.sleep(seconds)
             self._durations.observe(seconds)
-            self._completed += succeeds
+            self._completed += 1
             self._failed += not succeeds
             if not succeeds:
                 self._log(f"ERROR job of {self._queue} failed: unhandled exception in job handler")
@@ -120,10 +120,10 @@ class Jobs:
         return True
 
     def families(self) -> Iterable[Family]:
-        """Jobs by outcome and their durations."""
-        completed = Family("jobs_completed_total", "counter", "Jobs that succeeded.")
+        """Jobs that have ended, those that ended badly, and their durations."""
+        completed = Family("jobs_completed_total", "counter", "Jobs that have ended, well or badly.")
         completed.add(self._completed, queue=self._queue)
-        failed = Family("jobs_failed_total", "counter", "Jobs that failed.")
+        failed = Family("jobs_failed_total", "counter", "Those that ended badly.")
         failed.add(self._failed, queue=self._queue)
         durations = Family("job_duration_seconds", "histogram", "Time that a job took.")
         self._durations.expose(durations, queue=self._queue)
