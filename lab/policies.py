@@ -21,6 +21,10 @@ WINDOW_S = 8
 AUTOMATIC_S = 60
 STARTUP_S = 8
 """Within it the first new pod of the lab is ready; slots without one are counted as incomplete after it."""
+SET = "dubbing"
+JOIN_S = 15
+DRAIN_S = 6
+"""Longer than any of the lab's streams, and they outlast a pod's grace."""
 REAL: dict[str, Any] = {
     "signals": {},
     "window": {},
@@ -66,6 +70,37 @@ def policy(
         "metadata": {"name": namespace},
         "spec": {key: value for key, value in {**document, **spec}.items() if value},
     }
+
+
+def set_policy(
+    *, namespace: str, prometheus: str, services: Mapping[str, str], workers: Sequence[str] = (), **spec: Any
+) -> dict[str, Any]:
+    """A GuardPolicy document for one release set, of members with a Service and without; the rest as in `policy`."""
+    events = ["crash-loop", "image-pull", "progress-deadline"]
+    members: list[dict[str, Any]] = [{"name": name, "service": service} for name, service in services.items()]
+    members += [{"name": name, "signals": ["job-failures", *events]} for name in workers]
+    watch = {
+        "name": SET,
+        "namespace": namespace,
+        "releaseSet": {"selectorKey": "version", "colours": ["blue", "green"], "members": members},
+        "signals": ["errors", "latency", *events],
+    }
+    document = policy(
+        namespace=namespace,
+        prometheus=prometheus,
+        watch=[watch],
+        **{"joinWindow": f"{JOIN_S}s", "drain": f"{DRAIN_S}s", **spec},
+    )
+    if workers:
+        document["spec"]["signals"]["job-failures"] = {
+            "kind": "ratio",
+            "bad": "jobs_failed_total",
+            "total": "jobs_completed_total",
+            "minimumTraffic": 10,
+            "required": False,
+            "levels": {"rollback": {"above": "10%", "for": f"{WINDOW_S}s"}},
+        }
+    return document
 
 
 def window(automatic_s: int) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 
 from lab import controller, installation, manifests
-from lab.api import JSON_PATCH, Api, ApiError
+from lab.api import JSON_PATCH, MERGE, Api, ApiError
 from lab.controller import Controller
 from lab.controlplane import ControlPlane
 from lab.parts import REPOSITORY, Part, running_parts
@@ -88,11 +88,16 @@ class Lab:
             raise LabError(f"no traffic of {namespace}/{service} to end: {answer.text}")
         return answer.json()
 
-    async def silence(self, namespace: str) -> None:
-        """Ends the traffic to all Services of a namespace; what it came to is kept."""
+    async def leave(self, namespace: str) -> None:
+        """Takes a namespace's load off the lab: its faults, its traffic (what it came to is kept), its pods."""
+        await self.calm(namespace)
         answer = await self.http.get(f"{self.parts['loadgen'].url}/stats", params={"namespace": namespace})
         for target in answer.json():
             await self.traffic(namespace, target.partition("/")[2], 0)
+        for kind in ("autoscaling/v2", "horizontalpodautoscalers"), ("apps/v1", "deployments"):
+            path = f"/apis/{kind[0]}/namespaces/{namespace}/{kind[1]}"
+            for item in await self.api.list(path):
+                await self.api.delete(f"{path}/{item['metadata']['name']}")
 
     async def traffic_stats(self, namespace: str, service: str) -> Any:
         """What the requests to a Service came to so far: counts by status, failures, latencies in seconds."""
@@ -146,6 +151,17 @@ class Lab:
         for name, part in self.parts.items():
             if part.died():
                 raise LabError(f"the lab's {name} has ended; the end of its log:\n{part.tail()}")
+
+    async def refuses(self, path: str) -> bool:
+        """Whether admission refuses a change of the object at this path: a dry run that adds an annotation."""
+        body = {"metadata": {"annotations": {"lab.rollguard.dev/asked": "yes"}}}
+        try:
+            await self.api.patch(path, body, MERGE, dryRun="All")
+        except ApiError as error:
+            if error.status != 422:
+                raise
+            return True
+        return False
 
     async def disturb(self, namespace: str, *nodes: str, **rule: Any) -> None:
         """Makes the apps of a namespace, on these nodes or on all, behave as a rule of lab.kubelet.chaos says.

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from lab.faults.guarded import NAME, Guarded, guarded, pending
+from lab.faults.guarded import NAME, Guarded, guarded
+from lab.faults.watched import Watched, pending
 from lab.proxy import Script, WriteSeen
 from lab.world import Lab, LabError
 from rollguard.model.records import NoticeState, Outcome, RolloutRecord
@@ -43,6 +45,9 @@ TIMING = {
     "planExpiry": "2m",
     "recovery": {"within": "60s", "for": "2s"},
 }
+
+
+W = TypeVar("W", bound=Watched)
 
 
 class Fault(StrEnum):
@@ -79,26 +84,54 @@ class Ending:
         return f"{self.fault.value} write {self.n}{at} - {said if self.reached else 'not reached, ' + said}"
 
 
-async def disturbed(lab: Lab, installed: Path, fault: Fault, n: int = 0) -> Ending:
+class Tale(Protocol[W]):
+    """What is guarded, what goes wrong with it, and what must be so at the end."""
+
+    @property
+    def name(self) -> str:
+        """The start of its namespaces' names."""
+        ...
+
+    def guarded(self, lab: Lab, namespace: str, script: Script, installed: Path) -> AbstractAsyncContextManager[W]:
+        """The unit for the length of the block, with what runs well."""
+        ...
+
+    async def adopted(self, here: W) -> None:
+        """Returns when the guard holds what runs to be good."""
+        ...
+
+    async def begin(self, here: W) -> None:
+        """Releases what is bad; the controller may die meanwhile."""
+        ...
+
+    async def problems(self, here: W, record: RolloutRecord) -> list[tuple[bool, str]]:
+        """(what must hold, what is wrong where it does not) of its objects and its record."""
+        ...
+
+
+async def disturbed(lab: Lab, installed: Path, tale: Tale[W], fault: Fault, n: int = 0) -> Ending:
     """Plays one rollback in a namespace of its own with the fault at its n-th write; nothing is asserted here."""
     script = Script(counting=False)
-    namespace = f"{fault.value.replace(' ', '-')}-{n}"
-    async with guarded(lab, namespace, script=script, installed=installed, timing=TIMING) as here:
+    namespace = f"{tale.name}{fault.value.replace(' ', '-')}-{n}"
+    async with tale.guarded(lab, namespace, script, installed) as here:
         first = here.controller()
-        await here.until_adopted()
+        await tale.adopted(here)
         struck = asyncio.Event()
         if fault is not Fault.NONE:
             hooks = script.before if fault is Fault.KILLED_BEFORE else script.after
             hooks[n] = partial(_strike, here, fault, struck)
         script.counting = True
-        await here.release(BAD)
+        beginning = asyncio.create_task(tale.begin(here))
         try:
             if fault in (Fault.KILLED_BEFORE, Fault.KILLED_AFTER) and await _struck(here, struck):
                 await first.kill()
                 here.controller()
-            problems = await _problems(here, await here.until_closed(), fault)
+            await beginning
+            problems = await _problems(here, tale, await here.until_closed(), fault)
         except LabError as error:
             problems = [str(error).partition("\n")[0]]
+        finally:
+            beginning.cancel()
         reached = fault is Fault.NONE or struck.is_set()
         return Ending(
             fault=fault,
@@ -112,14 +145,14 @@ async def disturbed(lab: Lab, installed: Path, fault: Fault, n: int = 0) -> Endi
 
 
 async def all_disturbed(
-    lab: Lab, installed: Path, fault: Fault, points: int, *, tell: Callable[[str], None]
+    lab: Lab, installed: Path, tale: Tale[W], fault: Fault, points: int, *, tell: Callable[[str], None]
 ) -> list[Ending]:
     """One rollback for each point, a few at once; a lab that does not come to the end of one is a problem of it."""
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def one(n: int) -> Ending:
         async with turns:
-            ending = await disturbed(lab, installed, fault, n)
+            ending = await disturbed(lab, installed, tale, fault, n)
         tell(str(ending))
         return ending
 
@@ -128,13 +161,13 @@ async def all_disturbed(
     return [task.result() for task in tasks]
 
 
-async def _strike(here: Guarded, fault: Fault, struck: asyncio.Event) -> None:
+async def _strike(here: Watched, fault: Fault, struck: asyncio.Event) -> None:
     if fault is not Fault.ANSWER_LOST:
         await here.controllers[0].kill()
     struck.set()
 
 
-async def _struck(here: Guarded, struck: asyncio.Event) -> bool:
+async def _struck(here: Watched, struck: asyncio.Event) -> bool:
     """Whether the fault came; False once the rollback is over without it."""
 
     async def either() -> bool:
@@ -147,11 +180,9 @@ async def _struck(here: Guarded, struck: asyncio.Event) -> bool:
     return struck.is_set()
 
 
-async def _problems(here: Guarded, record: RolloutRecord, fault: Fault) -> list[str]:
-    deployment = await here.deployment()
+async def _problems(here: W, tale: Tale[W], record: RolloutRecord, fault: Fault) -> list[str]:
     checks = [
-        *_of_deployment(deployment, record),
-        *_of_writes(here.script.seen),
+        *await tale.problems(here, record),
         *_of_record(record, await here.rollouts()),
         *_of_notices(here, record, killed=fault in (Fault.KILLED_BEFORE, Fault.KILLED_AFTER)),
     ]
@@ -165,6 +196,35 @@ async def _problems(here: Guarded, record: RolloutRecord, fault: Fault) -> list[
         found = await here.lab.api.find(f"/api/v1/namespaces/{here.namespace}/configmaps/{name}")
         checks.append((found is not None, f"the evidence {name} does not exist"))
     return [problem for holds, problem in checks if not holds]
+
+
+class Service:
+    """The service `translation`, released with an image that no registry has."""
+
+    name = ""
+
+    def guarded(
+        self, lab: Lab, namespace: str, script: Script, installed: Path
+    ) -> AbstractAsyncContextManager[Guarded]:
+        """Version v1 runs."""
+        return guarded(lab, namespace, script=script, installed=installed, timing=TIMING)
+
+    async def adopted(self, here: Guarded) -> None:
+        """Returns when the guard keeps its template."""
+        await here.until_adopted()
+
+    async def begin(self, here: Guarded) -> None:
+        """Releases it."""
+        await here.release(BAD)
+
+    async def problems(self, here: Guarded, record: RolloutRecord) -> list[tuple[bool, str]]:
+        """Of the Deployment, of the writes of it, and of the story's lines."""
+        deployment = await here.deployment()
+        return [
+            *_of_deployment(deployment, record),
+            *_of_writes(here.script.seen),
+            *told_once(record, STORY),
+        ]
 
 
 def _of_deployment(deployment: Any, record: RolloutRecord) -> list[tuple[bool, str]]:
@@ -194,18 +254,22 @@ def _of_writes(writes: list[WriteSeen]) -> list[tuple[bool, str]]:
 
 def _of_record(record: RolloutRecord, all_of_them: tuple[RolloutRecord, ...]) -> list[tuple[bool, str]]:
     plan = record.plan
-    told = {begin: sum(entry.text.startswith(begin) for entry in record.timeline) for begin in STORY}
     return [
         (len(all_of_them) == 1, f"{len(all_of_them)} rollouts"),
         (plan is not None and plan.id.endswith(".1"), f"the plan is {plan.id if plan else None}"),
         (plan is not None and plan.done, "a step is not done"),
         (record.outcome is Outcome.RECOVERED, f"the outcome is {record.outcome}"),
         (bool(record.incident), "no incident"),
-        *((times == 1, f"the story tells {begin!r} {times} times") for begin, times in told.items()),
     ]
 
 
-def _of_notices(here: Guarded, record: RolloutRecord, *, killed: bool) -> list[tuple[bool, str]]:
+def told_once(record: RolloutRecord, story: Iterable[str]) -> list[tuple[bool, str]]:
+    """That a line of the timeline begins with each of these, once."""
+    told = {begin: sum(entry.text.startswith(begin) for entry in record.timeline) for begin in story}
+    return [(times == 1, f"the story tells {begin!r} {times} times") for begin, times in told.items()]
+
+
+def _of_notices(here: Watched, record: RolloutRecord, *, killed: bool) -> list[tuple[bool, str]]:
     """Each arrived; again only where the sender died between sending and marking, or says that it could not mark it."""
     topics = [notice.topic for notice in record.notices]
     arrived = here.receiver.times()

@@ -83,17 +83,7 @@ class Stories:
             await play_on(stage, name)
         finally:
             told.seconds = time.monotonic() - stage.started
-            await _leave(lab, name)
-
-
-async def _leave(lab: Lab, namespace: str) -> None:
-    """Takes the story's load off the lab: its traffic, its faults, its pods."""
-    await lab.calm(namespace)
-    await lab.silence(namespace)
-    for kind in ("autoscaling/v2", "horizontalpodautoscalers"), ("apps/v1", "deployments"):
-        path = f"/apis/{kind[0]}/namespaces/{namespace}/{kind[1]}"
-        for item in await lab.api.list(path):
-            await lab.api.delete(f"{path}/{item['metadata']['name']}")
+            await lab.leave(name)
 
 
 @asynccontextmanager
