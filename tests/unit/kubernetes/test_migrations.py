@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 import pytest
 
+from rollguard.adapters.clock import SystemClock
+from rollguard.adapters.kubernetes import KubernetesCluster
+from rollguard.adapters.kubernetes.connection.api import Api
+from rollguard.adapters.kubernetes.connection.kubeconfig import Connection
 from rollguard.adapters.kubernetes.objects import facts, wire
 from rollguard.adapters.kubernetes.objects.template import template_of
 from rollguard.adapters.kubernetes.watching.migrations import Migrations
 from rollguard.model.facts import MigrationRun
-from rollguard.model.names import WorkloadKind, WorkloadName
+from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.time import Instant
+from tests.unit.kubernetes.server import Conversation, Server, serving, until
 
+CLOCK = SystemClock()
+UNIT = UnitName.of_workload(WorkloadName("n", WorkloadKind.DEPLOYMENT, "api"))
 NOW = Instant.parse("2026-11-03T02:10:00Z")
 ENDED = "2026-11-03T02:05:00Z"
 MARK = {"rollguard.dev/backward-compatible": "true"}
@@ -138,6 +150,82 @@ def test_another_run_of_the_same_name_does_not_hide_the_first() -> None:
     known.changed("n", None, job())
     known.changed("n", job(), job(uid="second"))
     assert [(run.uid, run.finished) for run in known.of("n")] == [("u", NOW), ("second", None)]
+
+
+def test_other_names_keep_what_is_known_of_those_that_stay() -> None:
+    known = runs()
+    for n, name in enumerate(("prisma-migrate-1", "flyway", "prisma-migrate-2")):
+        known.changed("n", None, job(name=name, uid=str(n)))
+    known.changed("n", job(name="prisma-migrate-1", uid="0"), None)
+    known.look_for(("prisma-*",))
+    assert [run.name for run in known.of("n")] == ["prisma-migrate-1", "prisma-migrate-2"]
+    known.changed("n", job(name="flyway", uid="1"), None)
+    assert len(known.of("n")) == 2, "what is no migration any more is not remembered as one when it goes"
+
+
+def test_of_copies_that_begin_anew_what_is_not_there_again_was_deleted_meanwhile() -> None:
+    known = runs()
+    for uid in ("stays", "goes"):
+        known.changed("n", None, job(uid=uid))
+    known.listed_afresh("n")
+    known.changed("n", None, job(uid="stays"))
+    assert {run.uid: run.finished for run in known.of("n")} == {"stays": None, "goes": NOW}
+
+
+def watched_job(name: str) -> dict[str, Any]:
+    meta = {"name": name, "namespace": "n", "uid": name, "resourceVersion": "8", "creationTimestamp": ENDED}
+    return {"metadata": meta, "spec": {}, "status": {"startTime": ENDED}}
+
+
+@asynccontextmanager
+async def a_job_ran_and_was_deleted() -> AsyncIterator[tuple[KubernetesCluster, Server]]:
+    """In a watched namespace, under the names `prisma-*` and `flyway`."""
+
+    async def script(on: Conversation) -> None:
+        if "watch" not in on.asked.query:
+            await on.answer({"metadata": {"resourceVersion": "7"}, "items": []})
+            return
+        await on.stream()
+        if on.asked.path.endswith("/jobs") and not told.is_set():
+            told.set()
+            await on.event("ADDED", watched_job("prisma-1"))
+            await on.event("DELETED", watched_job("prisma-1"))
+        await asyncio.sleep(60)
+
+    told = asyncio.Event()
+    async with serving(script) as server:
+        api = Api(Connection(server=server.url, tls=ssl.create_default_context(), namespace="n"), CLOCK)
+        async with KubernetesCluster(api, CLOCK, random.Random(1), namespaces=("n",)) as cluster:
+            cluster.look_for(("flyway", "prisma-*"), secrets=False)
+            cluster.guard(frozenset({UNIT}))
+            await until(lambda: cluster.facts(UNIT).complete and bool(cluster.facts(UNIT).migrations))
+            yield cluster, server
+        await api.close()
+
+
+async def test_fewer_names_of_migrations_list_nothing_afresh_and_nothing_was_missed() -> None:
+    async with a_job_ran_and_was_deleted() as (cluster, server):
+        before, asked = cluster.facts(UNIT), len(server.asked)
+        cluster.look_for(("prisma-*",), secrets=False)
+        after = cluster.facts(UNIT)
+        assert after.complete
+        assert [run.name for run in after.migrations] == ["prisma-1"]
+        assert after.migrations_from == before.migrations_from is not None
+        assert len(server.asked) == asked
+        cluster.look_for((), secrets=False)
+        assert not cluster.facts(UNIT).migrations
+
+
+async def test_another_name_among_the_migrations_forgets_none_that_ran_and_says_since_when_it_is_looked_for() -> None:
+    async with a_job_ran_and_was_deleted() as (cluster, _):
+        before = cluster.facts(UNIT).migrations_from
+        cluster.look_for(("alembic-*", "prisma-*"), secrets=False)
+        assert not cluster.facts(UNIT).complete
+        await until(lambda: cluster.facts(UNIT).complete)
+        after = cluster.facts(UNIT)
+        assert [run.name for run in after.migrations] == ["prisma-1"]
+        assert before is not None and after.migrations_from is not None
+        assert after.migrations_from > before
 
 
 def test_what_is_remembered_is_bounded_and_goes_with_the_namespace() -> None:

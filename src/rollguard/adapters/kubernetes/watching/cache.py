@@ -110,15 +110,21 @@ class Cache:
             self._sets[namespace] = SetCopies(namespace, wanted[namespace], self._reflector, self._set_changed)
 
     def look_for(self, migrations: tuple[str, ...], *, secrets: bool) -> None:
-        """Which names are migrations from now on, and whether Secrets are looked at. Where that is not as before, the
-        namespaces are copied afresh."""
-        if migrations == self._migrations.patterns and secrets == self._look.secrets:
+        """Which names are migrations from now on, and whether Secrets are looked at.
+
+        Fewer names than before need nothing new. Else the namespaces are copied afresh, and what ran before is
+        remembered as far as it was known.
+        """
+        fewer = bool(migrations) and set(migrations) <= set(self._migrations.patterns)
+        same = migrations == self._migrations.patterns
+        self._migrations.look_for(migrations)
+        if (same or fewer) and secrets == self._look.secrets:
             return
         self._look = dataclasses.replace(self._look, secrets=secrets)
-        namespaces = frozenset(self._namespaces)
-        self.watch_namespaces(frozenset())
-        self._migrations = Migrations(migrations, self._server_now)
-        self.watch_namespaces(namespaces)
+        for namespace in tuple(self._namespaces):
+            self._stop(namespace)
+            self._migrations.listed_afresh(namespace)
+            self._namespaces[namespace] = self._begin(namespace)
 
     def listed(self) -> bool:
         """Whether the first list of all Deployments is complete.
@@ -214,10 +220,13 @@ class Cache:
         )
 
     def _end(self, namespace: str) -> None:
+        self._stop(namespace)
+        self._migrations.forget(namespace)
+
+    def _stop(self, namespace: str) -> None:
         gone = self._namespaces.pop(namespace)
         self._ended += [_cancelled(task) for task in gone.tasks]
         self.owned.forget(namespace, gone.revisions.items.values(), gone.pods.items.values())
-        self._migrations.forget(namespace)
 
     def _reflector(self, collection: Collection[T], on_change: Callable[[Change[T]], None]) -> Reflector[T]:
         return Reflector(

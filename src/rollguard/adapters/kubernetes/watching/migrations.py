@@ -77,16 +77,33 @@ class Migrations:
             backward_compatible=_marked(meta),
         )
 
+    def look_for(self, patterns: tuple[str, ...]) -> None:
+        """Other names are migrations from now on: what is known is kept where its name still is one."""
+        self.patterns = patterns
+        for runs in (*self._present.values(), *self._gone.values()):
+            for uid in [uid for uid, run in runs.items() if not self._named(run.name)]:
+                del runs[uid]
+
     def changed(self, namespace: str, old: MigrationRun | None, new: MigrationRun | None) -> None:
         """Takes a change in; what was deleted before it had ended has ended now, well or not."""
         if old is not None and (new is None or new.uid != old.uid):
             self._present[namespace].pop(old.uid, None)
-            gone = self._gone[namespace]
-            gone[old.uid] = old if old.finished is not None else replace(old, finished=self._now())
-            if len(gone) > GONE:
-                gone.popitem(last=False)
+            if self._named(old.name):
+                self._went(namespace, old)
         if new is not None:
             self._present[namespace][new.uid] = new
+            self._gone[namespace].pop(new.uid, None)
+
+    def listed_afresh(self, namespace: str) -> None:
+        """The copies of a namespace begin anew: what they do not show again was deleted meanwhile."""
+        for run in self._present.pop(namespace, {}).values():
+            self._went(namespace, run)
+
+    def _went(self, namespace: str, run: MigrationRun) -> None:
+        gone = self._gone[namespace]
+        gone[run.uid] = run if run.finished is not None else replace(run, finished=self._now())
+        if len(gone) > GONE:
+            gone.popitem(last=False)
 
     def of(self, namespace: str) -> tuple[MigrationRun, ...]:
         """All of a namespace that are known, by start."""
