@@ -197,8 +197,8 @@ def _record_past_the_lease(patch: pytest.MonkeyPatch) -> None:
 def _act_past_expiry(patch: pytest.MonkeyPatch) -> None:
     real = undo.next
 
-    def never_expires(plan, found, now, *, frozen):  # type: ignore[no-untyped-def]
-        return real(replace(plan, expires=now.plus(1e6)), found, now, frozen=frozen)
+    def never_expires(plan, readings, now, *, frozen, unready=None):  # type: ignore[no-untyped-def]
+        return real(replace(plan, expires=now.plus(1e6)), readings, now, frozen=frozen, unready=unready)
 
     patch.setattr(undo, "next", never_expires)
 

@@ -30,7 +30,7 @@ from rollguard.model.records import (
     UnitRecord,
 )
 from rollguard.model.situation import Situation, Surroundings
-from rollguard.model.time import Mono
+from rollguard.model.time import Instant, Mono
 from rollguard.ports import Clock
 
 FACTS_WITHIN_S = 15.0
@@ -92,7 +92,7 @@ async def dry_run(opened: Session, workload: WorkloadName, request: HumanRequest
         )
         if isinstance(plan, undo.Refused):
             raise exits.CommandError(plan.reason)
-        await _tried(cluster, plan)
+        await _tried(cluster, plan, opened.clock.now())
     return plan
 
 
@@ -202,15 +202,19 @@ async def _template(cluster: KubernetesCluster, situation: Situation, hash_: str
     return loaded
 
 
-async def _tried(cluster: KubernetesCluster, plan: Plan) -> None:
+async def _tried(cluster: KubernetesCluster, plan: Plan, now: Instant) -> None:
     found = await cluster.fetch(plan.restoring.target, timeout=TIMEOUT_S)
     if not isinstance(found, Found):
         raise exits.CommandError("the workload cannot be read", exits.UNREACHABLE)
-    outcome = await cluster.apply(undo.dry_run_write(plan, found), dry_run=True, timeout=TIMEOUT_S)
-    if not isinstance(outcome, Applied):
-        raise exits.CommandError(f"the server would not take it: {outcome}")
-    if changed := undo.changed(plan.restoring, outcome):
-        raise exits.CommandError(changed)
+    trials = undo.trials(plan, {plan.restoring.target: found}, now)
+    if isinstance(trials, undo.Refused):
+        raise exits.CommandError(trials.reason)
+    for step, write in trials:
+        outcome = await cluster.apply(write, dry_run=True, timeout=TIMEOUT_S)
+        if not isinstance(outcome, Applied):
+            raise exits.CommandError(f"the server would not take it: {outcome}")
+        if changed := undo.changed(step, outcome):
+            raise exits.CommandError(changed)
 
 
 def _situation(unit: UnitRecord, facts: UnitFacts, clock: Clock) -> Situation:

@@ -56,7 +56,7 @@ def restored(rollout: RolloutRecord, plan: Plan, request: HumanRequest, format_:
     """What was put back, and the incident that tells of it."""
     number, incident = plan.target.number, rollout.incident
     if not format_.for_programs:
-        return f"restored: revision {number} of {rollout.workload}; incident {incident}"
+        return f"restored: {plan.target.name} of {rollout.workload}; incident {incident}"
     told = output.as_object(
         workload=str(rollout.workload),
         order=request.id,

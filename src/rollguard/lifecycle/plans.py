@@ -50,7 +50,7 @@ def done(state: LifecycleState, input: PlanDone) -> Transition:
     match state:
         case _S.PLANNED | _S.ACTING | _S.HELD | _S.WATCHING | _S.AWAITING_APPROVAL:
             reason = (
-                "the old version's template is back; whether it helps is being watched."
+                f"{input.back}; whether it helps is being watched."
                 " What was undone is not gone back to until it is judged healthy or adopted anew"
             )
             if input.caveat:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from rollguard.model.action import Plan, StepState
+from rollguard import undo
+from rollguard.model.action import Plan, Step, StepState
 from rollguard.model.facts import UnitFacts
 from rollguard.model.lifecycle import (
     AskApproval,
@@ -54,6 +55,7 @@ CHARGED = 32
 ACKNOWLEDGED = "Acknowledge"
 ONE_STATE = ("blind",)
 """Topics that are one state whatever its cause is at the moment: another cause is no news."""
+FINAL = (StepState.DONE, StepState.SKIPPED, StepState.FAILED)
 ORDER = (StepState.PENDING, StepState.TRYING, StepState.DONE, StepState.SKIPPED, StepState.FAILED)
 
 
@@ -193,21 +195,22 @@ def with_notice(notices: tuple[Notice, ...], changed: Notice) -> tuple[Notice, .
     return tuple(changed if n.id == changed.id and n.state is NoticeState.PENDING else n for n in notices)
 
 
-def with_step(record: RolloutRecord, plan_id: str, n: int, state: StepState, detail: str) -> RolloutRecord:
+def with_step(record: RolloutRecord, plan_id: str, step: Step) -> RolloutRecord:
     """The record with the step at least that far: the state of a step only advances."""
     plan = record.plan
     if plan is None or plan.id != plan_id:
         return record
     steps = tuple(
-        replace(step, state=state, detail=detail) if step.n == n and _further(step.state, state) else step
-        for step in plan.steps
+        replace(known, state=step.state, detail=step.detail, over_at=step.over_at)
+        if known.n == step.n and _further(known.state, step.state)
+        else known
+        for known in plan.steps
     )
     return replace(record, plan=replace(plan, steps=steps))
 
 
 def _further(present: StepState, wanted: StepState) -> bool:
-    final = present in (StepState.DONE, StepState.SKIPPED, StepState.FAILED)
-    return not final and ORDER.index(wanted) > ORDER.index(present)
+    return present not in FINAL and ORDER.index(wanted) > ORDER.index(present)
 
 
 def alive(plan: Plan) -> bool:
@@ -215,12 +218,26 @@ def alive(plan: Plan) -> bool:
     return all(step.state is not StepState.FAILED for step in plan.steps)
 
 
-def with_dead_plan(record: RolloutRecord, reason: str) -> RolloutRecord:
+def with_dead_plan(record: RolloutRecord, reason: str, now: Instant) -> RolloutRecord:
     """The record with what was open of its plan, where there is one, failed for that reason."""
-    if record.plan is not None:
-        for step in record.plan.steps:
-            record = with_step(record, record.plan.id, step.n, StepState.FAILED, reason)
+    plan = record.plan
+    for step in plan.steps if plan is not None else ():
+        failed = replace(step, state=StepState.FAILED, detail=reason, over_at=now)
+        record = with_step(record, plan.id if plan is not None else "", failed)
     return replace(record, why=reason)
+
+
+def with_abandoned_plan(record: RolloutRecord, plan: Plan, failed: Step, now: Instant) -> RolloutRecord:
+    """The record with that step of its plan failed, and what had not begun skipped; what takes back is still to do.
+
+    What was tried has failed as well: it may have taken effect, or may still.
+    """
+    record = with_step(record, plan.id, failed)
+    for step in plan.steps:
+        if step.kind not in undo.TAKES_BACK:
+            state = StepState.SKIPPED if step.state is StepState.PENDING else StepState.FAILED
+            record = with_step(record, plan.id, replace(step, state=state, over_at=now))
+    return replace(record, why=failed.detail)
 
 
 def handled(unit: UnitRecord, request: str) -> UnitRecord:

@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 from rollguard import undo
-from rollguard.loop import changes, planning, surroundings
-from rollguard.loop.context import Context, Memory
+from rollguard.loop import changes, planning, reading, surroundings
+from rollguard.loop.context import Context, LookAgain, Memory
+from rollguard.loop.sending import Go, Tally, mark, send
 from rollguard.loop.transitions import note, transit, unit_of
 from rollguard.model.action import (
-    Absent,
-    Applied,
-    Conflict,
     Plan,
-    Rejected,
     Step,
-    StepKind,
     StepState,
-    Throttled,
-    Unknown,
-    WriteOutcome,
 )
-from rollguard.model.lifecycle import PlanDone, PlanRefused, PlanStored, PlanSuperseded
+from rollguard.model.lifecycle import PlanDone, PlanRefused, PlanStored, PlanSuperseded, Tell
 from rollguard.model.names import UnitName
-from rollguard.model.records import EVERYTHING, LifecycleState, RolloutRecord, TimelineEntry, UnitRecord
-
-CONFLICTS = 5
-"""Failed write guards after which a plan is given up."""
-UNKNOWNS = 3
-"""Lost answers in a row after which the worker is given to another unit for a while."""
-PAUSE = 1.0
-LONGEST_PAUSE = 10.0
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What came back so far in this go."""
-
-    conflicts: int = 0
-    unknowns: int = 0
+from rollguard.model.records import (
+    EVERYTHING,
+    LifecycleState,
+    NoticeClass,
+    RolloutRecord,
+    TimelineEntry,
+    UnitRecord,
+)
 
 
 async def act(context: Context, memory: Memory) -> float | None:
@@ -68,30 +53,44 @@ async def act(context: Context, memory: Memory) -> float | None:
 
 async def _go_on(context: Context, record: RolloutRecord) -> float | None:
     """Reads, asks `undo.next`, does that; None once the state has moved."""
-    tally = _Tally()
+    tally = Tally()
     while True:
         present = context.store.known(record.id)
         if present is None or present.plan is None or present.state is not LifecycleState.ACTING:
             return None
         plan = present.plan
         reason = await _fresh_freeze(context, record.unit)
-        found = await context.cluster.fetch(plan.restoring.target, timeout=context.settings.request_timeout)
-        match undo.next(plan, found, context.now(), frozen=reason):
-            case undo.Finished():
-                await _finish(context, present, plan)
-                return None
-            case undo.MarkDone(step=step):
-                await _mark(context, present, step, step.state, step.detail)
-            case undo.Supersede(reason=why):
-                await give_up(context, present, PlanSuperseded(reason=why), why)
-                return None
-            case undo.Wait(reason=why):
-                context.log("step-waits", {"plan": plan.id, "reason": why})
-                return PAUSE
-            case undo.Send() as send:
-                again = await _send(context, present, plan, send, tally)
-                if again is not None:
-                    return again
+        readings = await reading.read(context, undo.reads(plan))
+        unready = undo.unready(plan, context.cluster.facts(record.unit))
+        answer = undo.next(plan, readings, context.now(), frozen=reason, unready=unready)
+        follows: undo.Next | float | None = answer
+        if isinstance(answer, undo.Send):
+            go = Go(record=present, plan=plan, step=answer.step, readings=readings)
+            follows = await send(context, go, answer.write, tally)
+        again = follows if isinstance(follows, float) else await _follow(context, present, plan, follows)
+        if again is not None:
+            return again
+
+
+async def _follow(context: Context, record: RolloutRecord, plan: Plan, answer: undo.Next | None) -> float | None:
+    """Does what is to be done beside a write. None means: read again now; else the seconds to leave it for."""
+    match answer:
+        case undo.Finished():
+            await _finish(context, record, plan)
+        case undo.MarkDone(step=step):
+            await mark(context, record, step)
+        case undo.Supersede(reason=why, refused=refused):
+            await give_up(context, record, (PlanRefused if refused else PlanSuperseded)(reason=why), why)
+        case undo.Abandon(step=step, reason=why):
+            await _abandon(context, record, plan, replace(step, state=StepState.FAILED, detail=why))
+        case undo.Resume(reason=why):
+            await _resume(context, record, plan, why)
+        case undo.Wait(reason=why, half=half, again=again):
+            context.log("step-waits", {"plan": plan.id, "reason": why})
+            if half:
+                await _tell_half(context, record, half)
+            return again
+    return None
 
 
 async def _fresh_freeze(context: Context, unit: UnitName) -> str:
@@ -101,107 +100,65 @@ async def _fresh_freeze(context: Context, unit: UnitName) -> str:
     return surroundings.frozen(context, unit_of(context, unit), context.now())
 
 
-async def _send(context: Context, record: RolloutRecord, plan: Plan, send: undo.Send, tally: _Tally) -> float | None:
-    """One guarded write. None means: read again now; else the seconds to leave it for."""
-    timeout = context.settings.request_timeout
-    if send.step.state is StepState.PENDING:
-        told = await _condemn(context, record, plan) if send.step == plan.restoring else ""
-        await _mark(context, record, send.step, StepState.TRYING, told)
-        return None  # those writes took their time: a freeze, an expiry, a newer change is seen by another fresh read
-    context.gate.check(timeout)
-    outcome = await context.cluster.apply(send.write, dry_run=False, timeout=timeout)
-    context.log("step-sent", {"plan": plan.id, "step": send.step.n, "outcome": type(outcome).__name__})
-    if send.step.kind is StepKind.RESTORE_MANAGERS:
-        await _courtesy(context, record, send.step, outcome, tally)
-        return None
-    match outcome:
-        case Applied() if why := undo.changed(send.step, outcome):
-            await give_up(context, record, PlanSuperseded(reason=why), why)
-            return None
-        case Applied() | Absent():
-            tally.unknowns = 0
-            return None
-        case Conflict(detail=detail):
-            tally.conflicts += 1
-            if tally.conflicts > CONFLICTS:
-                why = f"the write guard failed {tally.conflicts} times: {detail}"
-                await give_up(context, record, PlanSuperseded(reason=why), why)
-            return None
-        case Rejected(status=status, detail=detail):
-            why = f"the API server refused the rollback ({status}): {detail}"
-            await give_up(context, record, PlanRefused(reason=why), why)
-            return None
-        case Throttled(after=after):
-            return min(max(after, PAUSE), LONGEST_PAUSE)
-        case Unknown():
-            tally.unknowns += 1
-            return PAUSE if tally.unknowns >= UNKNOWNS else None
-
-
-async def _courtesy(context: Context, record: RolloutRecord, step: Step, outcome: WriteOutcome, tally: _Tally) -> None:
-    """What came back of a write that the rollback does not need: read again, or leave it; never wait for it."""
-    match outcome:
-        case Applied() | Absent():
-            return
-        case Conflict(detail=detail):
-            tally.conflicts += 1
-            reason = f"the write guard failed {tally.conflicts} times: {detail}" if tally.conflicts > CONFLICTS else ""
-        case Rejected(status=status, detail=detail):
-            reason = f"the API server refused it ({status}): {detail}"
-        case Throttled():
-            reason = "the API server had no time for it"
-        case Unknown(detail=detail):
-            tally.unknowns += 1
-            reason = f"no answer: {detail}" if tally.unknowns >= UNKNOWNS else ""
-    if reason:
-        await _mark(context, record, step, StepState.SKIPPED, reason)
-
-
-async def _condemn(context: Context, record: RolloutRecord, plan: Plan) -> str:
-    """Its unit forgets what is undone as good, and counts a rollback of the guard's own, once: before the first write,
-    for a crash must not lose it. Returns what is to be told of it."""
-
-    def undone(unit: UnitRecord) -> UnitRecord:
-        left = changes.with_undone(unit, record.target_digest, plan.created)
-        return changes.with_rollback(left, plan.created) if plan.actor == surroundings.GUARD else left
-
-    unit = unit_of(context, record.unit)
-    await context.store.change_unit(record.unit, undone)
-    if not any(good.digest == record.target_digest for good in unit.good()):
-        return ""
-    return f"revision {record.target_number} was good until now, and is not gone back to any more"
-
-
-async def _mark(context: Context, record: RolloutRecord, step: Step, state: StepState, detail: str = "") -> None:
-    """The step is at least that far; only the live plan's steps move."""
-    plan = record.plan
-    if plan is None:
-        return
-    text = f"Step {step.n} ({step.kind}) {state.value}" + (f": {detail}" if detail else "")
-    line = TimelineEntry(at=context.now(), kind="step", text=text)
-
-    def marked(present: RolloutRecord) -> RolloutRecord:
-        changed = changes.with_step(present, plan.id, step.n, state, detail)
-        return changes.with_entries(changed, (line,)) if changed != present else present
-
-    await note(context, record, marked)
-
-
 async def _finish(context: Context, record: RolloutRecord, plan: Plan) -> None:
     """Every step is done, by whom ever: from here on it is watched whether it helps."""
-    digest = record.target_digest
-    await context.store.change_unit(record.unit, lambda unit: changes.with_undone(unit, digest, plan.created))
-    line = TimelineEntry(at=context.now(), kind="step", text=f"Revision {plan.target.number} is put back")
-    await transit(context, record, PlanDone(caveat=undo.caveat(plan)), entries=(line,))
+
+    def undone(unit: UnitRecord) -> UnitRecord:
+        for digest in undo.undone(plan, record):
+            unit = changes.with_undone(unit, digest, plan.created)
+        return unit
+
+    await context.store.change_unit(record.unit, undone)
+    state, caveat = plan.target.state, undo.caveat(plan, record)
+    line = TimelineEntry(at=context.now(), kind="step", text=state[0].upper() + state[1:])
+    done = PlanDone(caveat=caveat, back=state) if undo.of_set(plan) else PlanDone(caveat=caveat)
+    await transit(context, record, done, entries=(line,))
+
+
+async def _abandon(context: Context, record: RolloutRecord, plan: Plan, failed: Step) -> None:
+    """Nothing was switched, and nothing will be: what was raised for it is taken back, and then the plan is over."""
+    now = context.now()
+    text = f"Step {failed.n} ({failed.words}) failed: {failed.detail}; nothing is switched"
+    line = TimelineEntry(at=now, kind="step", text=text)
+
+    def abandoned(present: RolloutRecord) -> RolloutRecord:
+        changed = changes.with_abandoned_plan(present, plan, replace(failed, over_at=now), now)
+        return changes.with_entries(changed, (line,)) if changed != present else present
+
+    await note(context, record, abandoned)
+
+
+async def _resume(context: Context, record: RolloutRecord, plan: Plan, half: str) -> None:
+    """The time of the plan is up half way: another one, in one write, has the steps that are left."""
+    now, seconds = context.now(), context.policies.of(record).timing.plan_expiry
+    id_ = f"{record.id}.{planning.number(record)}"
+    following = undo.resume_set(plan, id=id_, epoch=context.gate.epoch, now=now, seconds=seconds)
+    line = TimelineEntry(at=now, kind="step", text=f"Plan {following.id} goes on where {plan.id} has expired")
+
+    def resumed(present: RolloutRecord) -> RolloutRecord:
+        if present.plan is None or present.plan.id != plan.id or present.state is not LifecycleState.ACTING:
+            raise LookAgain(f"{present.id} has another plan than {plan.id}")
+        return changes.with_entries(replace(present, plan=following), (line,))
+
+    await note(context, record, resumed)
+    await _tell_half(context, record, half)
+
+
+async def _tell_half(context: Context, record: RolloutRecord, half: str) -> None:
+    """The named half state is paged, once and then at the policy's interval, while it is pushed forward."""
+    unit, now = unit_of(context, record.unit), context.now()
+    tell = Tell(class_=NoticeClass.PAGE, topic="half-back", reason=half)
+    await note(context, record, lambda r: changes.told(r, tell, unit=unit, policy=context.policies.of(r), now=now))
 
 
 async def give_up(
     context: Context, record: RolloutRecord, input_: PlanSuperseded | PlanRefused, reason: str
 ) -> RolloutRecord:
     """The plan is over without being done: its open steps fail with the reason, the rollout is held and paged."""
+    now = context.now()
 
     def failed(present: RolloutRecord) -> RolloutRecord:
-        return changes.with_dead_plan(present, reason)
+        return changes.with_dead_plan(present, reason, now)
 
-    line = TimelineEntry(at=context.now(), kind="plan", text=f"Plan given up: {reason}")
+    line = TimelineEntry(at=now, kind="plan", text=f"Plan given up: {reason}")
     return await transit(context, record, input_, change=failed, entries=(line,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollguard import observe, undo
-from rollguard.loop import changes, requests, surroundings
+from rollguard.loop import changes, reading, requests, surroundings
 from rollguard.loop.context import Context, LookAgain, Memory
 from rollguard.loop.transitions import transit, unit_of
 from rollguard.model.action import (
@@ -16,9 +16,12 @@ from rollguard.model.action import (
     Found,
     Plan,
     Rejected,
+    Step,
+    StepKind,
     Target,
     Throttled,
     Unknown,
+    Write,
 )
 from rollguard.model.facts import Template, UnitFacts
 from rollguard.model.lifecycle import PlanRefused, PlanStored
@@ -54,12 +57,13 @@ async def make(context: Context, memory: Memory, record: RolloutRecord) -> float
     if isinstance(target, undo.Refused):
         await _refuse(context, record, order, target.reason)
         return None
-    planned = await _tried(context, record, situation, target, order)
+    planned = await _planned(context, record, situation, target, order)
     if isinstance(planned, undo.Refused):
         await _refuse(context, record, order, planned.reason)
         return None
     if isinstance(planned, Plan):
-        await _store(context, record, planned, await _evidence(context, memory, record))
+        evidence = await _evidence(context, memory, record)
+        await _store(context, record, planned, evidence, remarks=undo.remarks(planned, facts))
         return None
     return planned
 
@@ -87,6 +91,8 @@ def _target(
     if order is not None:
         standings = memory.decision.interlocks if memory.decision is not None else ()
         return undo.manual(situation, order, standings, context.now())
+    if situation.rollout.passages:
+        return undo.set_target(situation)
     target = situation.target()
     if target is None:
         return undo.Refused(reason=observe.no_way_back(situation))
@@ -107,30 +113,24 @@ async def _evidence(context: Context, memory: Memory, record: RolloutRecord) -> 
     return memory.evidence
 
 
-async def _tried(
+async def _planned(
     context: Context, record: RolloutRecord, situation: Situation, target: Target, order: HumanRequest | None
 ) -> Plan | undo.Refused | float:
-    """The plan, once the server has accepted its restoring write in a dry run."""
-    template = await _template(context, situation, target)
-    if isinstance(template, undo.Refused | float):
-        return template
+    """The plan, once the server has accepted its writes in a dry run."""
     actor, reason = ordered_by(record, order)
-    plan = undo.plan(
-        situation,
-        target,
-        template,
-        id=f"{record.id}.{_number(record)}",
-        epoch=context.gate.epoch,
-        reason=reason,
-        actor=actor,
-        now=context.now(),
-    )
-    if isinstance(plan, undo.Refused):
-        return plan
-    return await _dry_run(context, plan)
+    id_, epoch, now = f"{record.id}.{number(record)}", context.gate.epoch, context.now()
+    if record.passages:
+        only = order.only if order is not None else ""
+        plan = undo.plan_set(situation, id=id_, epoch=epoch, reason=reason, actor=actor, now=now, only=only)
+    else:
+        template = await _template(context, situation, target)
+        if isinstance(template, undo.Refused | float):
+            return template
+        plan = undo.plan(situation, target, template, id=id_, epoch=epoch, reason=reason, actor=actor, now=now)
+    return plan if isinstance(plan, undo.Refused) else await _dry_run(context, plan)
 
 
-def _number(record: RolloutRecord) -> int:
+def number(record: RolloutRecord) -> int:
     """The next plan's number: only a plan that is given up, and a human's new order, make it more than 1."""
     return 1 if record.plan is None else int(record.plan.id.rsplit(".", 1)[1]) + 1
 
@@ -163,45 +163,57 @@ async def _template(context: Context, situation: Situation, target: Target) -> T
 
 
 async def _dry_run(context: Context, plan: Plan) -> Plan | undo.Refused | float:
-    """The plan, whole, where its restoring write passes on the server as it is now."""
-    timeout = context.settings.request_timeout
+    """The plan, whole, where its writes pass on the server as it is now: all of them or none."""
     for _ in range(READS):
-        found = await context.cluster.fetch(plan.restoring.target, timeout=timeout)
-        if isinstance(found, Unknown):
+        readings = await reading.read(context, tuple(dict.fromkeys(step.target for step in plan.steps)))
+        if any(isinstance(found, Unknown) for found in readings.values()):
             return RETRY
-        if isinstance(found, Absent):
-            return undo.Refused(reason="the workload was deleted")
-        outcome = await _dry_run_on(context, plan, found)
-        if not isinstance(outcome, Conflict):
+        trials = undo.trials(plan, readings, context.now())
+        if isinstance(trials, undo.Refused):
+            return trials
+        outcome = await _dry_run_all(context, trials)
+        if isinstance(outcome, undo.Refused | float):
             return outcome
+        if outcome is None:
+            found = readings[plan.restoring.target]
+            return undo.with_owners(plan, found) if isinstance(found, Found) and not undo.of_set(plan) else plan
     return RETRY
 
 
-async def _dry_run_on(context: Context, plan: Plan, found: Found) -> Plan | undo.Refused | float | Conflict:
+async def _dry_run_all(
+    context: Context, trials: tuple[tuple[Step, Write], ...]
+) -> undo.Refused | float | Conflict | None:
+    """None where the server would take every write."""
     timeout = context.settings.request_timeout
-    context.gate.check(timeout)
-    outcome = await context.cluster.apply(undo.dry_run_write(plan, found), dry_run=True, timeout=timeout)
-    match outcome:
-        case Applied():
-            changed = undo.changed(plan.restoring, outcome)
-            return undo.Refused(reason=changed) if changed else undo.with_owners(plan, found)
-        case Conflict():
-            return outcome
-        case Rejected(status=status, detail=detail):
-            return undo.Refused(reason=f"the API server would refuse the rollback ({status}): {detail}")
-        case Absent():
-            return undo.Refused(reason="the workload was deleted")
-        case Throttled(after=after):
-            return min(max(after, RETRY), LONGEST_RETRY)
-        case Unknown():
-            return RETRY
+    for step, write in trials:
+        context.gate.check(timeout)
+        outcome = await context.cluster.apply(write, dry_run=True, timeout=timeout)
+        match outcome:
+            case Applied() if changed := undo.changed(step, outcome):
+                return undo.Refused(reason=changed)
+            case Applied():
+                continue
+            case Conflict():
+                return outcome
+            case Rejected(status=status, detail=detail):
+                what = "the rollback" if step.kind is StepKind.RESTORE_TEMPLATE else f"to {step.words}"
+                return undo.Refused(reason=f"the API server would refuse {what} ({status}): {detail}")
+            case Absent():
+                return undo.Refused(reason=f"{step.target.kind} {step.target.name} was deleted")
+            case Throttled(after=after):
+                return min(max(after, RETRY), LONGEST_RETRY)
+            case Unknown():
+                return RETRY
+    return None
 
 
-async def _store(context: Context, record: RolloutRecord, plan: Plan, evidence: Evidence | None) -> None:
+async def _store(
+    context: Context, record: RolloutRecord, plan: Plan, evidence: Evidence | None, *, remarks: str
+) -> None:
     """The one write that makes the plan real; the state moves with it."""
     names = evidence.names if evidence is not None else ()
     now = context.now()
-    text = f"Plan {plan.id}: put revision {plan.target.number} back, epoch {plan.epoch}"
+    text = f"Plan {plan.id}: {plan.target.order}, epoch {plan.epoch}" + (f"; {remarks}" if remarks else "")
     lines = [TimelineEntry(at=now, kind="plan", text=text, actor=plan.actor)]
     if evidence is not None:
         saved = f"Evidence saved: {', '.join(evidence.names)}" if evidence.names else "No evidence could be saved"

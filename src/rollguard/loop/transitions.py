@@ -91,8 +91,8 @@ def _announce(context: Context, record: RolloutRecord) -> None:
         case LifecycleState.HELD:
             reason, text, warning = "RolloutHeld", record.why, True
         case LifecycleState.VERIFYING:
-            number = record.plan.target.number if record.plan is not None else 0
-            reason, text, warning = "RolledBack", f"Put revision {number} back: {record.why}", True
+            done = record.plan.target.state if record.plan is not None else "the old version is put back"
+            reason, text, warning = "RolledBack", f"{done[0].upper()}{done[1:]}: {record.why}", True
         case _:
             return
     tell_workloads(context, record, reason, text, warning=warning)

@@ -53,6 +53,21 @@ class Target:
     colour: str = ""
     """Of a release set: the colour that serves again."""
 
+    @property
+    def name(self) -> str:
+        """`revision 3`, or of a release set the colour."""
+        return self.colour or f"revision {self.number}"
+
+    @property
+    def order(self) -> str:
+        """What a plan for it does: `put revision 3 back`, or `switch back to blue`."""
+        return f"switch back to {self.colour}" if self.colour else f"put revision {self.number} back"
+
+    @property
+    def state(self) -> str:
+        """What is so once it is done: `revision 3 is put back`, or `blue serves again`."""
+        return f"{self.colour} serves again" if self.colour else f"revision {self.number} is put back"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -94,7 +109,7 @@ class StepState(StrEnum):
     TRYING = "trying"
     DONE = "done"
     SKIPPED = "skipped"
-    """Left undone, with the reason, by a plan that does not need it: only of a courtesy."""
+    """Left undone, with the reason, by a plan that does not need it, or is not to do it any more."""
     FAILED = "failed"
 
 
@@ -115,6 +130,8 @@ class StepKind(StrEnum):
     """The bad colour goes to 0, once its connections had the time to drain."""
     RESTORE_MINIMUM = "restore-minimum"
     """The autoscaler's `minReplicas` becomes what it was."""
+    SCALE_BACK = "scale-back"
+    """Only of a plan that is given up before the first switch: the old colour's replicas become what they were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +156,28 @@ class Step:
     detail: str = ""
     over_at: Instant | None = None
     """When it was found done, skipped or failed."""
+    member: str = ""
+    """Of a release set: the member that it moves."""
+
+    @property
+    def words(self) -> str:
+        """What it does, in words: `switch backend-service to blue`."""
+        name = self.target.name
+        match self.kind:
+            case StepKind.RAISE_MINIMUM:
+                return f"raise the minimum of {name} to {self.goal}"
+            case StepKind.SCALE_UP:
+                return f"scale {name} up to {self.goal}"
+            case StepKind.SWITCH:
+                return f"switch {name} to {self.goal}"
+            case StepKind.SCALE_DOWN:
+                return f"scale {name} down to {self.goal}"
+            case StepKind.RESTORE_MINIMUM:
+                return f"set the minimum of {name} back to {self.goal}"
+            case StepKind.SCALE_BACK:
+                return f"scale {name} back to {self.goal}"
+            case _:
+                return self.kind.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,10 +193,14 @@ class Plan:
     """`rollguard` or the person who asked."""
     target: Target
     steps: tuple[Step, ...]
+    drain: float = 0.0
+    """Of a release set: seconds that the bad colour is left its connections after the last switch."""
+    continues: int = 0
+    """How many plans, numbered before it without a gap, it goes on with: their receipts are its own."""
 
     @property
     def restoring(self) -> Step:
-        """The step that puts the template back: the first."""
+        """The step that puts the template back: the first of a plan for a workload by itself."""
         return self.steps[0]
 
     @property

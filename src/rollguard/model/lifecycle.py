@@ -37,6 +37,9 @@ class PlanRefused:
 class PlanDone:
     """Every step is over. `caveat` says what a fix needs to go forward, empty where it needs nothing."""
 
+    back: str = "the old version's template is back"
+    """What is so now."""
+
     caveat: str = ""
 
 

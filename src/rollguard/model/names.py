@@ -57,6 +57,10 @@ class UnitName:
         return UnitName(workload.namespace, f"{workload.kind.lower()}-{workload.name}")
 
 
+SERVICE, AUTOSCALER = "Service", "HorizontalPodAutoscaler"
+"""Kinds of objects that a release set has beside its Deployments."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ref:
     """An object of the cluster's API, by kind and name; `uid` is empty where any object of that name is meant."""

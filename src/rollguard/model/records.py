@@ -42,6 +42,8 @@ class HumanRequest:
     force: bool = False
     against: str = ""
     """Digest of the template that ran when it was ordered: where another runs by then, it is refused. Empty: any."""
+    only: str = ""
+    """Of a release set: the one member that is to go back; empty for all that changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 from rollguard.model.judgement import Finding
 from rollguard.model.lifecycle import Tell
+from rollguard.model.names import WorkloadKind
 from rollguard.model.policy import Mode, Policy
-from rollguard.model.records import RolloutRecord, UnitRecord
+from rollguard.model.records import Passage, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant
 
 TITLES = {
@@ -31,6 +32,7 @@ TITLES = {
     "unconfirmed": "Restored, recovery unconfirmed",
     "did-not-help": "The rollback did not help",
     "stalled": "The rollback is stalled",
+    "half-back": "Half back: the rollback has not come to its end, and goes on",
     "verification-cut-short": "A newer change ended the watch over the restored version",
     "superseded": "The rollback stopped",
     "plan-refused": "The rollback is not possible",
@@ -62,6 +64,15 @@ COMMANDS = {
     "plan-refused": "kubectl -n {namespace} rollout history deployment/{name}",
 }
 """What a human would run next, by topic."""
+
+SET_COMMANDS = {
+    "half-back": "rollguard status -n {namespace}",
+    "stalled": "kubectl -n {namespace} get services,deployments,pods -o wide",
+    "unconfirmed": "kubectl -n {namespace} get services,deployments,pods -o wide",
+    "superseded": "kubectl -n {namespace} get services,deployments -o wide",
+    "plan-refused": "kubectl -n {namespace} get services,deployments -o wide",
+}
+"""The same for a release set, where it is another."""
 
 
 SAME_IN_EVERY_MODE = frozenset({"healthy", "warning", "critical", "hold", "hold-over"})
@@ -116,10 +127,19 @@ def _passage(rollout: RolloutRecord) -> list[str]:
         plan = rollout.plan
         back = f" back to revision {plan.target.number} ({images_text(plan.target.images)})" if plan is not None else ""
         return [f"From {new}{back}, ordered while nothing rolled out" + (f", by {plan.actor}." if plan else ".")]
+    if rollout.passages:
+        moves = [f"- {_member(passage)}" for passage in rollout.passages]
+        return [f"Members of rollout {rollout.id}, verdict {rollout.verdict.value}:", *moves]
     if rollout.baseline_number is None:
         return [f"New: {new}; no revision before it is known."]
     old = f"revision {rollout.baseline_number} ({images_text(rollout.baseline_images)})"
     return [f"From {old} to {new}, rollout {rollout.id}, verdict {rollout.verdict.value}."]
+
+
+def _member(passage: Passage) -> str:
+    old, new = passage.old, passage.new
+    before = f"{old.colour} (revision {old.number}, {images_text(old.images)})"
+    return f"{passage.member}: from {before} to {new.colour} (revision {new.number}, {images_text(new.images)})"
 
 
 def _evidence(finding: Finding, policy: Policy) -> str:
@@ -136,7 +156,8 @@ def _observed(topic: str, rollout: RolloutRecord) -> list[str]:
 
 def _next(topic: str, rollout: RolloutRecord | None, unit: UnitRecord) -> list[str]:
     lines = []
-    command = COMMANDS.get(topic)
+    of_set = unit.workload.kind is WorkloadKind.RELEASE_SET
+    command = SET_COMMANDS.get(topic, COMMANDS.get(topic)) if of_set else COMMANDS.get(topic)
     if command is not None:
         lines.append("Next: " + command.format(namespace=unit.workload.namespace, name=unit.workload.name))
     if rollout is not None and rollout.incident:

@@ -43,7 +43,10 @@ STATUS_RULES = (
         " || !(oldSelf.state in ['planned', 'acting'])"
         # A plan that is given up has a failed step; a human may then order another.
         " || oldSelf.plan.steps.exists(s, s.state == 'failed')"
-        " || oldSelf.plan.steps.all(s, s.state in ['done', 'skipped'])",
+        " || oldSelf.plan.steps.all(s, s.state in ['done', 'skipped'])"
+        # One whose time was up half way is followed by one that goes on with it.
+        " || (has(self.plan.continues) && self.plan.continues > (has(oldSelf.plan.continues) ?"
+        " oldSelf.plan.continues : 0))",
         "a live plan cannot be replaced by another",
     ),
     (

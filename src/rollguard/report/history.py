@@ -77,7 +77,7 @@ def account(rollout: RolloutRecord) -> str:
         return "; ".join([*(response.sentence() for response in rollout.would()), *by_hand])
     plan = rollout.plan
     if plan is not None and plan.done:
-        return f"rolled back to revision {plan.target.number} by {plan.actor}: {plan.reason}"
+        return f"rolled back to {plan.target.name} by {plan.actor}: {plan.reason}"
     hold = _hold(rollout)
     if ending(rollout) == HELD and hold is not None:
         return "; ".join([hold.sentence(), *by_hand])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rollguard.model.action import DecisionKind, StepState
+from rollguard.model.action import DecisionKind
 from rollguard.model.judgement import Finding
-from rollguard.model.records import Outcome, RolloutRecord, TimelineEntry
+from rollguard.model.records import Outcome, Passage, RolloutRecord, TimelineEntry
 from rollguard.model.time import Instant
 from rollguard.policy.amounts import amount
 
@@ -28,7 +28,7 @@ def figures(rollout: RolloutRecord) -> Figures:
     """How long the parts took, read from the plan and the timeline."""
     plan = rollout.plan
     decided = _moments(rollout, "decision")[:1] if plan is None else [plan.created]
-    done = plan is not None and all(step.state is StepState.DONE for step in plan.steps)
+    done = plan is not None and plan.done
     recovered = rollout.outcome is Outcome.RECOVERED
     return Figures(
         to_decision=_until(rollout, decided),
@@ -84,14 +84,26 @@ def _summary(rollout: RolloutRecord) -> str:
 
 def _of_rollout(rollout: RolloutRecord) -> list[tuple[str, str]]:
     return [
-        ("New version", _version(rollout.target_number, rollout.target_images)),
-        ("Version before", _version(rollout.baseline_number, rollout.baseline_images)),
+        *(_versions(rollout) if not rollout.passages else [_passage(passage) for passage in rollout.passages]),
         ("Rollout began", rollout.started.iso()),
         ("Verdict", f"{rollout.verdict.value}: {cause(rollout)}"),
         ("State", _state(rollout)),
         ("Mode", rollout.mode.value),
         *(("Not done, for it only observes", response.sentence()) for response in rollout.would()),
     ]
+
+
+def _versions(rollout: RolloutRecord) -> list[tuple[str, str]]:
+    return [
+        ("New version", _version(rollout.target_number, rollout.target_images)),
+        ("Version before", _version(rollout.baseline_number, rollout.baseline_images)),
+    ]
+
+
+def _passage(passage: Passage) -> tuple[str, str]:
+    old, new = passage.old, passage.new
+    sides = [f"{side.colour} ({_version(side.number, side.images)})" for side in (old, new)]
+    return f"Member {passage.member}", f"from {sides[0]} to {sides[1]}"
 
 
 def _of_order(rollout: RolloutRecord) -> list[tuple[str, str]]:
@@ -156,12 +168,11 @@ def _actions(rollout: RolloutRecord) -> str:
     if plan is None:
         return "Nothing was changed in the cluster."
     rows = [
-        (str(step.n), step.kind, f"{step.target.kind} `{step.target.name}`", step.state.value, step.detail)
+        (str(step.n), step.words, f"{step.target.kind} `{step.target.name}`", step.state.value, step.detail)
         for step in plan.steps
     ]
-    intro = (
-        f"Plan `{plan.id}` by {plan.actor}: back to {_version(plan.target.number, plan.target.images)}. {plan.reason}"
-    )
+    back = plan.target.colour or _version(plan.target.number, plan.target.images)
+    intro = f"Plan `{plan.id}` by {plan.actor}: back to {back}. {plan.reason}"
     return intro + "\n\n" + _table(("step", "what", "object", "state", "detail"), rows)
 
 

@@ -141,7 +141,8 @@ def check_rollout(old: RolloutRecord, new: RolloutRecord) -> None:
     if new.plan.epoch < old.plan.epoch:
         raise InvariantBroken(f"the epoch of the plan of {old.id} falls")
     if new.plan.id != old.plan.id:
-        if old.state in (LifecycleState.PLANNED, LifecycleState.ACTING):
+        goes_on = new.plan.continues > old.plan.continues
+        if old.state in (LifecycleState.PLANNED, LifecycleState.ACTING) and not goes_on:
             raise InvariantBroken(f"the live plan {old.plan.id} of {old.id} was replaced by {new.plan.id}")
         return
     _check_plan(old.plan, new.plan)
@@ -157,4 +158,6 @@ def _check_plan(old: Plan, new: Plan) -> None:
 
 
 def _fixed(plan: Plan) -> Plan:
-    return replace(plan, steps=tuple(replace(step, state=StepState.PENDING, detail="") for step in plan.steps))
+    return replace(
+        plan, steps=tuple(replace(step, state=StepState.PENDING, detail="", over_at=None) for step in plan.steps)
+    )

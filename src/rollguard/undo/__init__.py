@@ -1,42 +1,52 @@
 """Decision and facts -> plan, and the step to try now given what a fresh read shows. Pure: sends nothing itself."""
 
 from rollguard.undo.admission import changed
-from rollguard.undo.managers import caveat
+from rollguard.undo.answers import Abandon, Finished, MarkDone, Next, Resume, Send, Supersede, Wait
+from rollguard.undo.half import TAKES_BACK, committed, half_back, of_set
 from rollguard.undo.planning import Refused, plan, with_owners
 from rollguard.undo.progress import Progress, Restored, Stalled, StillRolling, progress, still_restored
 from rollguard.undo.request import manual
-from rollguard.undo.stepping import (
-    Finished,
-    MarkDone,
-    Next,
-    Send,
-    Supersede,
-    Wait,
-    dry_run_write,
-    next,
-    skipped,
-)
+from rollguard.undo.sets import plan_set, remarks, resume_set, set_target
+from rollguard.undo.stepping import commits, next, reads, refused
+from rollguard.undo.told import caveat, undone
+from rollguard.undo.trials import trials
+from rollguard.undo.unready import Unready, unready
 
 __all__ = [
+    "TAKES_BACK",
+    "Abandon",
     "Finished",
     "MarkDone",
     "Next",
     "Progress",
     "Refused",
     "Restored",
+    "Resume",
     "Send",
     "Stalled",
     "StillRolling",
     "Supersede",
+    "Unready",
     "Wait",
     "caveat",
     "changed",
-    "dry_run_write",
+    "commits",
+    "committed",
+    "half_back",
     "manual",
     "next",
+    "of_set",
     "plan",
+    "plan_set",
     "progress",
-    "skipped",
+    "reads",
+    "refused",
+    "remarks",
+    "resume_set",
+    "set_target",
     "still_restored",
+    "trials",
+    "undone",
+    "unready",
     "with_owners",
 ]

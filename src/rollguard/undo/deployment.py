@@ -6,7 +6,7 @@ import json
 
 from rollguard.model.action import Found, Step, Write
 from rollguard.model.documents import Json
-from rollguard.undo.patch import RECEIPT, annotation, operation, parse
+from rollguard.undo.patch import annotation, leave_receipt, operation, parse, write
 
 REVISION = "deployment.kubernetes.io/revision"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -26,26 +26,19 @@ def restore(step: Step, found: Found, receipt: str) -> Write:
         *_last_applied(found, template),
         operation("replace", "/spec/template", template),
     ]
-    return Write(ref=step.target, patch=json.dumps(operations, separators=(",", ":"), ensure_ascii=False))
+    return write(step.target, operations)
 
 
 def _receipt(found: Found, receipt: str) -> list[Json]:
-    """Leaves the receipt, guarded by the one that was read and by the revision number.
+    """Leaves the receipt, guarded by the revision number as well.
 
     A repeated request that arrives late finds the first one's receipt, and fails even where the bad template has been
     applied again meanwhile; `kubectl rollout undo` takes the receipt away, but not the number.
     """
-    if found.has_annotations:
-        return [
-            operation("test", annotation(REVISION), str(found.revision) if found.revision else None),
-            operation("test", annotation(RECEIPT), found.receipt or None),
-            operation("add", annotation(RECEIPT), receipt),
-        ]
-    # `add` below a missing map answers 422: make the map, but only while there is none.
-    return [
-        operation("test", "/metadata/annotations", None),
-        operation("add", "/metadata/annotations", {RECEIPT: receipt}),
-    ]
+    left = leave_receipt(receipt, found=found.receipt, has_annotations=found.has_annotations)
+    if not found.has_annotations:
+        return left
+    return [operation("test", annotation(REVISION), str(found.revision) if found.revision else None), *left]
 
 
 def _last_applied(found: Found, template: Json) -> list[Json]:

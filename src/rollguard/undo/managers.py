@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rollguard.model.action import FIELD_MANAGER, Found, Plan, Step, StepKind, StepState, Write
 from rollguard.model.documents import Json
-from rollguard.undo.patch import RECEIPT, annotation, operation, parse
+from rollguard.undo.patch import RECEIPT, annotation, operation, parse, write
 
 KEY = ("manager", "operation", "apiVersion")
 ROOT = ("f:spec", "f:template")
@@ -62,12 +62,14 @@ def owners(found: Found) -> str:
 def caveat(plan: Plan) -> str:
     """What a fix needs to go forward, for whoever is told of the undo; empty where it needs nothing."""
     for step in plan.steps:
+        if step.kind is not StepKind.RESTORE_MANAGERS:
+            continue
         if step.state is StepState.SKIPPED:
             return (
                 "A fix by server-side apply (kubectl, Helm 4) may answer 409 and then needs `--force-conflicts`:"
                 f" the restored fields could not be given back to who applies them ({step.detail})"
             )
-        if step.kind is StepKind.RESTORE_MANAGERS and any(key[:2] == ("helm", "Update") for key in _read(step.body)[0]):
+        if any(key[:2] == ("helm", "Update") for key in _read(step.body)[0]):
             return (
                 "Helm applies this workload client-side: a plain `helm upgrade` to a fix keeps fields that only the"
                 " restored version has; `helm upgrade --server-side=true` or a `helm rollback` before it does not"
@@ -97,6 +99,7 @@ def hand_over(step: Step, found: Found, *, receipt: str) -> Write | None:
             changes.append(_with(now[key], now[key].fields | gets))
         else:
             missing.append(_new(key, gets, ours))
+    gone: list[Json] = [{"op": "remove", "path": _place(entry)} for entry, changed in changes if not changed]
     operations = [
         operation("test", "/metadata/uid", found.uid),
         operation("test", "/spec/template", parse(found.raw_template)),
@@ -104,10 +107,9 @@ def hand_over(step: Step, found: Found, *, receipt: str) -> Write | None:
         *(operation("test", _place(entry), entry.raw) for entry, _ in changes),
         *(operation("replace", _place(entry), changed) for entry, changed in changes if changed),
         *(operation("add", "/metadata/managedFields/-", entry) for entry in missing),
-        # after the others: it moves the places behind it
-        *({"op": "remove", "path": _place(entry)} for entry, changed in changes if not changed),
+        *gone,  # after the others: it moves the places behind it
     ]
-    return Write(ref=step.target, patch=json.dumps(operations, separators=(",", ":"), ensure_ascii=False))
+    return write(step.target, operations)
 
 
 def _shares(body: str, ours: Paths, now: dict[Key, Paths]) -> dict[Key, Paths]:

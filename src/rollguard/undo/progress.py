@@ -1,4 +1,4 @@
-"""How far the restored template has rolled out."""
+"""How far the restored template has rolled out, or the release set is back."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from rollguard.model.action import Plan
 from rollguard.model.facts import Pod, UnitFacts
 from rollguard.model.time import Instant
+from rollguard.undo import set_progress
+from rollguard.undo.half import of_set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """Generation observed, updated = desired, no old replica left, available = updated."""
+    """Generation observed, updated = desired, no old replica left, available = updated. Of a set: what it was before is
+    all that serves, with as many ready pods as are needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +35,15 @@ Progress = Restored | StillRolling | Stalled
 
 
 def progress(plan: Plan, facts: UnitFacts) -> Progress:
-    """How far the restored template is, by the cached facts."""
-    step = plan.restoring
+    """How far what is put back is, by the cached facts."""
     if not facts.complete:
         return StillRolling(detail=f"the facts are incomplete: {', '.join(facts.missing)}")
+    if of_set(plan):
+        if astray := set_progress.gone_astray(plan, facts):
+            return Stalled(detail=astray)
+        lacks = set_progress.lacking(plan, facts)
+        return StillRolling(detail=lacks) if lacks else Restored()
+    step = plan.restoring
     if not facts.members or facts.members[0].uid != step.target.uid:
         return Stalled(detail="the workload was deleted")
     workload = facts.members[0]
@@ -57,8 +65,10 @@ def still_restored(plan: Plan, facts: UnitFacts, since: Instant) -> bool:
     """Whether what was restored at `since`, in the API server's time, is so still, though an autoscaler adds pods.
 
     An old pod or another template ends that, and a restored pod that is not ready any more; a pod that came later and
-    has not failed is only on its way.
+    has not failed is only on its way. Of a set: a Service that the old colour does not serve alone.
     """
+    if of_set(plan):
+        return _set_still_restored(plan, facts, since)
     if not facts.complete or not facts.members or facts.members[0].uid != plan.restoring.target.uid:
         return False
     workload = facts.members[0]
@@ -66,6 +76,13 @@ def still_restored(plan: Plan, facts: UnitFacts, since: Instant) -> bool:
         return False
     serves = workload.available > 0 or workload.desired == 0
     return serves and all(pod.ready or pod.deleting or _on_its_way(pod, since) for pod in facts.pods)
+
+
+def _set_still_restored(plan: Plan, facts: UnitFacts, since: Instant) -> bool:
+    if not facts.complete or set_progress.gone_astray(plan, facts) or not set_progress.serves(plan, facts):
+        return False
+    pods = set_progress.pods_of(plan, facts)
+    return all(pod.ready or pod.deleting or _on_its_way(pod, since) for pod in pods)
 
 
 def _on_its_way(pod: Pod, since: Instant) -> bool:

@@ -9,6 +9,7 @@ from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
 from rollguard.observe import known_revisions, no_way_back
 from rollguard.undo.planning import Refused
+from rollguard.undo.sets import moved, set_target
 
 
 def manual(
@@ -21,13 +22,19 @@ def manual(
     that is behind its spec is waited for by the step itself. An order is for what ran when it was given, and not for
     ever: it is refused where another template runs now, and once it is older than a plan may become.
     """
-    binding = _freeze(situation, now) or _unfit(situation) or _outdated(situation, request, now)
+    passages = situation.rollout.passages
+    unfit = _incomplete(situation) if passages else _unfit(situation)
+    binding = _freeze(situation, now) or unfit or _outdated(situation, request, now)
     if binding:
         return Refused(reason=binding)
     if not request.force:
         doubts = [standing.reason for standing in standings if standing.judging and standing.forbids]
         if doubts:
             return Refused(reason=f"{'; '.join(doubts)} (--force overrides this)")
+    if passages:
+        return _colour(situation, request)
+    if request.only:
+        return Refused(reason=f"{situation.unit.workload} is no release set: --only names a member of one")
     if request.to_revision is not None:
         return _numbered(situation, request.to_revision, force=request.force)
     target = situation.target()
@@ -43,12 +50,17 @@ def _freeze(situation: Situation, now: Instant) -> str:
     return ""
 
 
-def _unfit(situation: Situation) -> str:
+def _incomplete(situation: Situation) -> str:
     facts = situation.facts
     if not facts.complete:
         return f"the facts are incomplete: {', '.join(facts.missing)}"
-    if not facts.members:
-        return f"{situation.unit.workload} does not exist (any more)"
+    return "" if facts.members else f"{situation.unit.workload} does not exist (any more)"
+
+
+def _unfit(situation: Situation) -> str:
+    if reason := _incomplete(situation):
+        return reason
+    facts = situation.facts
     workload = facts.members[0]
     if workload.paused:
         return f"{workload.name} is paused: resume it with `kubectl rollout resume` first"
@@ -60,11 +72,29 @@ def _outdated(situation: Situation, request: HumanRequest, now: Instant) -> str:
     age, allowed = now.since(request.at), situation.timing.plan_expiry
     if age > allowed:
         return f"it was ordered {age / 60:.0f} min ago, more than {allowed / 60:.0f}: {again}"
+    if passages := situation.rollout.passages:
+        meant_here = request.against in ("", *(passage.new.digest for passage in passages))
+        return "" if meant_here else f"it was ordered against a version that this rollout is not about: {again}"
     workload, rolled_out = situation.facts.members[0], situation.rollout.target_digest
     meant, runs = request.against or rolled_out, workload.template.digest
     if meant == runs == rolled_out:
         return ""
     return f"it was ordered against {_named(workload, meant)}; {_named(workload, runs)} runs now: {again}"
+
+
+def _colour(situation: Situation, request: HumanRequest) -> Target | Refused:
+    """The colour that served before, as it stands: what it runs must be good unless forced."""
+    if request.to_revision is not None:
+        return Refused(reason="a release set goes back to the colour that served before: --to-revision is not for it")
+    target = set_target(situation, only=request.only)
+    if isinstance(target, Refused) or request.force:
+        return target
+    good = {revision.digest for revision in situation.good()}
+    doubtful = [each.old for each in moved(situation, request.only) if each.old.digest not in good]
+    if not doubtful:
+        return target
+    named = ", ".join(f"revision {side.number} of {side.workload.name}" for side in doubtful)
+    return Refused(reason=f"{named} was neither judged healthy nor adopted (--force overrides this)")
 
 
 def _named(workload: Workload, digest: str) -> str:

@@ -227,11 +227,11 @@ def test_a_flood_of_events_of_a_unit_is_one_look() -> None:
 
 def test_the_state_of_a_step_only_advances() -> None:
     record = replace(rollout_record(), plan=PLAN)
-    n = PLAN.steps[0].n
-    record = replace(record, plan=replace(PLAN, steps=(replace(PLAN.steps[0], state=StepState.PENDING),)))
-    done = changes.with_step(record, PLAN.id, n, StepState.DONE, "")
-    back = changes.with_step(done, PLAN.id, n, StepState.TRYING, "")
-    other = changes.with_step(record, "another-plan", n, StepState.DONE, "")
+    step = replace(PLAN.steps[0], state=StepState.PENDING)
+    record = replace(record, plan=replace(PLAN, steps=(step,)))
+    done = changes.with_step(record, PLAN.id, replace(step, state=StepState.DONE))
+    back = changes.with_step(done, PLAN.id, replace(step, state=StepState.TRYING))
+    other = changes.with_step(record, "another-plan", replace(step, state=StepState.DONE))
     assert done.plan is not None
     assert done.plan.steps[0].state is StepState.DONE
     assert back == done

@@ -101,7 +101,7 @@ def test_what_people_write_lies_in_spec_and_the_rest_in_status() -> None:
         }
     ]
     assert whole["spec"]["freeze"] == {"until": "2026-11-03T02:15:04.250Z", "actor": "bob", "reason": "sale"}
-    assert whole["status"] == {"mode": "approve"}
+    assert whole["status"] == {"mode": "approve", "switches": 0}
     assert whole["metadata"] == {"namespace": "production", "name": "deployment-translation"}
 
 

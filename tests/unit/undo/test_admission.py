@@ -13,7 +13,7 @@ from rollguard import undo
 from rollguard.model.action import Applied
 from rollguard.sim.template import template_of
 from tests.unit.records import START
-from tests.unit.undo.server import BAD, FIXED, OLD, Server, plan_to_restore
+from tests.unit.undo.server import BAD, FIXED, OLD, REF, Server, plan_to_restore
 
 PLAN = plan_to_restore()
 
@@ -63,11 +63,11 @@ def test_of_many_changes_a_few_are_named() -> None:
 
 def test_a_restored_template_that_is_not_there_as_written_is_no_newer_change_of_a_person() -> None:
     server = Server()
-    first = undo.next(PLAN, server.found(), START, frozen="")
+    first = undo.next(PLAN, {REF: server.found()}, START, frozen="")
     assert isinstance(first, undo.Send)
     assert server.send(first.write.patch)
     after = replace(server.found(), template_digest=template_of(FIXED).digest)
     assert BAD.digest != after.template_digest
-    over = undo.next(PLAN, after, START, frozen="")
+    over = undo.next(PLAN, {REF: after}, START, frozen="")
     assert isinstance(over, undo.Supersede)
     assert "not there as it was written" in over.reason

@@ -14,7 +14,7 @@ from rollguard.sim.json_patch import JsonObject, JsonValue
 from rollguard.undo.deployment import LAST_APPLIED
 from rollguard.undo.patch import RECEIPT
 from tests.unit.records import START
-from tests.unit.undo.server import FIXED, Server, child, plan_to_restore
+from tests.unit.undo.server import FIXED, REF, Server, child, plan_to_restore
 
 NOW = START.plus(10)
 CONTAINER = 'k:{"name":"app"}'
@@ -46,7 +46,7 @@ def restored(bad: list[JsonObject], now: list[JsonObject], *, annotations: dict[
     server = Server(annotations=annotations or {"team": "dubbing"})
     own(server, bad)
     plan = undo.with_owners(plan_to_restore(), server.found())
-    first = undo.next(plan, server.found(), NOW, frozen="")
+    first = undo.next(plan, {REF: server.found()}, NOW, frozen="")
     assert isinstance(first, undo.Send)
     assert server.send(first.write.patch)
     own(server, now)
@@ -64,7 +64,7 @@ class Undone:
         self.server, self.plan = server, plan
 
     def ask(self, found: FetchOutcome | None = None, *, now: Instant = NOW, frozen: str = "") -> undo.Next:
-        return undo.next(self.plan, found or self.server.found(), now, frozen=frozen)
+        return undo.next(self.plan, {REF: found or self.server.found()}, now, frozen=frozen)
 
     def patch(self) -> str:
         answer = self.ask()
@@ -176,7 +176,7 @@ def test_what_keeps_it_from_being_done_skips_it_and_never_gives_the_plan_up(chan
     assert answer.step.state is StepState.SKIPPED
     assert answer.step.detail
     over = replace(undone.plan, steps=(undone.plan.restoring, answer.step))
-    assert undo.next(over, undone.server.found(), NOW, frozen="") == undo.Finished()
+    assert undo.next(over, {REF: undone.server.found()}, NOW, frozen="") == undo.Finished()
     assert over.done
 
 

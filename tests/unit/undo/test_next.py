@@ -8,20 +8,20 @@ from dataclasses import replace
 import pytest
 
 from rollguard import undo
-from rollguard.model.action import Absent, FetchOutcome, Step, StepState, Unknown
+from rollguard.model.action import Absent, FetchOutcome, Found, Step, StepState, Unknown, Write
 from rollguard.model.documents import Json
 from rollguard.model.time import Instant
 from rollguard.undo.deployment import LAST_APPLIED, REVISION
 from rollguard.undo.patch import RECEIPT
 from tests.unit.records import START
-from tests.unit.undo.server import FIXED, GOOD, HASH_LABEL, NEW, OLD, Server, child, plan_to_restore
+from tests.unit.undo.server import FIXED, GOOD, HASH_LABEL, NEW, OLD, REF, Server, child, plan_to_restore
 
 NOW = START.plus(10)
 PLAN = plan_to_restore()
 
 
 def ask(found: FetchOutcome, *, now: Instant = NOW, frozen: str = "") -> undo.Next:
-    return undo.next(PLAN, found, now, frozen=frozen)
+    return undo.next(PLAN, {REF: found}, now, frozen=frozen)
 
 
 def sent(server: Server) -> str:
@@ -29,6 +29,15 @@ def sent(server: Server) -> str:
     answer = ask(server.found())
     assert isinstance(answer, undo.Send)
     return answer.write.patch
+
+
+def tried(found: Found) -> Write:
+    """The write that the server is asked about in advance."""
+    trials = undo.trials(PLAN, {REF: found}, NOW)
+    assert not isinstance(trials, undo.Refused)
+    ((step, write),) = trials
+    assert step == PLAN.restoring
+    return write
 
 
 @pytest.mark.parametrize("annotations", [None, {"team": "dubbing"}], ids=["no annotations", "annotations"])
@@ -40,7 +49,7 @@ def test_one_write_restores_the_template_and_leaves_the_receipt(annotations: dic
     done = ask(server.found())
     assert isinstance(done, undo.MarkDone)
     assert done.step.state is StepState.DONE
-    finished = undo.next(replace(PLAN, steps=(done.step,)), server.found(), NOW, frozen="")
+    finished = undo.next(replace(PLAN, steps=(done.step,)), {REF: server.found()}, NOW, frozen="")
     assert finished == undo.Finished()
 
 
@@ -64,7 +73,7 @@ def test_a_template_changed_between_read_and_write_is_not_overwritten() -> None:
 def test_annotations_made_between_read_and_write_are_not_overwritten() -> None:
     server = Server()
     server.replace_by(NEW)
-    write = undo.dry_run_write(PLAN, server.found())
+    write = tried(server.found())
     child(server.object, "metadata")["annotations"] = {"team": "dubbing"}
     assert not server.send(write.patch)
     assert server.annotations == {"team": "dubbing"}
@@ -171,7 +180,7 @@ def test_an_unreadable_workload_is_waited_for_and_a_deleted_one_supersedes() -> 
 
 def test_a_failed_step_ends_the_plan() -> None:
     failed: Step = replace(PLAN.steps[0], state=StepState.FAILED, detail="refused")
-    answer = undo.next(replace(PLAN, steps=(failed,)), Server().found(), NOW, frozen="")
+    answer = undo.next(replace(PLAN, steps=(failed,)), {REF: Server().found()}, NOW, frozen="")
     assert answer == undo.Supersede(reason="step 1 failed: refused")
 
 
@@ -201,13 +210,13 @@ def test_the_hash_label_of_a_replica_set_is_never_written() -> None:
     labelled = json.loads(GOOD.body)
     labelled["metadata"]["labels"][HASH_LABEL] = "abc"
     step = replace(PLAN.steps[0], body=json.dumps(labelled))
-    answer = undo.next(replace(PLAN, steps=(step,)), Server().found(), NOW, frozen="")
+    answer = undo.next(replace(PLAN, steps=(step,)), {REF: Server().found()}, NOW, frozen="")
     assert isinstance(answer, undo.Send)
     assert HASH_LABEL not in answer.write.patch
 
 
 def test_the_server_is_asked_in_advance_with_the_very_write_that_follows() -> None:
     found = Server().found()
-    answer = undo.next(PLAN, found, NOW, frozen="")
+    answer = ask(found)
     assert isinstance(answer, undo.Send)
-    assert undo.dry_run_write(PLAN, found) == answer.write
+    assert tried(found) == answer.write

@@ -12,7 +12,7 @@ from rollguard.model.action import Plan
 from rollguard.sim.json_patch import JsonObject
 from rollguard.sim.template import template_of
 from tests.unit.records import START
-from tests.unit.undo.server import BAD, FIXED, GOOD, NEW, NEWER, OLD, Server, child, plan_to_restore
+from tests.unit.undo.server import BAD, FIXED, GOOD, NEW, NEWER, OLD, REF, Server, child, plan_to_restore
 
 TEMPLATES: dict[str, JsonObject] = {"re-apply bad": NEW, "apply fix": FIXED, "apply good": OLD}
 BY_HAND = ("undo by hand", "replace by bad")
@@ -55,7 +55,7 @@ class World:
     def go(self, fate: str) -> None:
         """Reads, asks and does; the write meets that fate."""
         found = self.server.found()
-        answer = undo.next(self.plan, found, self.now, frozen=self.frozen)
+        answer = undo.next(self.plan, {REF: found}, self.now, frozen=self.frozen)
         if isinstance(answer, undo.MarkDone):
             assert found.template_digest == GOOD.digest
             self.plan = replace(self.plan, steps=(answer.step,))
@@ -123,5 +123,5 @@ def test_once_faults_stop_the_step_is_done(annotated: bool, story: list[str]) ->
     world = World(annotated)
     for line in (*story, "catch up", "answered", "answered"):
         world.play(line)
-    assert undo.next(world.plan, world.server.found(), world.now, frozen="") == undo.Finished()
+    assert undo.next(world.plan, {REF: world.server.found()}, world.now, frozen="") == undo.Finished()
     assert world.server.restored == 1

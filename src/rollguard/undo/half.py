@@ -1,0 +1,62 @@
+"""How far a release set's plan is, and the words for a set that is half back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rollguard.model.action import FoundService, Plan, Reading, Step, StepKind, StepState
+from rollguard.model.names import Ref
+
+OVER = (StepState.DONE, StepState.SKIPPED, StepState.FAILED)
+BEGUN = (StepState.TRYING, StepState.DONE)
+TAKES_BACK = (StepKind.RESTORE_MINIMUM, StepKind.SCALE_BACK)
+"""What is still done by a plan that was given up before its first switch."""
+SWITCHES = (StepKind.SWITCH, StepKind.SCALE_DOWN)
+
+
+def of_set(plan: Plan) -> bool:
+    """Whether it is a release set's plan."""
+    return any(step.member for step in plan.steps)
+
+
+def steps_of(plan: Plan, kind: StepKind, member: str = "") -> tuple[Step, ...]:
+    """The plan's steps of that kind, of one member or of all."""
+    return tuple(step for step in plan.steps if step.kind is kind and member in ("", step.member))
+
+
+def decisive(plan: Plan) -> StepKind:
+    """The kind of step from whose first on nothing is given up: the switch; where none has a Service, the end of the
+    bad colour."""
+    return StepKind.SWITCH if steps_of(plan, StepKind.SWITCH) else StepKind.SCALE_DOWN
+
+
+def committed(plan: Plan) -> bool:
+    """Whether the first decisive step was tried, so that it may have taken effect, or may still."""
+    return any(step.state in BEGUN for step in steps_of(plan, decisive(plan)))
+
+
+def abandoned(plan: Plan) -> bool:
+    """Whether it was given up before its first decisive step."""
+    return any(step.state is StepState.FAILED for step in plan.steps) and not committed(plan)
+
+
+def half_back(plan: Plan, readings: Mapping[Ref, Reading], because: str) -> str:
+    """The state of a set that is on its way, by name, and why it stays so."""
+    said = [_serves(step, readings.get(step.target)) for step in steps_of(plan, StepKind.SWITCH)]
+    down = steps_of(plan, StepKind.SCALE_DOWN)
+    if all(step.state in OVER for step in steps_of(plan, StepKind.SWITCH)):
+        said += [f"{step.target.name} is {'at' if step.state in OVER else 'not yet at'} {step.goal}" for step in down]
+        minima = [step for step in steps_of(plan, StepKind.RESTORE_MINIMUM) if step.state not in OVER]
+        said += [f"the minimum of {step.target.name} is not yet {step.goal} again" for step in minima]
+    return f"half back: {', '.join(said)}, because {because}"
+
+
+def _serves(step: Step, found: Reading | None) -> str:
+    """What the Service serves: by what was read, else by how far the step is."""
+    name, old, new = step.target.name, step.goal, step.precondition
+    if isinstance(found, FoundService):
+        value = dict(found.selector).get(step.body, "")
+        return f"{name} still {new}" if value == new else f"{name} serves {value or 'no colour'}"
+    if step.state is StepState.DONE:
+        return f"{name} serves {old}"
+    return f"{name} still {new}"

@@ -1,0 +1,40 @@
+"""What is told when a plan is done: what a fix needs, what was left undone, and who did not go back with the others."""
+
+from __future__ import annotations
+
+from rollguard.model.action import Plan, StepKind, StepState
+from rollguard.model.records import RolloutRecord
+from rollguard.undo import managers
+from rollguard.undo.half import of_set
+
+
+def caveat(plan: Plan, record: RolloutRecord) -> str:
+    """What whoever is told of the undo must know beside it; empty where there is nothing."""
+    if not of_set(plan):
+        return managers.caveat(plan)
+    left = [
+        f"Left undone: {step.words} ({step.detail})"
+        for step in plan.steps
+        if step.state is StepState.SKIPPED and step.kind is not StepKind.SCALE_BACK
+    ]
+    return ". ".join([*left, *_alone(plan, record)])
+
+
+def undone(plan: Plan, record: RolloutRecord) -> tuple[str, ...]:
+    """Digests of the templates that the plan undoes."""
+    if not record.passages:
+        return (record.target_digest,)
+    moves = {step.member for step in plan.steps}
+    return tuple(passage.new.digest for passage in record.passages if passage.member in moves)
+
+
+def _alone(plan: Plan, record: RolloutRecord) -> list[str]:
+    moves = {step.member for step in plan.steps}
+    stay = [passage for passage in record.passages if passage.member not in moves]
+    if not stay:
+        return []
+    others = ", ".join(f"{passage.member} on {passage.new.colour}" for passage in stay)
+    return [
+        f"Warning: only {', '.join(sorted(moves))} went back, as ordered; the set now runs two releases at once"
+        f" ({others})"
+    ]

@@ -1,0 +1,57 @@
+"""What the pods say that keep a colour from being ready."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rollguard.model.action import Plan, StepKind
+from rollguard.model.facts import Pod, UnitFacts
+from rollguard.model.names import Ref
+
+HOPELESS = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"}
+)
+"""Reasons that time alone rarely mends: an image or a Secret is gone."""
+MESSAGE = 160
+"""Characters of a pod's message that are told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unready:
+    """Why pods of a Deployment are not ready; `hopeless` where waiting longer rarely helps."""
+
+    words: str
+    hopeless: bool
+
+
+def unready(plan: Plan, facts: UnitFacts) -> Mapping[Ref, Unready]:
+    """By the Deployment that a step waits for: what its pods say, as far as they say anything."""
+    found: dict[Ref, Unready] = {}
+    for step in plan.steps:
+        if step.kind is not StepKind.SCALE_UP:
+            continue
+        name = (step.target.namespace, step.target.name)
+        pods = [pod for pod in facts.pods if (pod.workload.namespace, pod.workload.name) == name]
+        said = [_said(pod) for pod in pods if not (pod.ready or pod.deleting)]
+        words = Counter(text for text, _ in said if text)
+        if words:
+            found[step.target] = Unready(
+                words="; ".join(f"{text} ({count} pod{'s' if count > 1 else ''})" for text, count in words.items()),
+                hopeless=any(hopeless for _, hopeless in said),
+            )
+    return found
+
+
+def _said(pod: Pod) -> tuple[str, bool]:
+    """What the pod says, and whether that is hopeless; nothing while it is only starting."""
+    if pod.unschedulable:
+        return f"it finds no node: {pod.unschedulable[:MESSAGE]}", False
+    for container in pod.containers:
+        if container.waiting_reason in {"", "ContainerCreating", "PodInitializing"}:
+            continue
+        message = f": {container.waiting_message[:MESSAGE]}" if container.waiting_message else ""
+        return f"{container.name}: {container.waiting_reason}{message}", container.waiting_reason in HOPELESS
+    failed = next((c for c in pod.containers if c.exit_code), None)
+    return (f"{failed.name} ended with exit code {failed.exit_code}", False) if failed is not None else ("", False)
