@@ -19,6 +19,7 @@ from rollguard.sim.virtual_time import run
 from rollguard.sim.world import World
 from tests.contract.cases import CASES, Case
 from tests.contract.ground import Ground
+from tests.contract.set_cases import SET_CASES
 
 NAMESPACE = "contract"
 
@@ -43,6 +44,18 @@ class _Human:
 
     async def replicas(self, name: str) -> int:
         return self._deployment(name).replicas
+
+    async def serve(self, name: str, selector: dict[str, str]) -> None:
+        self._world.services.create(name, selector, rps=1.0, namespace=NAMESPACE)
+
+    async def select(self, name: str, key: str, value: str) -> None:
+        self._world.services.select(self._world.services.all[NAMESPACE, name], key, value)
+
+    async def autoscale(self, deployment: str, *, minimum: int, maximum: int) -> None:
+        self._world.scaling.create(self._deployment(deployment), minimum, maximum, per_pod=1000.0)
+
+    async def set_minimum(self, autoscaler: str, minimum: int) -> None:
+        self._world.scaling.set_minimum(self._world.scaling.all[NAMESPACE, autoscaler], minimum)
 
     async def request(self, unit: UnitName, request: HumanRequest) -> None:
         assert self._world.records.request(unit, request)
@@ -73,7 +86,7 @@ async def _on_simulator(case: Case, seed: int) -> None:
 
 
 @pytest.mark.simulation
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+@pytest.mark.parametrize("case", (*CASES, *SET_CASES), ids=lambda case: case.__name__)
 @pytest.mark.parametrize("seed", (1, 2))
 def test_the_simulator_keeps_the_contract(case: Case, seed: int) -> None:
     run(_on_simulator(case, seed), seed=seed)

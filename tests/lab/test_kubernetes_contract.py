@@ -25,6 +25,7 @@ from rollguard.ports import Leadership
 from rollguard.record import request_to_json
 from tests.contract.cases import CASES, Case
 from tests.contract.ground import Ground
+from tests.contract.set_cases import SET_CASES
 
 pytestmark = pytest.mark.lab
 LEASE_S = 3.0
@@ -53,6 +54,26 @@ class _Human:
         found: int = (await self._api.get(deployment_path(self._namespace, name)))["spec"]["replicas"]
         return found
 
+    async def serve(self, name: str, selector: dict[str, str]) -> None:
+        body = {"metadata": {"name": name}, "spec": {"selector": selector, "ports": [{"port": 80}]}}
+        await self._api.create(f"/api/v1/namespaces/{self._namespace}/services", body)
+
+    async def select(self, name: str, key: str, value: str) -> None:
+        path = f"/api/v1/namespaces/{self._namespace}/services/{name}"
+        await self._api.patch(path, {"spec": {"selector": {key: value}}}, MERGE)
+
+    async def autoscale(self, deployment: str, *, minimum: int, maximum: int) -> None:
+        target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment}
+        spec = {"scaleTargetRef": target, "minReplicas": minimum, "maxReplicas": maximum}
+        await self._api.create(self._autoscalers, {"metadata": {"name": deployment}, "spec": spec})
+
+    async def set_minimum(self, autoscaler: str, minimum: int) -> None:
+        await self._api.patch(f"{self._autoscalers}/{autoscaler}", {"spec": {"minReplicas": minimum}}, MERGE)
+
+    @property
+    def _autoscalers(self) -> str:
+        return f"/apis/autoscaling/v2/namespaces/{self._namespace}/horizontalpodautoscalers"
+
     async def request(self, unit: UnitName, request: HumanRequest) -> None:
         path = f"/apis/rollguard.dev/v1alpha1/namespaces/{unit.namespace}/guardedunits/{unit.object_name}"
         entry = msgspec.json.decode(request_to_json(request))
@@ -71,7 +92,7 @@ async def guards_kubeconfig(control_plane: ControlPlane) -> Path:
     return await installation.install(control_plane)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+@pytest.mark.parametrize("case", (*CASES, *SET_CASES), ids=lambda case: case.__name__)
 async def test_the_real_api_server_keeps_the_contract(
     case: Case, control_plane: ControlPlane, guards_kubeconfig: Path
 ) -> None:
@@ -84,7 +105,8 @@ async def test_the_real_api_server_keeps_the_contract(
 
     async with LabApi.from_file(control_plane.kubeconfig) as admin:
         await admin.create("/api/v1/namespaces", manifests.namespace(namespace))
-        await installation.allow(control_plane, rights.CONTROLLER, watched=(namespace,), guard=namespace)
+        declared = (*rights.CONTROLLER, *(rights.RELEASE_SETS if case in SET_CASES else ()))
+        await installation.allow(control_plane, declared, watched=(namespace,), guard=namespace, sets=(namespace,))
         async with KubernetesCluster(api, clock, rng, namespaces=(namespace,)) as cluster:
             ground = Ground(
                 namespace=namespace,

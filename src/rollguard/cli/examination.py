@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from rollguard import doctor
 from rollguard.adapters import reach
 from rollguard.adapters.kubernetes import Api, KubernetesRecords
-from rollguard.adapters.kubernetes.connection.service_proxy import ServiceProxy, service_of
 from rollguard.adapters.kubernetes.store.orders import KubernetesOrders
 from rollguard.adapters.kubernetes.survey import Account, survey
 from rollguard.adapters.prometheus import PrometheusMetrics
-from rollguard.adapters.prometheus.inspect import Door, MetricsInspector
+from rollguard.adapters.prometheus.inspect import Door, MetricsInspector, StoreProblem
 from rollguard.adapters.prometheus.soundings import Sounding
+from rollguard.cli.store_door import opened_store
 from rollguard.doctor import Check
 from rollguard.doctor.facts import Facts, NamespaceSeen, Place, StoreSeen
 from rollguard.doctor.selection import watched
@@ -79,23 +79,27 @@ class Examiner:
         return listed if isinstance(listed, Unknown) else tuple(stored.record for stored in listed)
 
     async def _store(self, policy: Policy, namespaces: tuple[NamespaceSeen, ...]) -> StoreSeen:
-        """At its address; from elsewhere than the guard's place also through the API server, where it is a Service."""
-        chosen = watched(policy, namespaces)
-        direct = await self._sounding(policy, chosen, None)
-        service = service_of(policy.metrics.address)
-        if not direct.problem or service is None or self.place is Place.GUARD:
-            return direct
-        through = await self._sounding(policy, chosen, ServiceProxy(self.api, service))
-        if through.problem:
-            return replace(direct, problem=f"{direct.problem}; {through.problem}")
-        return replace(through, proxied=True)
+        """From the guard's place at its address, as the guard asks; from elsewhere on whatever way leads there."""
+        chosen, inside = watched(policy, namespaces), reach.only_inside(policy.metrics.address)
+        if self.place is Place.GUARD:
+            inspector = MetricsInspector(policy.metrics, self.clock)
+            try:
+                return await self._sounding(policy, chosen, inspector, None)
+            finally:
+                await inspector.close()
+        try:
+            async with opened_store(self.api, self.clock, policy.metrics) as store:
+                found = await self._sounding(policy, chosen, store.inspector, store.door)
+                return replace(found, proxied=store.by_proxy)
+        except StoreProblem as problem:
+            return StoreSeen(problem=problem.reason, inside=inside, interval=None, offset=None, signals=())
 
-    async def _sounding(self, policy: Policy, chosen: tuple[WorkloadName, ...], door: Door | None) -> StoreSeen:
+    async def _sounding(
+        self, policy: Policy, chosen: tuple[WorkloadName, ...], inspector: MetricsInspector, door: Door | None
+    ) -> StoreSeen:
         metrics = PrometheusMetrics(policy.metrics, self.clock, door=door)
-        inspector = MetricsInspector(policy.metrics, self.clock, door=door)
         try:
             sounding = Sounding(policy=policy, metrics=metrics, inspector=inspector, clock=self.clock, workloads=chosen)
             return await sounding.take(inside=reach.only_inside(policy.metrics.address))
         finally:
             await metrics.close()
-            await inspector.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -30,13 +29,6 @@ from rollguard.render import DEPLOYMENT, SELECTOR, Installation, definitions, ma
 Objects = tuple[dict[str, Json], ...]
 
 
-class Format(StrEnum):
-    """How objects are printed."""
-
-    YAML = "yaml"
-    JSON = "json"
-
-
 def install(
     *,
     policy: Path | None = None,
@@ -48,7 +40,7 @@ def install(
     image: str = "",
     timeout: str = "2m",
     way: Way | None = None,
-    format_: Annotated[Format, Parameter(name=["-o", "--output"], help="yaml or json")] = Format.YAML,
+    format_: output.Document = output.Format.YAML,
 ) -> int:
     """Print what an installed guard consists of, or put it into the cluster and wait until it runs.
 
@@ -107,9 +99,9 @@ def objects_of(policy: Path | None, *, namespace: str, image: str = "", namespac
     return manifests(wanted, definitions_of_records())
 
 
-def text_of(objects: Objects, format_: Format) -> str:
+def text_of(objects: Objects, format_: output.Format) -> str:
     """The objects as one text that kubectl reads."""
-    if format_ is Format.YAML:
+    if format_ is output.Format.YAML:
         return to_yaml(objects)
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}, indent=2, ensure_ascii=False)
 

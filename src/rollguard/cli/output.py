@@ -30,6 +30,18 @@ class Format(StrEnum):
 
 
 Output = Annotated[Format, Parameter(name=["-o", "--output"], help="table, wide, json or yaml")]
+
+
+def _document(_type: object, format_: Format) -> None:
+    if not format_.for_programs:
+        raise ValueError("expected yaml or json")
+
+
+Document = Annotated[
+    Format,
+    Parameter(name=["-o", "--output"], help="yaml or json", show_choices=False, validator=_document),
+]
+"""For what is a document anyhow."""
 NoHeaders = Annotated[bool, Parameter(name="--no-headers", help="leave out the table's first line")]
 
 

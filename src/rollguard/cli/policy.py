@@ -6,9 +6,6 @@ import asyncio
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from rollguard.adapters.clock import SystemClock
 from rollguard.cli import exits, output
@@ -20,8 +17,6 @@ from rollguard.policy import schema as policy_schema
 from rollguard.policy.against import compare
 from rollguard.policy.amounts import counted
 from rollguard.policy.shown import written_out
-
-Shown = Annotated[output.Format, Parameter(name=["-o", "--output"], help="yaml or json")]
 
 
 def read(file: Path) -> Policy:
@@ -63,7 +58,7 @@ def check(
     return exits.UNREACHABLE if outcome.problems else exits.OK
 
 
-def show(file: Path, /, *, format_: Shown = output.Format.YAML) -> int:
+def show(file: Path, /, *, format_: output.Document = output.Format.YAML) -> int:
     """Print a policy with its preset and all defaults written out; loaded again, it is the same.
 
     Parameters
@@ -74,9 +69,7 @@ def show(file: Path, /, *, format_: Shown = output.Format.YAML) -> int:
     document = written_out(_text(file), str(file))
     if not isinstance(document, dict):
         raise exits.CommandError(_refused(file, document), exits.PROBLEM)
-    as_json = format_ is output.Format.JSON
-    text = json.dumps(document, indent=2, ensure_ascii=False)
-    output.say(output.document(text, output.Format.JSON if as_json else output.Format.YAML))
+    output.say(output.document(json.dumps(document, indent=2, ensure_ascii=False), format_))
     return exits.OK
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rollguard.adapters.kubernetes import Api
 from rollguard.adapters.kubernetes.connection.service_proxy import ServiceProxy, service_of
 from rollguard.adapters.prometheus import MetricsInspector, StoreProblem
+from rollguard.adapters.prometheus.inspect import Door
 from rollguard.adapters.reach import only_inside
 from rollguard.model.policy import MetricsStore, StoreAccess
 from rollguard.ports import Clock
@@ -16,10 +17,16 @@ from rollguard.ports import Clock
 
 @dataclass(frozen=True, slots=True)
 class OpenedStore:
-    """A store that answered. `by_proxy` says that it did so through the API server."""
+    """A store that answered."""
 
     inspector: MetricsInspector
-    by_proxy: bool
+    door: Door | None
+    """The way to it through the API server; None where it answered at its address."""
+
+    @property
+    def by_proxy(self) -> bool:
+        """Whether it answered through the API server."""
+        return self.door is not None
 
 
 @asynccontextmanager
@@ -30,23 +37,24 @@ async def opened_store(api: Api, clock: Clock, store: MetricsStore) -> AsyncIter
         try:
             await direct.clock_offset()
         except StoreProblem as problem:
-            proxied = _proxied(api, clock, store)
-            if proxied is None:
+            door = _through_the_server(api, store)
+            if door is None:
                 raise
+            proxied = MetricsInspector(store, clock, door=door)
             try:
                 await proxied.clock_offset()
             except StoreProblem as second:
                 raise StoreProblem(f"{problem.reason}; {second.reason}") from second
-            yield OpenedStore(proxied, by_proxy=True)
+            yield OpenedStore(proxied, door)
         else:
-            yield OpenedStore(direct, by_proxy=False)
+            yield OpenedStore(direct, None)
     finally:
         await direct.close()
 
 
-def _proxied(api: Api, clock: Clock, store: MetricsStore) -> MetricsInspector | None:
+def _through_the_server(api: Api, store: MetricsStore) -> Door | None:
     """None for an address outside the cluster, or a store that wants secrets: the proxy takes none along."""
     service = service_of(store.address) if only_inside(store.address) else None
     if service is None or store.auth != StoreAccess():
         return None
-    return MetricsInspector(store, clock, door=ServiceProxy(api, service))
+    return ServiceProxy(api, service)

@@ -334,7 +334,8 @@ class RolloutRecord:
     order: str = ""
     """The order that opened it while nothing rolled out: it carries that plan and decides nothing by itself."""
     passages: tuple[Passage, ...] = ()
-    """Of a release set: the members that changed, in the set's order. `target` and `baseline` are the first one's."""
+    """Of a release set: the members that changed, in the set's order. `target` and `baseline` are those of the member
+    that changed first."""
 
     def digests(self) -> tuple[str, ...]:
         """Those of the templates that it brought: one, or of a release set one for each member that changed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from rollguard.adapters.kubernetes.connection.kubeconfig import Connection
 from rollguard.cli.examination import Examiner
 from rollguard.doctor import State
 from rollguard.doctor.facts import Place
+from rollguard.model.policy import StoreAccess
 from tests.unit.doctor.building import TEXT, policy
 from tests.unit.kubernetes.server import Conversation, serving
 
@@ -50,6 +52,15 @@ async def test_a_store_that_only_the_cluster_reaches_is_asked_through_the_api_se
     assert (found.problem, found.proxied, found.inside) == ("", True, True)
     assert found.offset is not None
     assert [seen.signal for seen in found.signals] == ["errors", "latency", "memory"]
+
+
+async def test_a_store_that_wants_a_secret_is_not_asked_through_the_api_server() -> None:
+    locked = policy(INSIDE)
+    locked = replace(locked, metrics=replace(locked.metrics, auth=StoreAccess(bearer_token_file="/secrets/token")))
+    async with examiner(Place.ELSEWHERE) as doctor:
+        found = (await doctor.facts(locked)).store
+    assert found.problem
+    assert not found.proxied
 
 
 async def test_the_guard_asks_its_store_at_the_address_alone() -> None:

@@ -105,6 +105,12 @@ def observing() -> UnitRecord:
     return unit(mode=Mode.OBSERVE, current_rollout=observed().id)
 
 
+@pytest.mark.parametrize("command", [("policy", "show", "p.yaml"), ("install", "--print", "--definitions-only")])
+def test_what_is_a_document_has_no_table(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert call([*command, "-o", "wide"]) == exits.USAGE
+    assert "expected yaml or json" in capsys.readouterr().err
+
+
 def test_status_in_mode_observe_says_what_would_have_been_done_also_when_it_is_well_again() -> None:
     well = watched(id=observed().id, mode=Mode.OBSERVE, responses=observed().responses, why="nothing is reached")
     text = status.page([observing()], {str(well.unit): well}, NOW)
