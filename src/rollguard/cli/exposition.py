@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from rollguard.loop import Status, UnitStatus
 from rollguard.model.judgement import VerdictKind
+from rollguard.model.names import WorkloadKind
 from rollguard.model.records import LifecycleState
 
 
@@ -58,21 +59,43 @@ class _Snapshot(Collector):
         yield from _units(status.units)
 
 
+_LABELS = ["namespace", "deployment", "set"]
+
+
 def _units(units: tuple[UnitStatus, ...]) -> Iterable[Metric]:
     active = GaugeMetricFamily("rollguard_rollout_active", "1 while a rollout is under guard", labels=_LABELS)
+    phase = GaugeMetricFamily("rollguard_rollout_phase", "1 in its present phase", labels=[*_LABELS, "phase"])
     blind = GaugeMetricFamily("rollguard_blind", "1 while a rollout cannot be judged", labels=_LABELS)
     held = GaugeMetricFamily("rollguard_hold_unanswered", "1 while a hold waits for a person", labels=_LABELS)
     errors = GaugeMetricFamily("rollguard_unit_error", "1 while the work on a unit fails", labels=_LABELS)
+    live = GaugeMetricFamily(
+        "rollguard_live_colour", "1 for the colour that serves", labels=["namespace", "set", "member", "colour"]
+    )
     for unit in units:
-        labels = [unit.unit.namespace, unit.unit.object_name.removeprefix("deployment-")]
-        active.add_metric(labels, unit.rollout is not None)
+        labels = _labels(unit)
+        for each in (labels, *_brought(unit)):
+            active.add_metric(each, unit.rollout is not None)
+            if unit.phase is not None:
+                phase.add_metric([*each, unit.phase.value], 1)
         blind.add_metric(labels, unit.verdict is not None and unit.verdict.kind is VerdictKind.BLIND)
         held.add_metric(labels, unit.state is LifecycleState.HELD)
         errors.add_metric(labels, bool(unit.error))
-    return (active, blind, held, errors)
+        for member, colour in unit.live:
+            live.add_metric([unit.unit.namespace, labels[2], member, colour], 1)
+    return (active, phase, blind, held, errors, live)
 
 
-_LABELS = ["namespace", "deployment"]
+def _labels(unit: UnitStatus) -> list[str]:
+    """A release set as a whole has no Deployment."""
+    name = unit.unit.object_name.partition("-")[2]
+    is_set = unit.unit.guards is WorkloadKind.RELEASE_SET
+    return [unit.unit.namespace, "" if is_set else name, name if is_set else ""]
+
+
+def _brought(unit: UnitStatus) -> Iterable[list[str]]:
+    """Labels of the Deployments that a set's rollout brought: of one that is guarded by itself it is said anyway."""
+    namespace, deployment, release_set = _labels(unit)
+    return [] if deployment else [[namespace, name, release_set] for name in unit.brought]
 
 
 def _gauge(name: str, about: str, value: float) -> Metric:

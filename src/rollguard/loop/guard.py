@@ -15,7 +15,7 @@ from rollguard.loop.leader import Gate
 from rollguard.loop.outbox import Outbox
 from rollguard.loop.policies import Policies
 from rollguard.loop.settings import Log, Settings
-from rollguard.loop.status import Counted, Status, UnitStatus
+from rollguard.loop.status import Counted, Status, unit_status
 from rollguard.loop.store import Store, Unavailable
 from rollguard.loop.term import Term
 from rollguard.loop.ticks import Ticks
@@ -149,19 +149,7 @@ class Guard:
     def status(self) -> Status:
         """A snapshot of what the guard knows of itself."""
         context = self._context
-        units = []
-        for name, memory in sorted(context.units.items()):
-            record = context.store.rollout(name)
-            units.append(
-                UnitStatus(
-                    unit=name,
-                    rollout=record.id if record is not None else None,
-                    state=record.state if record is not None else None,
-                    verdict=memory.verdict if record is not None else None,
-                    decision=memory.decision if record is not None else None,
-                    error=memory.error,
-                )
-            )
+        units = tuple(unit_status(context, name, memory) for name, memory in sorted(context.units.items()))
         return Status(
             leading=context.gate.leading(),
             active=self._term.active.is_set(),
@@ -174,7 +162,7 @@ class Guard:
             since_look=self._counted.since_look(self._clock.mono()) if self._term.active.is_set() else 0.0,
             tick=context.policy.timing.tick,
             errors=self._counted.errors + context.outbox.errors,
-            units=tuple(units),
+            units=units,
             open_rollouts=sum(1 for unit in units if unit.rollout is not None),
             blind_signals=self._ticks.blind,
             outbox_pending=context.outbox.pending(),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rollguard import observe
+from rollguard.loop.context import Context, Memory
 from rollguard.model.action import Decision
-from rollguard.model.judgement import Verdict
-from rollguard.model.names import RolloutId, UnitName
-from rollguard.model.records import LifecycleState
+from rollguard.model.judgement import Phase, Verdict
+from rollguard.model.names import RolloutId, UnitName, WorkloadName
+from rollguard.model.policy import ReleaseSet
+from rollguard.model.records import LifecycleState, RolloutRecord
 from rollguard.model.time import Mono
 
 
@@ -42,6 +45,43 @@ class UnitStatus:
     verdict: Verdict | None
     decision: Decision | None
     error: str
+    phase: Phase | None = None
+    """Of the rollout."""
+    brought: tuple[str, ...] = ()
+    """The Deployments whose new version the rollout is: of a release set one for each member that changed."""
+    live: tuple[tuple[str, str], ...] = ()
+    """Of a release set: (member, colour that serves now); a member is left out while that is not known."""
+
+
+def unit_status(context: Context, name: UnitName, memory: Memory) -> UnitStatus:
+    """What is known of the unit now."""
+    record = context.store.rollout(name)
+    return UnitStatus(
+        unit=name,
+        rollout=record.id if record is not None else None,
+        state=record.state if record is not None else None,
+        verdict=memory.verdict if record is not None else None,
+        decision=memory.decision if record is not None else None,
+        error=memory.error,
+        phase=record.phase if record is not None else None,
+        brought=tuple(workload.name for workload in _brought(record)) if record is not None else (),
+        live=_live(context, name, memory.watch.release_set),
+    )
+
+
+def _brought(record: RolloutRecord) -> tuple[WorkloadName, ...]:
+    return tuple(passage.new.workload for passage in record.passages) or (record.workload,)
+
+
+def _live(context: Context, name: UnitName, release_set: ReleaseSet | None) -> tuple[tuple[str, str], ...]:
+    unit = context.store.unit(name)
+    if release_set is None or unit is None:
+        return ()
+    facts = context.cluster.facts(name)
+    if not facts.complete:
+        return ()
+    seen = observe.live_colours(release_set, facts, unit.live)
+    return tuple((member, colour) for member, colour, _why in seen if colour)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

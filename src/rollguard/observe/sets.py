@@ -58,8 +58,10 @@ def side_of(release_set: ReleaseSet, member: SetMember, colour: str, facts: Unit
     )
 
 
-def serving(release_set: ReleaseSet, facts: UnitFacts, known: tuple[LiveMember, ...]) -> tuple[Serving, ...]:
-    """What serves now, for each member in the set's order.
+def live_colours(
+    release_set: ReleaseSet, facts: UnitFacts, known: tuple[LiveMember, ...]
+) -> tuple[tuple[str, str, str], ...]:
+    """(member, colour that serves, why none is known), in the set's order.
 
     With a Service: the colour that its selector names. Without one: the colour that has ready pods, for they work as
     soon as they run; where both have, the one that got its first only since nothing rolled out; where nothing was
@@ -74,10 +76,17 @@ def serving(release_set: ReleaseSet, facts: UnitFacts, known: tuple[LiveMember, 
             colour, why = with_service[member.name]
         else:
             colour, why = _working(release_set, member, facts, before.get(member.name), named)
+        found.append((member.name, colour, why))
+    return tuple(found)
+
+
+def serving(release_set: ReleaseSet, facts: UnitFacts, known: tuple[LiveMember, ...]) -> tuple[Serving, ...]:
+    """What serves now, for each member in the set's order."""
+    found = []
+    for member, (_, colour, unknown) in zip(release_set.members, live_colours(release_set, facts, known), strict=True):
         side = side_of(release_set, member, colour, facts) if colour else None
-        if colour and side is None:
-            why = f"{member.workload(colour)} does not exist, or its status is behind its spec"
-        found.append(Serving(member=member.name, side=side, why=why))
+        behind = f"{member.workload(colour)} does not exist, or its status is behind its spec" if colour else unknown
+        found.append(Serving(member=member.name, side=side, why="" if side is not None else behind))
     return tuple(found)
 
 

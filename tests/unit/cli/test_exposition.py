@@ -7,13 +7,32 @@ from pathlib import Path
 
 from rollguard.cli.exposition import exposition
 from rollguard.loop import Status, UnitStatus
+from rollguard.model.judgement import Phase
+from rollguard.model.names import RolloutId
+from rollguard.model.records import LifecycleState
 from tests.unit.records import UNIT
+from tests.unit.sets import PLATFORM
 
 PAGE = Path(__file__).parents[3] / "docs" / "commands.md"
 
 
+def whole_set() -> UnitStatus:
+    """The platform, whose backend was switched to green a moment ago."""
+    return UnitStatus(
+        unit=PLATFORM.unit,
+        rollout=RolloutId("platform-s1-abc"),
+        state=LifecycleState.WATCHING,
+        verdict=None,
+        decision=None,
+        error="",
+        phase=Phase.STABILIZATION,
+        brought=("backend-green",),
+        live=(("backend", "green"), ("workers", "blue")),
+    )
+
+
 def status() -> Status:
-    """Of a leader with a workload and a policy that is not in force."""
+    """Of a leader with a workload, a release set and a policy that is not in force."""
     unit = UnitStatus(unit=UNIT, rollout=None, state=None, verdict=None, decision=None, error="")
     return Status(
         leading=True,
@@ -27,8 +46,8 @@ def status() -> Status:
         since_look=3.0,
         tick=15.0,
         errors=0,
-        units=(unit,),
-        open_rollouts=0,
+        units=(unit, whole_set()),
+        open_rollouts=1,
         blind_signals=("errors",),
         outbox_pending=0,
         doctor_failures=(("rights", 2),),
@@ -43,6 +62,20 @@ def test_failed_watches_and_a_policy_with_mistakes_show() -> None:
     assert 'rollguard_watch_errors_total{collection="events in production"} 0.0' in text
     assert 'rollguard_doctor_failures{check="rights"} 2.0' in text
     assert "rollguard_policy_valid 0.0" in text
+
+
+def test_a_release_set_shows_what_is_live_and_which_deployments_its_rollout_brought() -> None:
+    lines = exposition(status(), {}).splitlines()
+    whole, green = 'deployment="",namespace="production",', 'deployment="backend-green",namespace="production",'
+    told = {line for line in lines if line.startswith(("rollguard_rollout", "rollguard_live")) and "platform" in line}
+    assert told == {
+        f'rollguard_rollout_active{{{whole}set="platform"}} 1.0',
+        f'rollguard_rollout_active{{{green}set="platform"}} 1.0',
+        f'rollguard_rollout_phase{{{whole}phase="stabilization",set="platform"}} 1.0',
+        f'rollguard_rollout_phase{{{green}phase="stabilization",set="platform"}} 1.0',
+        'rollguard_live_colour{colour="green",member="backend",namespace="production",set="platform"} 1.0',
+        'rollguard_live_colour{colour="blue",member="workers",namespace="production",set="platform"} 1.0',
+    }
 
 
 def test_the_page_lists_every_metric_with_its_labels() -> None:
