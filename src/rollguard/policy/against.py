@@ -6,16 +6,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rollguard.model.policy import Level, Policy, Signal, SignalKind, Watch
+from rollguard.model.policy import Level, Policy, ReleaseSet, Signal, SignalKind, Watch
 from rollguard.policy import durations
+from rollguard.policy.ground import Ground, Labels, faults, listed
 from rollguard.policy.mistakes import Mistakes, nearest
 from rollguard.policy.promql import labels_of, metric_of, selectors
 from rollguard.policy.yaml_text import Marked, Path, read
 
 _SOURCE = {SignalKind.RATIO: "total", SignalKind.HISTOGRAM: "buckets", SignalKind.RATE: "counter"}
 _QUANTILES = {0.5: "p50", 0.9: "p90", 0.95: "p95", 0.99: "p99", 0.999: "p999"}
-SHOWN = 12
-Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +24,8 @@ class NamespaceFound:
     name: str
     exists: bool | None
     deployments: tuple[tuple[str, Labels], ...]
+    ground: Ground | None = None
+    """What its release sets stand on; None where it has none, or where that could not be asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +37,9 @@ class SeriesFound:
     """Series of its main selector, wherever they are."""
     labels: tuple[str, ...]
     """What these carry."""
-    by_watch: tuple[tuple[str, int], ...]
-    """Pods (or workloads) with a value, by the watch whose workloads were asked for."""
+    by_watch: tuple[tuple[str, str, int], ...]
+    """Pods (or workloads) with a value, by the watch, and the member of its release set (else empty), whose workloads
+    were asked for."""
     edges: tuple[float, ...] = ()
     """A histogram's bucket edges."""
     bad_series: int = 0
@@ -81,12 +83,11 @@ class _Notes:
 
 
 def matching(watch: Watch, namespace: NamespaceFound) -> tuple[str, ...]:
-    """The Deployments that a watch names or selects, or that are its release set's, and that are there."""
+    """The Deployments that a watch names or selects and that are there."""
     if watch.selector:
         return tuple(name for name, labels in namespace.deployments if set(watch.selector) <= set(labels))
     there = {name for name, _labels in namespace.deployments}
-    named = watch.release_set.workloads() if watch.release_set is not None else watch.workloads
-    return tuple(name for name in named if name in there)
+    return tuple(name for name in watch.workloads if name in there)
 
 
 def compare(policy: Policy, text: str, file: str, found: Found) -> Comparison:
@@ -115,18 +116,30 @@ def _watch(notes: _Notes, watch: Watch, path: Path) -> None:
         wrong((*path, "namespace"), watch.namespace, "a namespace that exists", near=near)
         return
     names = [name for name, _labels in namespace.deployments]
-    there = f"a Deployment of the namespace {watch.namespace} ({_listed(names)})"
+    there = f"a Deployment of the namespace {watch.namespace} ({listed(names)})"
     sets = [each.name for each in notes.policy.release_sets() if each.namespace == watch.namespace]
-    for key, listed, others in (("workloads", watch.workloads, []), ("calledBy", watch.called_by, sets)):
-        for number, name in enumerate(listed):
+    for key, named, others in (("workloads", watch.workloads, []), ("calledBy", watch.called_by, sets)):
+        for number, name in enumerate(named):
             if name not in names and name not in others:
                 wrong((*path, key, number), name, there, near=nearest(name, names))
+    if watch.release_set is not None and namespace.ground is not None:
+        _set(notes, watch.release_set, namespace.ground, path)
     if watch.selector and not matching(watch, namespace):
         existing = sorted({f"{key}={value}" for _name, labels in namespace.deployments for key, value in labels})
         text = ",".join(f"{key}={value}" for key, value in watch.selector)
         missing = [pair for pair in text.split(",") if pair not in existing] or [text]
         words = f"labels of a Deployment in the namespace {watch.namespace}"
         wrong((*path, "selector", "matchLabels"), text, words, near=nearest(missing[0], existing))
+
+
+def _set(notes: _Notes, release_set: ReleaseSet, ground: Ground, path: Path) -> None:
+    for fault in faults(release_set, ground):
+        place: Path = (*path, "releaseSet", *fault.path)
+        if not notes.mistakes.has(place):
+            # a Deployment that goes by its member's name
+            place = (*path, "releaseSet", *fault.path[:2], "name")
+        marked = notes.remarks if fault.passing else notes.mistakes
+        marked.wrong(place, fault.offending, fault.expected, near=fault.near)
 
 
 def _signal(notes: _Notes, signal: Signal, series: SeriesFound) -> None:
@@ -146,9 +159,9 @@ def _signal(notes: _Notes, signal: Signal, series: SeriesFound) -> None:
         _bad(notes, signal, series)
     if signal.shared or not _labels(notes, metric, series, marked):
         return
-    for watch, count in series.by_watch:
+    for watch, member, count in series.by_watch:
         if not count:
-            _nothing(notes, signal, watch, metric, marked)
+            _nothing(notes, signal, (watch, member), metric, marked)
 
 
 def _labels(notes: _Notes, metric: str, series: SeriesFound, marked: Marked) -> bool:
@@ -162,7 +175,7 @@ def _labels(notes: _Notes, metric: str, series: SeriesFound, marked: Marked) -> 
         complete = False
         if label not in notes.said:
             notes.said.add(label)
-            words = f"a label that {metric} carries ({_listed(series.labels)})"
+            words = f"a label that {metric} carries ({listed(series.labels)})"
             instead = ' or "" where no label names the pod' if key == "pod" else ""
             path: Path = ("spec", "metrics", "labels", key)
             marked.wrong(path, label, words + instead, near=nearest(label, series.labels))
@@ -178,21 +191,27 @@ def _bad(notes: _Notes, signal: Signal, series: SeriesFound) -> None:
     if metric == metric_of(signal.total):
         for label in labels_of(signal.bad):
             if label not in series.labels:
-                words = f"a label that {metric} carries ({_listed(series.labels)}), not `{label}`"
+                words = f"a label that {metric} carries ({listed(series.labels)}), not `{label}`"
                 notes.mistakes.wrong(place, signal.bad, words, near=nearest(label, series.labels))
                 return
     words = f"series in the metrics store; it reads as no bad requests until {metric} has some"
     notes.remarks.wrong(place, signal.bad, words)
 
 
-def _nothing(notes: _Notes, signal: Signal, name: str, metric: str, marked: Marked) -> None:
+def _nothing(notes: _Notes, signal: Signal, whose: tuple[str, str], metric: str, marked: Marked) -> None:
+    name, member = whose
     index, watch = next((n, watch) for n, watch in enumerate(notes.policy.watches) if watch.name == name)
     path: Path = ("spec", "watch", index, "name")
     if signal.name in watch.signals:
         path = ("spec", "watch", index, "signals", watch.signals.index(signal.name))
-    words = (
-        f"series of {metric} for the workloads of this watch: the signal {signal.name} has none in {watch.namespace}"
-    )
+    words = "this watch"
+    for number, each in enumerate(watch.release_set.members if watch.release_set is not None else ()):
+        if each.name == member:
+            words, name = f"the member {member}", member
+            place: Path = ("spec", "watch", index, "releaseSet", "members", number)
+            own = signal.name in each.signals
+            path = (*place, "signals", each.signals.index(signal.name)) if own else (*place, "name")
+    words = f"series of {metric} for the workloads of {words}: the signal {signal.name} has none in {watch.namespace}"
     # several signals may have nothing at the same place: all are said
     marked.wrong(path, name, words)
 
@@ -201,7 +220,7 @@ def _edges(notes: _Notes, signal: Signal, series: SeriesFound) -> None:
     finite = [edge for edge in series.edges if math.isfinite(edge)]
     for level, path in _levels(notes, signal):
         beyond = [edge for edge in finite if edge >= level.bound or math.isclose(edge, level.bound)]
-        there = _listed([durations.format_(edge) for edge in finite])
+        there = listed([durations.format_(edge) for edge in finite])
         text = durations.format_(level.bound)
         if not beyond:
             words = f"a bound that an edge of the buckets is not below ({there}): it can never be reached"
@@ -220,10 +239,3 @@ def _levels(notes: _Notes, signal: Signal) -> Iterator[tuple[Level, Path]]:
         listed = notes.place(signal.name, "levels", level.name.value, number, key)
         single = notes.place(signal.name, "levels", level.name.value, key)
         yield level, max(listed, single, key=len)
-
-
-def _listed(words: tuple[str, ...] | list[str]) -> str:
-    if not words:
-        return "there are none"
-    more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
-    return ", ".join(words[:SHOWN]) + more

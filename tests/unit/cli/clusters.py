@@ -25,6 +25,24 @@ def deployment(namespace: str, name: str, **labels: str) -> Object:
     }
 
 
+def coloured(namespace: str, app: str, colour: str, pods: int = 3) -> Object:
+    """One colour of a pair: its pods carry `app` and `version`."""
+    made = deployment(namespace, f"{app}-{colour}")
+    made["spec"]["template"]["metadata"]["labels"] = {"app": app, "version": colour}
+    return {**made, "status": {"replicas": pods}}
+
+
+def scaler(namespace: str, target: str, maximum: int) -> Object:
+    return {
+        "metadata": {"namespace": namespace, "name": target},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": target},
+            "minReplicas": 1,
+            "maxReplicas": maximum,
+        },
+    }
+
+
 def service(namespace: str, name: str, port: int, **selector: str) -> Object:
     return {
         "metadata": {"namespace": namespace, "name": name},
