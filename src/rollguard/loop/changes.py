@@ -29,7 +29,6 @@ from rollguard.model.records import (
     LiveMember,
     Notice,
     NoticeState,
-    Passage,
     RolloutRecord,
     TimelineEntry,
     UnitRecord,
@@ -270,22 +269,6 @@ def with_adopted_side(unit: UnitRecord, good: GoodRevision) -> UnitRecord:
     """The release set with that revision adopted for its Deployment, in place of the one before it."""
     others = tuple(one for one in unit.adopted_before if one.workload != good.workload)
     return replace(unit, adopted_before=(*others, good), undone=_but(unit.undone, good.digest))
-
-
-def with_passages(record: RolloutRecord, passages: tuple[Passage, ...]) -> RolloutRecord:
-    """The release set's rollout of these members; what it says of one workload is the first one's."""
-    old, new = passages[0].old, passages[0].new
-    return replace(
-        record,
-        passages=passages,
-        target=new.hash,
-        target_number=new.number,
-        target_digest=new.digest,
-        target_images=new.images,
-        baseline=old.hash,
-        baseline_number=old.number,
-        baseline_images=old.images,
-    )
 
 
 def with_live(unit: UnitRecord, record: RolloutRecord, *, restored: bool, replaced: bool) -> UnitRecord:

@@ -86,7 +86,7 @@ async def retarget(
         late = ", ".join(member for member in seen if member not in known)
         reason = f"{late} was switched too, later than joinWindow: the set is guarded anew with it"
         return await _ended(context, memory, record, NewTarget(reason=reason))
-    return await _joined(context, record, facts, seen, tuple(back))
+    return await _joined(context, record, facts, seen, back=tuple(back), release_set=release_set)
 
 
 async def _ended(context: Context, memory: Memory, record: RolloutRecord, input_: NewTarget) -> RolloutRecord | None:
@@ -95,14 +95,20 @@ async def _ended(context: Context, memory: Memory, record: RolloutRecord, input_
 
 
 async def _joined(
-    context: Context, record: RolloutRecord, facts: UnitFacts, seen: dict[str, Passage], back: tuple[Passage, ...]
+    context: Context,
+    record: RolloutRecord,
+    facts: UnitFacts,
+    seen: dict[str, Passage],
+    *,
+    back: tuple[Passage, ...],
+    release_set: ReleaseSet,
 ) -> RolloutRecord:
     """The rollout with the members that joined or were switched back, and with the pods that a way back needs.
 
-    `seen` are all members that do not serve as they did before it, in the set's order.
+    `seen` are the members that do not serve as they did before it.
     """
-    known = {passage.member: passage for passage in record.passages if passage not in back}
-    present = tuple(_grown(known.get(member, passage), facts) for member, passage in seen.items())
+    members = {**seen, **{passage.member: passage for passage in record.passages if passage not in back}}
+    present = tuple(_grown(members[member.name], facts) for member in release_set.members if member.name in members)
     if present == record.passages:
         return record
     before = {passage.member for passage in record.passages}
@@ -119,7 +125,7 @@ def _with(
     def changed(record: RolloutRecord) -> RolloutRecord:
         if record.state in OWN_UNDO or record.passages == passages:
             return record
-        return changes.with_entries(changes.with_passages(record, passages), entries)
+        return changes.with_entries(replace(record, passages=passages), entries)
 
     return changed
 

@@ -1,0 +1,95 @@
+"""Release sets in the loop: what opens their rollout, who belongs to it, what ends it."""
+
+from __future__ import annotations
+
+from rollguard.model.policy import Mode
+from rollguard.model.records import LifecycleState, Outcome, RolloutRecord
+from tests.unit.loop.colours import SET, UNIT, Colours, play_set, set_policy
+from tests.unit.loop.stage import Stage
+
+GOOD = "registry.lab/api:v2"
+FAILING = "registry.lab/api:v2-errors-40pct"
+ALL = tuple(member.name for member in SET.members)
+
+
+async def released(stage: Stage, colours: Colours, image: str, *members: str) -> None:
+    """Adopted blue, and green with the image, ready beside it."""
+    stage.start()
+    await stage.until(colours.adopted)
+    colours.release(image, *members)
+    await stage.until(lambda: colours.ready(*members))
+
+
+def of_set(stage: Stage) -> list[RolloutRecord]:
+    """The set's rollouts."""
+    return [record for record in stage.rollouts() if record.unit == UNIT]
+
+
+def test_a_switch_opens_one_rollout_of_all_members_that_are_switched_with_it() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        await released(stage, colours, GOOD, *ALL)
+        colours.switch("backend")
+        await stage.until(lambda: bool(of_set(stage)))
+        colours.switch("frontend")
+        await stage.until(lambda: len(of_set(stage)[-1].passages) == 3)
+        assert len(of_set(stage)) == 1
+        moved = [(p.member, p.old.colour, p.new.colour, p.needed) for p in of_set(stage)[0].passages]
+        assert moved == [(name, "blue", "green", 3) for name in ALL]
+
+    play_set(story, policy=set_policy(Mode.OBSERVE))
+
+
+def test_a_healthy_switch_makes_the_new_colour_the_live_one_and_a_way_back() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        await released(stage, colours, GOOD, *ALL)
+        colours.switch("backend", "frontend")
+        await stage.until(lambda: bool(of_set(stage)) and of_set(stage)[-1].closed is not None, within=300)
+        last = of_set(stage)[-1]
+        assert last.outcome is Outcome.HEALTHY, last.why
+        await stage.until(colours.at_rest)
+        unit = colours.unit()
+        assert unit is not None
+        assert [(live.member, live.side.colour) for live in unit.live] == [(name, "green") for name in ALL]
+        assert sorted(good.workload for good in unit.healthy) == sorted(f"{name}-green" for name in ALL)
+
+    play_set(story)
+
+
+def test_a_bad_switch_is_told_with_the_member_that_fails() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        await released(stage, colours, FAILING, "backend")
+        colours.release(GOOD, "frontend", "workers")
+        await stage.until(lambda: colours.ready(*ALL))
+        colours.switch("backend", "frontend")
+        await stage.until(lambda: bool(of_set(stage)) and bool(of_set(stage)[-1].would()), within=200)
+        would = of_set(stage)[-1].would()[0]
+        assert "backend: error-rate" in would.reason
+        assert of_set(stage)[-1].findings[0].member == "backend"
+
+    play_set(story, policy=set_policy(Mode.OBSERVE))
+
+
+def test_switching_back_by_hand_ends_the_rollout_and_opens_no_other() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        await released(stage, colours, GOOD, "backend", "frontend")
+        colours.switch("backend", "frontend")
+        await stage.until(lambda: bool(of_set(stage)))
+        colours.switch("backend", "frontend", to="blue")
+        await stage.until(lambda: of_set(stage)[-1].closed is not None)
+        assert of_set(stage)[-1].outcome is Outcome.PUT_BACK
+        await stage.until(lambda: stage.world.loop.time() > 250, within=300)
+        assert len(of_set(stage)) == 1
+
+    play_set(story)
+
+
+def test_a_preloaded_blue_is_no_way_back() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        await released(stage, colours, FAILING, "backend")
+        colours.switch("backend")
+        await stage.until(lambda: bool(of_set(stage)))
+        stage.world.set_image(colours.deployments["backend-blue"], "registry.lab/api:v3")
+        await stage.until(lambda: of_set(stage)[-1].state is LifecycleState.HELD, within=200)
+        assert "backend-blue has revision 2 now, not revision 1, which served" in of_set(stage)[-1].why
+
+    play_set(story)
