@@ -14,7 +14,7 @@ from rollguard.model.time import Instant
 from rollguard.record import rollout_to_json, unit_to_json
 
 HEADER = ("NAMESPACE", "WORKLOAD", "MODE", "STATE", "PHASE", "VERDICT", "REVISION", "AGE", "WHY")
-WIDE = ("ROLLOUT", "IMAGES", "POLICY")
+WIDE = ("OWNERS", "ROLLOUT", "IMAGES", "POLICY")
 
 
 def status(
@@ -109,14 +109,15 @@ def questions(units: list[UnitRecord], rollouts: dict[str, RolloutRecord]) -> li
 
 def row(unit: UnitRecord, rollout: RolloutRecord | None, now: Instant, *, wide: bool = False) -> tuple[str, ...]:
     """One unit's line; a unit without an open rollout is steady, and `rollout` is then its last one."""
+    owners = ", ".join(unit.owners) or "-"
     place = (unit.workload.namespace, unit.workload.name, unit.mode.value)
     if rollout is None or rollout.id != unit.current_rollout:
         good = "" if unit.good() else "no good revision known"
         why = "; ".join(part for part in (good, _last(rollout)) if part)
-        return (*place, "steady", "-", "-", "-", "-", *(("-",) * len(WIDE) if wide else ()), why)
+        return (*place, "steady", "-", "-", "-", "-", *((owners, *("-",) * (len(WIDE) - 1)) if wide else ()), why)
     age = output.ago(now.since(rollout.started))
     images = ",".join(image for _, image in rollout.target_images)
-    more = (rollout.id, images, rollout.policy_digest) if wide else ()
+    more = (owners, rollout.id, images, rollout.policy_digest) if wide else ()
     judged = ("-", "-") if rollout.order else (rollout.phase.value, rollout.verdict.value)
     state = (rollout.state.value, *judged)
     return (*place, *state, report.numbers_between(rollout), age, *more, _would(rollout) + rollout.why)

@@ -30,16 +30,15 @@ def checks(facts: Facts) -> Iterator[Check]:
 
 
 def _owned(facts: Facts, each: Selected, owner: Owner) -> Check:
-    rules, whose = facts.policy.owners, f"{owner.tool.value} {owner.name or '(which object is not told)'}"
-    subject = str(each.name)
+    rules, subject = facts.policy.owners, str(each.name)
     if owner.tool is not Tool.HELM:
         if rules.gitops is OwnerRule.IGNORE:
-            return OWNER.ok(subject, f"{whose} owns it; the policy says `gitops: ignore`", unit=each.unit)
-        return OWNER.warning(subject, f"{whose} owns it: every rollback is held (`gitops: hold`)", unit=each.unit)
+            return OWNER.ok(subject, f"{owner} owns it; the policy says `gitops: ignore`", unit=each.unit)
+        return OWNER.warning(subject, f"{owner} owns it: every rollback is held (`gitops: hold`)", unit=each.unit)
     if rules.helm is OwnerRule.IGNORE:
-        return OWNER.ok(subject, f"{whose} owns it; the policy says `helm: ignore`", unit=each.unit)
+        return OWNER.ok(subject, f"{owner} owns it; the policy says `helm: ignore`", unit=each.unit)
     if rules.secrets is SecretsAccess.NONE:
-        found = f"{whose} owns it, and its state cannot be seen: every rollback is held"
+        found = f"{owner} owns it, and its state cannot be seen: every rollback is held"
         do = "set `spec.secrets: metadata` and install again, or `spec.helm: ignore`"
         return OWNER.warning(subject, found, do, unit=each.unit)
-    return OWNER.ok(subject, f"{whose} owns it: rollbacks are held only while it is pending", unit=each.unit)
+    return OWNER.ok(subject, f"{owner} owns it: rollbacks are held only while it is pending", unit=each.unit)

@@ -29,6 +29,7 @@ from rollguard.model.records import (
     LiveMember,
     Notice,
     NoticeState,
+    Ordered,
     RolloutRecord,
     TimelineEntry,
     UnitRecord,
@@ -80,12 +81,6 @@ def _same_entry(one: TimelineEntry, other: TimelineEntry) -> bool:
     return one.kind == other.kind and one.text == other.text and abs(one.at.since(other.at)) < 0.002
 
 
-def ordering(record: RolloutRecord) -> TimelineEntry:
-    """The last line of the story that ordered a rollback; where none is left, one of the guard's own at the start."""
-    line = next((e for e in reversed(record.timeline) if e.kind == "plan"), None)
-    return line or TimelineEntry(at=record.started, kind="plan", text=record.why)
-
-
 def with_pods(record: RolloutRecord, facts: UnitFacts) -> RolloutRecord:
     """The record with the revisions of the pods that exist now; pods that are gone stay while there is room."""
     known: dict[str, TemplateHash] = dict(record.pods)
@@ -110,7 +105,8 @@ def advanced(
         match effect:
             case MakePlan(actor=actor, reason=reason):
                 entry = TimelineEntry(at=now, kind="plan", text=f"Rollback ordered: {reason}", actor=actor)
-                record = with_entries(record, (entry,))
+                ordered = Ordered(at=to_milliseconds(now), actor=actor, reason=reason)
+                record = with_entries(replace(record, ordered=ordered), (entry,))
             case AskApproval():
                 record = replace(record, asked_until=now.plus(policy.timing.approval_within))
             case EndQuestion():

@@ -27,6 +27,8 @@ from rollguard.model.records import (
 )
 from rollguard.observe import Begun
 
+OWNERS = 8
+
 
 async def ensure_unit(context: Context, memory: Memory, facts: UnitFacts) -> UnitRecord:
     """The unit's record, created when it is first seen; started anew for another workload of the same name."""
@@ -45,11 +47,16 @@ async def ensure_unit(context: Context, memory: Memory, facts: UnitFacts) -> Uni
     if uid and unit.uid != uid and unit.current_rollout is None:
         unit = await context.store.change_unit(name, lambda u: _anew(u, uid))
     watch = memory.watch
-    if unit.mode is not watch.mode or unit.release_set != watch.release_set:
+    owners = _owners(facts) if facts.members else unit.owners
+    if (unit.mode, unit.release_set, unit.owners) != (watch.mode, watch.release_set, owners):
         unit = await context.store.change_unit(
-            name, lambda u: replace(u, mode=watch.mode, release_set=watch.release_set)
+            name, lambda u: replace(u, mode=watch.mode, release_set=watch.release_set, owners=owners)
         )
     return unit
+
+
+def _owners(facts: UnitFacts) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(owner) for member in facts.members for owner in member.owners))[:OWNERS]
 
 
 def _anew(unit: UnitRecord, uid: str) -> UnitRecord:

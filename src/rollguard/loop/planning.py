@@ -25,7 +25,7 @@ from rollguard.model.action import (
 )
 from rollguard.model.facts import Template, UnitFacts
 from rollguard.model.lifecycle import PlanRefused, PlanStored
-from rollguard.model.records import HumanRequest, RolloutRecord, TimelineEntry
+from rollguard.model.records import HumanRequest, Ordered, RolloutRecord, TimelineEntry
 from rollguard.model.situation import Situation
 
 RETRY = 1.0
@@ -47,7 +47,7 @@ async def make(context: Context, memory: Memory, record: RolloutRecord) -> float
     facts = context.cluster.facts(record.unit)
     situation = surroundings.situation(context, memory, unit, record, facts)
     order = await _order(context, memory, situation)
-    age = context.now().since(changes.ordering(record).at)
+    age = context.now().since(record.wanted().at)
     if age >= situation.timing.plan_expiry:
         await _refuse(context, record, order, f"no plan could be made for {age:.0f} s")
         return None
@@ -76,7 +76,7 @@ def _fit(facts: UnitFacts) -> bool:
 async def _order(context: Context, memory: Memory, situation: Situation) -> HumanRequest | None:
     """The order behind the plan; one that is refused does not take the guard's own decision away."""
     order = requests.order_of(situation.unit, situation.rollout)
-    if order is None or ordered_by(situation.rollout, None)[0] != surroundings.GUARD:
+    if order is None or situation.rollout.wanted().actor != surroundings.GUARD:
         return order
     target = _target(context, memory, situation, order)
     if isinstance(target, Target):
@@ -117,16 +117,20 @@ async def _planned(
     context: Context, record: RolloutRecord, situation: Situation, target: Target, order: HumanRequest | None
 ) -> Plan | undo.Refused | float:
     """The plan, once the server has accepted its writes in a dry run."""
-    actor, reason = ordered_by(record, order)
+    wanted = _wanted(record, order)
     id_, epoch, now = f"{record.id}.{number(record)}", context.gate.epoch, context.now()
     if record.passages:
         only = order.only if order is not None else ""
-        plan = undo.plan_set(situation, id=id_, epoch=epoch, reason=reason, actor=actor, now=now, only=only)
+        plan = undo.plan_set(
+            situation, id=id_, epoch=epoch, reason=wanted.reason, actor=wanted.actor, now=now, only=only
+        )
     else:
         template = await _template(context, situation, target)
         if isinstance(template, undo.Refused | float):
             return template
-        plan = undo.plan(situation, target, template, id=id_, epoch=epoch, reason=reason, actor=actor, now=now)
+        plan = undo.plan(
+            situation, target, template, id=id_, epoch=epoch, reason=wanted.reason, actor=wanted.actor, now=now
+        )
     return plan if isinstance(plan, undo.Refused) else await _dry_run(context, plan)
 
 
@@ -135,12 +139,11 @@ def number(record: RolloutRecord) -> int:
     return 1 if record.plan is None else int(record.plan.id.rsplit(".", 1)[1]) + 1
 
 
-def ordered_by(record: RolloutRecord, order: HumanRequest | None) -> tuple[str, str]:
-    """Actor and reason of the rollback: of a pending order, else of the last line of the story that ordered it."""
+def _wanted(record: RolloutRecord, order: HumanRequest | None) -> Ordered:
+    """Who wants the rollback and why: of a pending order, else as the record has it."""
     if order is not None:
-        return order.actor, order.reason
-    line = changes.ordering(record)
-    return line.actor, line.text.removeprefix("Rollback ordered: ")
+        return Ordered(at=order.at, actor=order.actor, reason=order.reason)
+    return record.wanted()
 
 
 async def _template(context: Context, situation: Situation, target: Target) -> Template | undo.Refused | float:

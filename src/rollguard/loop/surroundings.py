@@ -137,8 +137,8 @@ def fleet_rollbacks(context: Context) -> tuple[tuple[UnitName, Instant], ...]:
     for record in context.store.rollouts:
         if record.closed is None and record.plan is not None and record.plan.actor == GUARD:
             counted.add((record.unit, record.plan.created))
-        elif record.state is LifecycleState.PLANNED and (line := changes.ordering(record)).actor == GUARD:
-            counted.add((record.unit, line.at))
+        elif record.state is LifecycleState.PLANNED and (wanted := record.wanted()).actor == GUARD:
+            counted.add((record.unit, wanted.at))
     for name, memory in context.units.items():
         undecided = context.store.rollout(name) if memory.deciding is not None else None
         if memory.deciding is not None and undecided is not None and undecided.plan is None:

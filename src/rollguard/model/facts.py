@@ -124,6 +124,14 @@ class Owner:
     name: str
     namespace: str
 
+    @property
+    def object(self) -> str:
+        """`argocd/shop`, or `shop` where its namespace is not told; empty where nothing is."""
+        return f"{self.namespace}/{self.name}" if self.namespace and self.name else self.name
+
+    def __str__(self) -> str:
+        return f"{self.tool.value} {self.object or '(which object is not told)'}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelmRelease:

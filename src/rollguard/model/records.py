@@ -177,6 +177,15 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """Who wants the rollback, since when and why: what a plan is made for."""
+
+    at: Instant
+    reason: str
+    actor: str = "rollguard"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LastLook:
     """What the guard saw when it last wrote it down: how each level and each interlock stood, and what followed."""
 
@@ -259,6 +268,8 @@ class UnitRecord:
     handled_requests: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
     mode: Mode = Mode.OBSERVE
+    owners: tuple[str, ...] = ()
+    """Tools' objects that its workloads come from, as `Helm shop/api`, at most 8."""
     conditions: tuple[tuple[str, str], ...] = ()
     """(type, message) of what is wrong now: `Blind`, `PolicyInvalid`, ..."""
     live: tuple[LiveMember, ...] = ()
@@ -311,6 +322,8 @@ class RolloutRecord:
     """Of the last verdict, and earlier ones of signals that were not seen whole by then; at most 8."""
     pods: tuple[tuple[str, TemplateHash], ...] = ()
     """pod -> revision, at most 200: kept after the pod is gone."""
+    ordered: Ordered | None = None
+    """The last time that a rollback was wanted."""
     plan: Plan | None = None
     asked_until: Instant | None = None
     verify_since: Instant | None = None
@@ -344,6 +357,10 @@ class RolloutRecord:
     def hashes(self) -> frozenset[TemplateHash]:
         """Of the same templates: their pods are the new ones."""
         return frozenset(passage.new.hash for passage in self.passages) or frozenset({self.target})
+
+    def wanted(self) -> Ordered:
+        """Who wants the rollback; where the record does not say, the guard itself, since the start."""
+        return self.ordered or Ordered(at=self.started, reason=self.why)
 
     def would(self) -> tuple[Response, ...]:
         """What mode observe kept the guard from, the earliest first."""

@@ -140,7 +140,11 @@ def test_status_without_headers_and_wide() -> None:
     bare = status.page([open_unit], rollouts, NOW, status.Shown(headers=False))
     assert bare.startswith("production")
     header = status.page([open_unit], rollouts, NOW, status.Shown(wide=True)).splitlines()[0]
-    assert header.split()[-4:] == ["ROLLOUT", "IMAGES", "POLICY", "WHY"]
+    assert header.split()[-5:] == ["OWNERS", "ROLLOUT", "IMAGES", "POLICY", "WHY"]
+    for of in (open_unit, unit()):
+        owned = replace(of, owners=("Helm shop/api", "Argo CD argocd/shop"))
+        row = status.page([owned], rollouts, NOW, status.Shown(wide=True)).splitlines()[1]
+        assert "   Helm shop/api, Argo CD argocd/shop   " in row
 
 
 def test_a_table_is_cut_to_the_terminal_only_and_wide_never(monkeypatch: pytest.MonkeyPatch) -> None:

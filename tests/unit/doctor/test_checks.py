@@ -271,13 +271,13 @@ ONE: dict[str, tuple[Callable[[], Facts], str, State, str]] = {
         lambda: a_workload(owners=(ARGO_CD,)),
         "owner",
         State.WARNING,
-        "Argo CD shop owns it: every rollback is held",
+        "Argo CD argocd/shop owns it: every rollback is held",
     ),
     "a Helm release that is not seen": (
         lambda: a_workload(owners=(HELM,)),
         "owner",
         State.WARNING,
-        "Helm shop owns it, and its state cannot be seen",
+        "Helm production/shop owns it, and its state cannot be seen",
     ),
     "a longer interval": (
         lambda: facts(store=store(interval=30.0)),

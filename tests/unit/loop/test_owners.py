@@ -97,3 +97,18 @@ def test_in_a_quiet_window_a_bad_release_is_held_and_undone_when_the_window_ends
         assert end <= now < end.plus(5)
 
     play(story, policy=replace(policies.policy(), maintenance=(window,)))
+
+
+def test_whose_a_workload_is_stands_in_its_unit_and_leaves_with_the_tool() -> None:
+    async def story(stage: Stage) -> None:
+        stage.api.owners = (FLUX,)
+        stage.start()
+        await stage.until(lambda: (unit := stage.unit()) is not None and bool(unit.owners), within=30)
+        unit = stage.unit()
+        assert unit is not None
+        assert unit.owners == ("Flux Kustomization flux-system/apps",)
+        stage.api.owners = ()
+        stage.world.watching.touch(stage.api)
+        await stage.until(lambda: (unit := stage.unit()) is not None and not unit.owners, within=60)
+
+    play(story)

@@ -14,12 +14,13 @@ from rollguard.loop.settings import Settings
 from rollguard.loop.store import Store, Unavailable
 from rollguard.loop.workers import Priority, Workers
 from rollguard.model.action import StepState, Unknown
-from rollguard.model.lifecycle import Tell
+from rollguard.model.lifecycle import MakePlan, Tell, Transition
 from rollguard.model.names import RolloutId, TemplateHash, UnitName
 from rollguard.model.policy import Mode
 from rollguard.model.records import (
     GoodRevision,
     HumanRequest,
+    LifecycleState,
     NoticeClass,
     RequestKind,
     RolloutRecord,
@@ -348,3 +349,17 @@ def test_a_rollback_is_counted_once() -> None:
         record = changes.with_rollback(record, START)
     assert record.automatic_rollbacks == (START,)
     assert WORKLOAD.name in str(record.name)
+
+
+def test_who_wants_a_rollback_and_why_is_kept_beside_the_story_which_may_be_cut() -> None:
+    plan = MakePlan(actor="ana", reason="Rollback ordered: again")
+    moved = Transition(state=LifecycleState.PLANNED, effects=(plan,))
+    record = changes.advanced(rollout_record(), moved, unit=unit_record(), policy=policies.policy(), now=START.plus(9))
+    wanted = replace(record, timeline=()).wanted()
+    assert (wanted.at, wanted.actor, wanted.reason) == (START.plus(9), "ana", "Rollback ordered: again")
+    assert record.timeline[-1].text == "Rollback ordered: Rollback ordered: again"
+
+
+def test_where_the_record_does_not_say_it_is_the_guard_who_wants_it() -> None:
+    record = rollout_record()
+    assert (record.wanted().actor, record.wanted().at, record.wanted().reason) == ("rollguard", START, record.why)

@@ -19,21 +19,14 @@ def gitops_owner(situation: Situation, _verdict: Verdict, _now: Instant) -> Stan
     owner = next((o for m in situation.facts.members for o in m.owners if o.tool is not Tool.HELM), None)
     if owner is None:
         return clear(NAME, "no GitOps tool owns it")
-    whose = f"{owner.tool.value} {_object(owner)}"
     if situation.owners.gitops is OwnerRule.IGNORE:
-        return clear(NAME, f"{whose} owns it; the policy says `gitops: ignore`")
-    said = f"{whose} owns it and would apply the bad version again: `{_stop(owner)}`, then order the rollback;"
+        return clear(NAME, f"{owner} owns it; the policy says `gitops: ignore`")
+    said = f"{owner} owns it and would apply the bad version again: `{_stop(owner)}`, then order the rollback;"
     return forbids(NAME, f"{said} and revert in git")
-
-
-def _object(owner: Owner) -> str:
-    if not owner.name:
-        return "(which object is not told)"
-    return f"{owner.namespace}/{owner.name}" if owner.namespace else owner.name
 
 
 def _stop(owner: Owner) -> str:
     """The command that keeps the tool from setting it back."""
     if owner.tool is Tool.ARGO_CD:
-        return f"argocd app set {_object(owner) if owner.name else 'APPLICATION'} --sync-policy none"
+        return f"argocd app set {owner.object or 'APPLICATION'} --sync-policy none"
     return f"flux suspend {_KINDS[owner.tool]} {owner.name or 'NAME'} -n {owner.namespace or 'NAMESPACE'}"
