@@ -99,9 +99,9 @@ def _announce(context: Context, record: RolloutRecord) -> None:
 
 
 def tell_workloads(context: Context, record: RolloutRecord, reason: str, text: str, *, warning: bool) -> None:
-    """A Kubernetes Event on the rollout's workload; of a release set on each one that the rollout brought."""
-    sides = [(passage.new.workload, passage.new.uid) for passage in record.passages]
-    for workload, uid in sides or [(record.workload, record.uid)]:
+    """A Kubernetes Event on the rollout's workload; of a release set on both colours of each member that changed."""
+    sides = [side for passage in record.passages for side in (passage.new, passage.old)]
+    for workload, uid in [(side.workload, side.uid) for side in sides] or [(record.workload, record.uid)]:
         context.outbox.emit(WorkloadEvent(workload=workload, uid=uid, reason=reason, text=text, warning=warning))
 
 

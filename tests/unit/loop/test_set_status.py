@@ -22,7 +22,7 @@ def platform(running: Running) -> UnitStatus:
     return next(each for each in running.guard.status().units if each.unit == PLATFORM.unit)
 
 
-def test_the_live_colours_and_the_phase_follow_a_switch() -> None:
+def test_the_live_colours_and_the_phase_follow_a_switch_and_both_colours_have_an_event() -> None:
     async def story(stage: Stage) -> None:
         deploy_platform(stage)
         await stage.warm_up()
@@ -38,6 +38,10 @@ def test_the_live_colours_and_the_phase_follow_a_switch() -> None:
         switched = platform(running)
         assert switched.live == (("backend", "green"), ("workers", "blue"))
         assert (switched.phase, switched.brought) == (Phase.STARTUP, ("backend-green",))
+        await stage.until(lambda: len(stage.world.emitted) == 2)
+        told = [(each.workload.name, each.uid, each.reason) for each in stage.world.emitted]
+        uids = {each.name.name: each.uid for each in stage.world.deployments.values()}
+        assert told == [(name, uids[name], "RolloutGuarded") for name in ("backend-green", "backend-blue")]
 
     play(story, policy=with_set(policies.policy()))
 
