@@ -95,8 +95,8 @@ class _Fed:
 def _of_member(fed: _Fed, record: RolloutRecord, passage: Passage, facts: UnitFacts) -> Verdict:
     """The verdict on one member, by its own signals where it names any."""
     release_set = fed.watch.release_set
-    own = next((m.signals for m in release_set.members if m.name == passage.member), ()) if release_set else ()
-    narrowed = replace(fed, watch=replace(fed.watch, signals=own)) if own else fed
+    member = next((m for m in release_set.members if m.name == passage.member), None) if release_set else None
+    narrowed = replace(fed, watch=fed.watch.of_member(member)) if member is not None else fed
     units = tuple(sorted(UnitName.of_workload(side.workload) for side in (passage.old, passage.new)))
     alone = observe.member_record(record, passage)
     return narrowed.verdict(passage.member, alone, observe.member_facts(facts, passage), units)

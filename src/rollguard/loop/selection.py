@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rollguard import policy as policies
 from rollguard.loop.context import Context
-from rollguard.loop.sets import set_name
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import Mode, Watch
 
@@ -27,7 +26,7 @@ def select(context: Context) -> bool:
             selected.add(_enter(context, item.name, watch))
     for watch in context.policy.watches:
         if watch.release_set is not None:
-            selected.add(_enter(context, set_name(watch.release_set), watch))
+            selected.add(_enter(context, watch.release_set.workload, watch))
     existing = {item.name for item in inventory}
     for record in context.store.rollouts:
         if record.closed is None and record.unit not in selected and record.unit not in context.units:

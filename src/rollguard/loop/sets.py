@@ -18,11 +18,6 @@ from rollguard.model.policy import ReleaseSet
 from rollguard.model.records import OWN_UNDO, Passage, RolloutRecord, TimelineEntry, UnitRecord
 
 
-def set_name(release_set: ReleaseSet) -> WorkloadName:
-    """What the set's unit guards."""
-    return WorkloadName(release_set.namespace, WorkloadKind.RELEASE_SET, release_set.name)
-
-
 def workloads(memory: Memory) -> frozenset[WorkloadName]:
     """The Deployments of the unit."""
     release_set = memory.watch.release_set

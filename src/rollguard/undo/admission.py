@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rollguard.model.action import Applied, Step
+from rollguard.model.action import Applied, Step, StepKind
 from rollguard.model.documents import Json
 from rollguard.undo.patch import parse
 
@@ -18,7 +18,7 @@ def changed(step: Step, answer: Applied) -> str:
     The usual webhook has changed the template on its way in at first, and changes nothing in it now. One that came
     since makes another template of it, which nobody has judged. The words name the fields, never their values.
     """
-    if answer.template_digest in ("", step.goal):
+    if step.kind is not StepKind.RESTORE_TEMPLATE or answer.template_digest in ("", step.goal):
         return ""
     differences = list(_differences(parse(step.body), parse(answer.template_body), ""))
     more = f" and {len(differences) - TOLD} more" if len(differences) > TOLD else ""

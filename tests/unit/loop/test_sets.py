@@ -93,3 +93,23 @@ def test_a_preloaded_blue_is_no_way_back() -> None:
         assert "backend-blue has revision 2 now, not revision 1, which served" in of_set(stage)[-1].why
 
     play_set(story)
+
+
+def test_a_bad_switch_is_undone_for_the_whole_set_and_recovers() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        await released(stage, colours, FAILING, "backend")
+        colours.release(GOOD, "frontend", "workers")
+        await stage.until(lambda: colours.ready(*ALL))
+        colours.switch("backend", "frontend")
+        await stage.until(lambda: colours.live("backend") == colours.live("frontend") == "blue", within=200)
+        await stage.until(lambda: all(colours.deployments[f"{name}-green"].replicas == 0 for name in ALL))
+        await stage.until(lambda: of_set(stage)[-1].closed is not None, within=200)
+        last = of_set(stage)[-1]
+        assert last.outcome is Outcome.RECOVERED, last.why
+        await stage.until(colours.at_rest)
+        unit = colours.unit()
+        assert unit is not None
+        assert {live.side.colour for live in unit.live} == {"blue"}
+        assert len(of_set(stage)) == 1
+
+    play_set(story)
