@@ -27,6 +27,26 @@ class Requests:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DraftedMember:
+    """A pair of a release set; `counted` is whether its requests are."""
+
+    name: str
+    service: str
+    counted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftedSet:
+    """A release set, whose Deployments go by its members' names."""
+
+    name: str
+    namespace: str
+    key: str
+    colours: tuple[str, ...]
+    members: tuple[DraftedMember, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """What a first policy is made of."""
 
@@ -43,6 +63,8 @@ class Draft:
     """The workloads whose requests are counted, by namespace."""
     uncounted: tuple[tuple[str, tuple[str, ...]], ...]
     """The others."""
+    sets: tuple[DraftedSet, ...]
+    """Release sets; their workloads are in neither of the two."""
     signals: tuple[str, ...]
     """Of the preset's other signals those that have series or need none."""
     every: bool
@@ -89,9 +111,10 @@ def _metrics(draft: Draft) -> list[str]:
 
 def _watches(draft: Draft) -> list[str]:
     lines: list[str] = []
-    requests = _of_requests(draft.requests)
+    used = "" if draft.every else ", ".join((*_of_requests(draft.requests), *draft.signals))
+    for each in draft.sets:
+        lines += _set(draft, each, used)
     for namespace, names in draft.counted:
-        used = "" if draft.every else ", ".join((*requests, *draft.signals))
         lines += _watch(namespace, namespace, names, used)
     taken = {namespace for namespace, _names in draft.counted}
     for namespace, names in draft.uncounted:
@@ -108,6 +131,28 @@ def _watch(name: str, namespace: str, names: tuple[str, ...], signals: str) -> l
         f"      namespace: {_text(namespace)}",
         f"      workloads: [{', '.join(map(_text, names))}]",
     ]
+    return [*lines, f"      signals: [{signals}]"] if signals else lines
+
+
+def _set(draft: Draft, drafted: DraftedSet, used: str) -> list[str]:
+    """The signals of those that are counted are the watch's."""
+    counted = any(member.counted for member in drafted.members)
+    own = ", ".join(draft.signals)
+    lines = [
+        f"    - name: {_text(drafted.name)}",
+        f"      namespace: {_text(drafted.namespace)}",
+        "      releaseSet: # what is switched together; take out what is not",
+        f"        selectorKey: {_text(drafted.key)}",
+        f"        colours: [{', '.join(map(_text, drafted.colours))}]",
+        "        members:",
+    ]
+    for member in drafted.members:
+        service = f", service: {_text(member.service)}" if member.service else ""
+        signals = f", signals: [{own}]" if counted and not member.counted else ""
+        lines.append(f"          - {{name: {_text(member.name)}{service}{signals}}}")
+        if not member.service:
+            lines[-1] += " # no Service chooses between its colours"
+    signals = used if counted else own
     return [*lines, f"      signals: [{signals}]"] if signals else lines
 
 

@@ -9,7 +9,7 @@ import pytest
 from rollguard.cli.main import call
 from rollguard.model.policy import Mode, Policy
 from rollguard.policy import load
-from tests.unit.cli.clusters import Cluster, cluster, deployment, service
+from tests.unit.cli.clusters import Cluster, cluster, coloured, deployment, requests_of, service
 
 __all__ = ["cluster"]
 DEPLOYMENTS = "/apis/apps/v1/deployments"
@@ -212,3 +212,86 @@ def test_what_programs_of_the_cluster_count_is_watched_where_it_is_there(begun: 
     begun.run()
     assert "restarts" in begun.policy().watches[0].signals
     assert "memory" not in begun.policy().watches[0].signals
+
+
+# --- blue and green ---
+
+
+def pairs(cluster: Cluster, *apps: str) -> None:
+    """Both colours of these, beside what is there; the first two are behind a Service each."""
+    cluster.deployments += [coloured("shop", app, colour) for app in apps for colour in ("blue", "green")]
+    cluster.services += [service("shop", f"{app}-service", 80, app=app, version="green") for app in apps[:2]]
+
+
+def test_pairs_behind_a_service_are_proposed_as_a_release_set(begun: Begun) -> None:
+    pairs(begun.cluster, "backend", "frontend", "workers")
+    begun.cluster.series += requests_of("shop", "backend-green-5d4f-abcde", "frontend-green-77c9-fghij")
+    assert begun.run() == 0, begun.err
+    (found,) = begun.policy().release_sets()
+    assert (found.name, found.namespace, found.selector_key, found.colours) == (
+        "shop-set",
+        "shop",
+        "version",
+        ("blue", "green"),
+    )
+    assert [(member.name, member.service, member.signals) for member in found.members] == [
+        ("backend", "backend-service", ()),
+        ("frontend", "frontend-service", ()),
+        ("workers", "", EVENTS),
+    ]
+    watches = begun.policy().watches
+    assert [watch.workloads for watch in watches] == [(), ("cart", "checkout")]
+    assert watches[0].signals == ("errors", "latency", *EVENTS)
+    assert "shop: backend, frontend, workers are blue and green: a release set" in begun.out
+
+
+def test_what_it_proposed_is_good_for_the_cluster_too(begun: Begun) -> None:
+    pairs(begun.cluster, "backend", "frontend", "workers")
+    begun.cluster.series += requests_of("shop", "backend-green-5d4f-abcde", "frontend-green-77c9-fghij")
+    begun.run()
+    config = str(begun.cluster.kubeconfig(begun.directory))
+    assert call(["policy", "check", str(begun.file), "--cluster", "--kubeconfig", config]) == 0
+
+
+def test_one_pair_is_a_set_of_its_own_name_and_without_requests_has_events_only(begun: Begun) -> None:
+    pairs(begun.cluster, "backend")
+    begun.run()
+    (found,) = begun.policy().release_sets()
+    assert found.name == "backend"
+    assert begun.policy().watches[0].signals == EVENTS
+
+
+def test_a_set_never_has_the_name_of_another_watch(begun: Begun) -> None:
+    for colour in ("blue", "green"):
+        begun.cluster.deployments.append(coloured("shop", "shop", colour))
+    begun.cluster.services.append(service("shop", "shop-service", 80, app="shop", version="blue"))
+    assert begun.run() == 0, begun.err
+    assert [watch.name for watch in begun.policy().watches] == ["shop-set", "shop"]
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [{"app": "backend"}, {"app": "backend", "version": "red"}, {"app": "other", "version": "blue"}, {}],
+    ids=["both colours", "a third one", "other pods", "none"],
+)
+def test_a_pair_that_no_service_chooses_between_is_two_workloads(begun: Begun, selector: dict[str, str]) -> None:
+    pairs(begun.cluster, "backend")
+    begun.cluster.services[-1]["spec"]["selector"] = selector
+    begun.run()
+    assert begun.policy().release_sets() == ()
+    assert {name for watch in begun.policy().watches for name in watch.workloads} >= {"backend-blue", "backend-green"}
+
+
+def test_a_second_service_of_a_pair_is_named(begun: Begun) -> None:
+    pairs(begun.cluster, "backend")
+    begun.cluster.services.append(service("shop", "backend-internal", 80, app="backend", version="blue"))
+    begun.run()
+    said = "several Services choose between the colours of backend (backend-internal, backend-service)"
+    assert f"# ! shop: {said}: only backend-internal is switched with it" in begun.text
+
+
+def test_more_pairs_than_a_set_may_have_are_left_to_people(begun: Begun) -> None:
+    pairs(begun.cluster, *(f"m{number}" for number in range(7)))
+    begun.run()
+    assert begun.policy().release_sets() == ()
+    assert "7 pairs blue/green, and a release set has at most 6" in begun.text

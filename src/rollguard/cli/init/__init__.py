@@ -18,11 +18,12 @@ from rollguard.adapters.kubernetes.survey.landscape import DeploymentFound, Land
 from rollguard.adapters.prometheus import StoreProblem
 from rollguard.cli import exits, output
 from rollguard.cli.connect import Way, opened
+from rollguard.cli.init.pairs import Pairing, paired
 from rollguard.cli.init.series import Measured, measured
 from rollguard.cli.init.stores import StoreFound, candidates, first_answering
 from rollguard.model.policy import EventRule, Policy, Signal, SignalKind
 from rollguard.policy import load
-from rollguard.policy.drafting import Draft, drafted
+from rollguard.policy.drafting import Draft, DraftedMember, DraftedSet, drafted
 from rollguard.policy.selection import OPT_OUT
 
 CLUSTERS_OWN = frozenset({"kube-system", "kube-public", "kube-node-lease"})
@@ -95,7 +96,8 @@ async def _looked(way: Way, namespaces: tuple[str, ...], metrics: str) -> tuple[
                 found = await measured(store.inspector, workloads, tuple(_asked(others)))
             except StoreProblem as problem:
                 problems.append(f"{store.address}: {problem.reason}")
-        view = _View(seen, chosen, store, addresses[0] if addresses else "", tuple(problems))
+        address = addresses[0] if addresses else ""
+        view = _View(seen, chosen, paired(chosen, seen.services), store, address, tuple(problems))
         return drafted(_draft(view, found, others)), _told(view, found)
 
 
@@ -103,6 +105,7 @@ async def _looked(way: Way, namespaces: tuple[str, ...], metrics: str) -> tuple[
 class _View:
     seen: Landscape
     chosen: tuple[DeploymentFound, ...]
+    pairing: Pairing
     store: StoreFound | None
     address: str
     """Where a store should be, although none answered; empty where nothing looks like one."""
@@ -147,7 +150,10 @@ def _asked(others: Iterable[Signal]) -> Iterable[Signal]:
 def _draft(view: _View, found: Measured, others: tuple[Signal, ...]) -> Draft:
     counted: defaultdict[str, list[str]] = defaultdict(list)
     uncounted: defaultdict[str, list[str]] = defaultdict(list)
+    in_sets = frozenset[tuple[str, str]]().union(*(each.deployments() for each in view.pairing.sets))
     for one in view.chosen:
+        if (one.namespace, one.name) in in_sets:
+            continue
         of = counted if (one.namespace, one.name) in found.counted else uncounted
         of[one.namespace].append(one.name)
     events = [signal.name for signal in others if signal.kind is SignalKind.EVENT]
@@ -162,10 +168,35 @@ def _draft(view: _View, found: Measured, others: tuple[Signal, ...]) -> Draft:
         requests=requests,
         counted=tuple((namespace, tuple(names)) for namespace, names in counted.items()),
         uncounted=tuple((namespace, tuple(names)) for namespace, names in uncounted.items()),
+        sets=tuple(_sets(view, found)),
         signals=signals,
         every=bool(requests and requests.status_label and requests.buckets) and len(signals) == len(others),
         remarks=tuple(_remarks(view, found)),
     )
+
+
+def _sets(view: _View, found: Measured) -> Iterable[DraftedSet]:
+    namespaces = {one.namespace for one in view.chosen}
+    taken = namespaces | {f"{namespace}-others" for namespace in namespaces}
+    for each in view.pairing.sets:
+        name = each.pairs[0].name if len(each.pairs) == 1 else f"{each.namespace}-set"
+        while name in taken:
+            name += "-set"
+        taken.add(name)
+        yield DraftedSet(
+            name=name,
+            namespace=each.namespace,
+            key=each.key,
+            colours=each.colours,
+            members=tuple(
+                DraftedMember(
+                    name=pair.name,
+                    service=pair.service,
+                    counted=any((each.namespace, name) in found.counted for name in pair.deployments),
+                )
+                for pair in each.pairs
+            ),
+        )
 
 
 def _name(view: _View) -> str:
@@ -176,6 +207,7 @@ def _name(view: _View) -> str:
 def _remarks(view: _View, found: Measured) -> Iterable[str]:
     for words in view.seen.refused:
         yield f"not seen: {' '.join(words.split())}: ask for the right to list, or name namespaces with --namespace"
+    yield from view.pairing.remarks
     if view.store is None:
         tried = "; ".join(" ".join(problem.split()) for problem in view.problems)
         why = f" ({tried})" if tried else ": no Service is named as one"
@@ -199,6 +231,9 @@ def _told(view: _View, found: Measured) -> list[str]:
     for one in view.chosen:
         by_namespace[one.namespace].append(one.name)
     lines = [f"{namespace}: {', '.join(names)}" for namespace, names in by_namespace.items()]
+    for found_set in view.pairing.sets:
+        pairs = ", ".join(pair.name for pair in found_set.pairs)
+        lines.append(f"{found_set.namespace}: {pairs} are {' and '.join(found_set.colours)}: a release set")
     chosen = {(one.namespace, one.name) for one in view.chosen}
     served = sum(1 for one in view.chosen if _is_served(one, view.seen))
     scaled = len(chosen & set(view.seen.autoscaled))
