@@ -11,6 +11,7 @@ from typing import TypeVar
 from rollguard.model.facts import (
     Autoscaler,
     ClusterEvent,
+    Configuration,
     Endpoint,
     InventoryItem,
     Pod,
@@ -123,8 +124,8 @@ class SimCache:
             for seen in self.workloads.values()
         )
 
-    def facts(self, unit: UnitName) -> UnitFacts:
-        """What the caches show of the unit."""
+    def facts(self, unit: UnitName, config: Configuration) -> UnitFacts:
+        """What the caches show of the unit, and the configuration, which does not lag."""
         now, names = self._loop.time(), self._members(unit)
         missing = tuple(
             f"{stream} are being listed again"
@@ -147,6 +148,7 @@ class SimCache:
             events=tuple(event for part in parts for event in part.events),
             services=services,
             autoscalers=autoscalers,
+            config=config,
         )
 
     def _members(self, unit: UnitName) -> tuple[WorkloadName, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 from rollguard.model.action import (
     Absent,
@@ -97,7 +96,7 @@ class SimCluster:
 
     def facts(self, unit: UnitName) -> UnitFacts:
         """The unit's facts from the cache."""
-        return replace(self.cache.facts(unit), config=self._world.configuration)
+        return self.cache.facts(unit, self._world.configuration)
 
     async def fetch(self, ref: Ref, *, timeout: float) -> FetchOutcome:
         """A quorum read."""
