@@ -97,6 +97,38 @@ async def test_pages_are_read_to_the_end_before_the_copy_is_in_sync() -> None:
         assert int(server.asked[2].query["timeoutSeconds"]) >= 240
 
 
+async def test_each_page_is_converted_before_the_next_is_asked_for_and_a_part_never_passes_for_the_whole() -> None:
+    converted: list[str] = []
+    broken = asyncio.Event()
+
+    def convert(raw: msgspec.Raw) -> str:
+        converted.append(version_of(raw))
+        return converted[-1]
+
+    async def script(on: Conversation) -> None:
+        if "watch" in on.asked.query:
+            await on.stream()
+            await forever()
+        elif "continue" not in on.asked.query:
+            await on.answer(page(7, thing("a", 1), thing("b", 2), more="token"))
+        elif not broken.is_set():
+            held.append(list(converted))
+            broken.set()
+            on.reset()
+        else:
+            await on.answer(page(7, thing("c", 3)))
+
+    held: list[list[str]] = []
+    async with copying(script, convert=convert) as (copy, _, changes):
+        await broken.wait()
+        assert held == [["1", "2"]]
+        await until(lambda: copy.errors > 0)
+        assert not copy.items and not changes and not copy.listed.is_set()
+        await until(lambda: copy.in_sync)
+        assert copy.items == {("n", "a"): "1", ("n", "b"): "2", ("n", "c"): "3"}
+        assert [change.new for change in changes] == ["1", "2", "3"]
+
+
 async def test_after_a_410_the_fresh_list_is_compared_whole_so_that_no_deletion_is_lost() -> None:
     lists = iter([page(5, thing("stays", 1), thing("goes", 2), thing("changes", 3))])
     fresh = page(90, thing("stays", 1), thing("changes", 80), thing("comes", 81))

@@ -68,6 +68,15 @@ class Change(Generic[T]):
     new: T | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read(Generic[T]):
+    """A version of an object that the copy lacks: converted (None where it is passed over), or why it cannot be."""
+
+    version: str
+    new: T | None = None
+    problem: str = ""
+
+
 class Reflector(Generic[T]):
     """A copy of one collection. `run` keeps it; reading it never waits."""
 
@@ -150,20 +159,26 @@ class Reflector(Generic[T]):
         return min(high, low * 2.0 ** min(max(self._failures - 1, 0), 10)) * self._rng.uniform(0.5, 1.0)
 
     async def _list(self) -> None:
+        """Each page is converted before the next is asked for, and all are taken in at once when the last is there: a
+        part of a list never passes for the whole."""
         self.relists += 1
-        raw: list[msgspec.Raw] = []
-        token = ""
-        while True:
-            page = await self._page(token)
-            raw += page.items or []
-            token = page.metadata.continue_
-            if not token:
-                break
-        self._replace(raw)
-        self._version = page.metadata.resource_version
+        listed: dict[Key, _Read[T] | None] = {}
+        token, version = await self._read_page("", listed)
+        while token:
+            token, version = await self._read_page(token, listed)
+        self._replace(listed)
+        self._version = version
         self.since = self._clock.now().plus(self._api.clock_offset() or 0.0)
         self.in_sync = True
         self.listed.set()
+
+    async def _read_page(self, token: str, listed: dict[Key, _Read[T] | None]) -> tuple[str, str]:
+        """Adds what the page holds, None for what the copy has already; where the list goes on, and its version."""
+        page = await self._page(token)
+        for raw in page.items or []:
+            key, read = self._read(raw)
+            listed[key] = read
+        return page.metadata.continue_, page.metadata.resource_version
 
     async def _page(self, token: str) -> Page:
         params = {"limit": str(self.collection.page), **self.collection.selectors}
@@ -181,12 +196,12 @@ class Reflector(Generic[T]):
             raise Refusal(reply)
         return msgspec.json.decode(reply.body, type=Page)
 
-    def _replace(self, raw: list[msgspec.Raw]) -> None:
+    def _replace(self, listed: dict[Key, _Read[T] | None]) -> None:
         """The full comparison: what the fresh list lacks is gone."""
-        seen: set[Key] = set()
-        for item in raw:
-            seen.add(self._put(item))
-        for key in [key for key in self._versions if key not in seen]:
+        for key, read in listed.items():
+            if read is not None:
+                self._take(key, read)
+        for key in [key for key in self._versions if key not in listed]:
             self._drop(key)
 
     async def _watch(self) -> None:
@@ -215,31 +230,38 @@ class Reflector(Generic[T]):
         if event.type == "DELETED":
             self._drop((meta.namespace, meta.name))
         elif event.type != "BOOKMARK":
-            self._put(event.object)
+            key, read = self._read(event.object)
+            if read is not None:
+                self._take(key, read)
         self._version = meta.resource_version
 
-    def _put(self, raw: msgspec.Raw) -> Key:
+    def _read(self, raw: msgspec.Raw) -> tuple[Key, _Read[T] | None]:
+        """The object, converted; None where the copy has this version of it."""
         meta = msgspec.json.decode(raw, type=OnlyMeta).metadata
         key = (meta.namespace, meta.name)
         if self._versions.get(key) == meta.resource_version:
-            return key
-        self._versions[key] = meta.resource_version
-        old = self.items.get(key)
+            return key, None
         try:
-            new = self.collection.convert(raw)
+            return key, _Read(version=meta.resource_version, new=self.collection.convert(raw))
         except UNREADABLE as error:
             # It must neither end the copy of all others nor pass for an object that is not there.
-            self.unreadable[key] = f"{meta.name} cannot be read ({type(error).__name__}: {error})"
-            self._on_failure(f"{self.collection.name}: {self.unreadable[key]}")
-            return key
+            problem = f"{meta.name} cannot be read ({type(error).__name__}: {error})"
+            return key, _Read(version=meta.resource_version, problem=problem)
+
+    def _take(self, key: Key, read: _Read[T]) -> None:
+        self._versions[key] = read.version
+        if read.problem:
+            self.unreadable[key] = read.problem
+            self._on_failure(f"{self.collection.name}: {read.problem}")
+            return
         self.unreadable.pop(key, None)
+        old, new = self.items.get(key), read.new
         if new is None:
             self.items.pop(key, None)
         else:
             self.items[key] = new
         if old is not None or new is not None:
             self._on_change(Change(key=key, old=old, new=new))
-        return key
 
     def _drop(self, key: Key) -> None:
         self._versions.pop(key, None)
