@@ -159,6 +159,7 @@ def test_other_names_keep_what_is_known_of_those_that_stay() -> None:
     known.changed("n", job(name="prisma-migrate-1", uid="0"), None)
     known.look_for(("prisma-*",))
     assert [run.name for run in known.of("n")] == ["prisma-migrate-1", "prisma-migrate-2"]
+    known.changed("n", None, job(name="flyway", uid="3"))
     known.changed("n", job(name="flyway", uid="1"), None)
     assert len(known.of("n")) == 2, "what is no migration any more is not remembered as one when it goes"
 

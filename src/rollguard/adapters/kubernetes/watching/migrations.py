@@ -90,7 +90,7 @@ class Migrations:
             self._present[namespace].pop(old.uid, None)
             if self._named(old.name):
                 self._went(namespace, old)
-        if new is not None:
+        if new is not None and self._named(new.name):  # it may have been read under the names of before
             self._present[namespace][new.uid] = new
             self._gone[namespace].pop(new.uid, None)
 
