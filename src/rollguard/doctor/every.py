@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from rollguard.doctor import clocks, cluster, guard, notices, owners, rights, signals, store, watches, workloads
+from rollguard.doctor import clocks, cluster, guard, notices, owners, rights, sets, signals, store, watches, workloads
 from rollguard.doctor.check import Check, Topic
 from rollguard.doctor.facts import Facts
 
@@ -14,6 +14,7 @@ GROUPS: tuple[Callable[[Facts], Iterator[Check]], ...] = (
     guard.checks,
     clocks.checks,
     watches.checks,
+    sets.checks,
     workloads.checks,
     owners.checks,
     store.checks,
@@ -27,6 +28,7 @@ TOPICS: tuple[Topic, ...] = (
     *guard.TOPICS,
     *clocks.TOPICS,
     *watches.TOPICS,
+    *sets.TOPICS,
     *workloads.TOPICS,
     *owners.TOPICS,
     *store.TOPICS,

@@ -13,6 +13,7 @@ from rollguard.model.permissions import Permission
 from rollguard.model.policy import Policy
 from rollguard.model.records import UnitRecord
 from rollguard.model.time import Instant, Slot
+from rollguard.policy.ground import Ground
 
 
 class Place(StrEnum):
@@ -125,6 +126,8 @@ class NamespaceSeen:
     autoscalers: tuple[Autoscaler, ...] | Unknown
     units: tuple[UnitFacts, ...] | Unknown
     """The same workloads with their revisions and pods."""
+    ground: Ground | Unknown | None = None
+    """What its release sets stand on; None where it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

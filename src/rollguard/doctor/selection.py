@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rollguard import policy as policies
 from rollguard.doctor.facts import Facts, NamespaceSeen, WorkloadSeen
@@ -11,6 +11,7 @@ from rollguard.model.action import Unknown
 from rollguard.model.facts import InventoryItem, UnitFacts
 from rollguard.model.names import UnitName, WorkloadName
 from rollguard.model.policy import Policy, Watch
+from rollguard.policy.ground import Ground
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +21,20 @@ class Selected:
     seen: WorkloadSeen
     watch: Watch
     facts: UnitFacts | None
+    judged: Watch
+    """Whose signals it should have: the same watch; for the live colour of a release set, its member's."""
+    idle: bool = False
+    """It is the colour of a release set that does not serve."""
 
     @property
     def name(self) -> WorkloadName:
         """The workload's name."""
         return self.seen.workload.name
+
+    @property
+    def resting(self) -> bool:
+        """It is an idle colour without pods."""
+        return self.idle and self.seen.workload.desired == 0
 
     @property
     def unit(self) -> UnitName:
@@ -39,7 +49,21 @@ def selected(facts: Facts) -> Iterator[Selected]:
         for seen in _workloads(namespace):
             watch = policies.watch_of(facts.policy, item(seen))
             if watch is not None:
-                yield Selected(seen=seen, watch=watch, facts=known.get(UnitName.of_workload(seen.workload.name)))
+                found = known.get(UnitName.of_workload(seen.workload.name))
+                plain = Selected(seen=seen, watch=watch, facts=found, judged=watch)
+                yield _coloured(facts.policy, namespace, plain) if watch.colour_of else plain
+
+
+def _coloured(policy: Policy, namespace: NamespaceSeen, plain: Selected) -> Selected:
+    """The same, with whether its colour serves: its Service says that, and without one its pods do."""
+    whole = next(watch for watch in policy.watches if watch.name == plain.watch.colour_of)
+    found = whole.release_set.member_of(plain.name.name) if whole.release_set is not None else None
+    if whole.release_set is None or found is None or not isinstance(namespace.ground, Ground):
+        return plain
+    member, colour = found
+    live = namespace.ground.live(member, whole.release_set.selector_key)
+    idle = live != colour if member.service else plain.seen.workload.desired == 0
+    return replace(plain, idle=True) if idle else replace(plain, judged=whole.of_member(member))
 
 
 def watched(policy: Policy, namespaces: tuple[NamespaceSeen, ...]) -> tuple[WorkloadName, ...]:

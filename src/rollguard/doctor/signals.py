@@ -71,7 +71,7 @@ def checks(facts: Facts) -> Iterator[Check]:
         if signal.shared:
             yield _shared(look)
             continue
-        concerned = [each for each in chosen if each.watch.uses(signal.name)]
+        concerned = [each for each in chosen if each.judged.uses(signal.name) and not each.resting]
         for each in concerned:
             yield _value(look, each)
             if signal.kind is SignalKind.HISTOGRAM:

@@ -43,7 +43,8 @@ def checks(facts: Facts) -> Iterator[Check]:
     known = {each.name: each for each in facts.namespaces if not isinstance(each.workloads, Unknown)}
     chosen = tuple(selected(facts))
     for watch in facts.policy.watches:
-        if watch.namespace in known and known[watch.namespace].exists is not False:
+        # a release set has checks of its own
+        if watch.release_set is None and watch.namespace in known and known[watch.namespace].exists is not False:
             mine = {each.name.name for each in chosen if each.watch == watch}
             yield from _watch(watch, mine, known[watch.namespace])
     yield from (check for each in known.values() if (check := _unwatched(facts, each)) is not None)

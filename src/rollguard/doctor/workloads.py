@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator
 from rollguard.doctor.check import Check, Topic
 from rollguard.doctor.facts import Autoscaler, Facts
 from rollguard.doctor.selection import Selected, selected
+from rollguard.doctor.sets import unit_of
 from rollguard.model.action import Unknown
+from rollguard.model.names import UnitName
 from rollguard.model.policy import Mode
+from rollguard.model.records import UnitRecord
 from rollguard.policy import durations
 from rollguard.policy.amounts import counted
 
@@ -76,9 +79,9 @@ def checks(facts: Facts) -> Iterator[Check]:
 
 
 def history(_facts: Facts, each: Selected) -> Check | None:
-    """With 0 the old ReplicaSet is deleted as soon as it has no pods."""
+    """With 0 the old ReplicaSet is deleted as soon as it has no pods. A release set goes back to a Deployment."""
     limit = each.seen.history_limit
-    if limit > 1:
+    if limit > 1 or each.watch.colour_of:
         return None
     kept = "no old revision is kept" if limit == 0 else "only one old revision is kept"
     found = f"revisionHistoryLimit {limit}: {kept}; the guard goes back only to templates that it has saved itself"
@@ -94,18 +97,18 @@ def paused(_facts: Facts, each: Selected) -> Check | None:
 
 
 def strategy(_facts: Facts, each: Selected) -> Check | None:
-    """Recreate has no old pods beside the new ones, and its undo is an outage."""
+    """Recreate has no old pods beside the new ones, and its undo is an outage. A release set has both colours."""
     found = each.seen.workload.strategy
-    if found != "Recreate":
+    if found != "Recreate" or each.watch.colour_of:
         return None
     mode = " although its mode is automatic" if each.watch.mode is Mode.AUTOMATIC else ""
     return STRATEGY.warning(str(each.name), f"strategy Recreate: rolled back only by approval{mode}", unit=each.unit)
 
 
 def replicas(_facts: Facts, each: Selected) -> Check | None:
-    """None at all is another matter than one."""
+    """None at all is another matter than one, and what an idle colour may have."""
     wanted = each.seen.workload.desired
-    if wanted > 1:
+    if wanted > 1 or each.resting:
         return None
     if wanted == 0:
         return REPLICAS.warning(str(each.name), "is scaled to 0: nothing runs, nothing is judged", unit=each.unit)
@@ -134,20 +137,37 @@ def _way_back(facts: Facts, chosen: tuple[Selected, ...], subject: str) -> Itera
         yield WAY_BACK.unknown(subject, facts.units, "look as somebody who may list GuardedUnits")
         return
     records = {record.name: record for record in facts.units}
+    plain = [each for each in chosen if not each.watch.colour_of]
+    wrong = [
+        *(_no_way_back(facts, str(each.name), each.unit, records.get(each.unit)) for each in plain),
+        *(
+            _no_way_back(facts, f"{each.namespace}/{each.name}", unit_of(each), records.get(unit_of(each)))
+            for each in facts.policy.release_sets()
+        ),
+    ]
+    yield from filter(None, wrong) if any(wrong) else [WAY_BACK.ok(subject, "a good revision of each is known")]
+
+
+def _no_way_back(facts: Facts, subject: str, unit: UnitName, record: UnitRecord | None) -> Check | None:
     after = durations.format_(facts.policy.timing.adopted_after)
-    wrong = []
-    for each in chosen:
-        record = records.get(each.unit)
-        if record is None:
-            found = "no way back yet: the guard has not seen it"
-            do = f"start the guard; it adopts what has stood complete and unchanged for {after}"
-        elif not record.good():
-            found = "no way back yet: no revision was judged healthy, none has stood long enough"
-            do = f"wait: it is adopted after {after} complete and unchanged, or judged healthy after a rollout"
-        else:
-            continue
-        wrong.append(WAY_BACK.warning(str(each.name), found, do, unit=each.unit))
-    yield from wrong or [WAY_BACK.ok(subject, "a good revision of each is known")]
+    if record is None:
+        found = "no way back yet: the guard has not seen it"
+        do = f"start the guard; it adopts what has stood complete and unchanged for {after}"
+        return WAY_BACK.warning(subject, found, do, unit=unit)
+    if not record.good():
+        found = "no way back yet: no revision was judged healthy, none has stood long enough"
+        do = f"wait: it is adopted after {after} complete and unchanged, or judged healthy after a rollout"
+        return WAY_BACK.warning(subject, found, do, unit=unit)
+    live = {each.side.workload.name: each.side.digest for each in record.live}
+    good = {(each.workload, each.digest) for each in record.good()}
+    doubtful = sorted(name for name, digest in live.items() if (name, digest) not in good)
+    if not doubtful:
+        return None
+    found = (
+        f"no way back yet to what is live: {', '.join(doubtful)} was not judged healthy and has not stood long enough"
+    )
+    do = f"wait: it is adopted after {after} complete and unchanged, or judged healthy after a rollout"
+    return WAY_BACK.warning(subject, found, do, unit=unit)
 
 
 def _autoscalers(facts: Facts, chosen: tuple[Selected, ...]) -> Iterator[Check]:
@@ -166,6 +186,8 @@ def _autoscalers(facts: Facts, chosen: tuple[Selected, ...]) -> Iterator[Check]:
 
 def _autoscaler(each: Selected, scaler: Autoscaler) -> Check:
     subject = f"{scaler.name} of {each.name}"
+    if each.resting:
+        return AUTOSCALER.ok(subject, "is off while the colour is idle at 0 replicas", unit=each.unit)
     if each.seen.workload.desired == 0:
         found = "is off, because the workload is at 0 replicas"
         return AUTOSCALER.warning(subject, found, unit=each.unit)

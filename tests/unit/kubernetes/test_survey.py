@@ -18,6 +18,7 @@ from rollguard.adapters.kubernetes.connection.rights import GET_LEASE, LIST_PODS
 from rollguard.adapters.kubernetes.installing.enforcement import enforced
 from rollguard.adapters.kubernetes.survey import Account, RightsAsked, read_config
 from rollguard.adapters.kubernetes.survey.asking import Asking
+from rollguard.adapters.kubernetes.survey.ground import ground
 from rollguard.adapters.kubernetes.survey.guard import guard
 from rollguard.adapters.kubernetes.survey.installed import difference, installed, version
 from rollguard.adapters.kubernetes.survey.rights import rights_of
@@ -27,6 +28,7 @@ from rollguard.model.action import Absent, Rejected, Unknown
 from rollguard.model.documents import Json
 from rollguard.model.names import WorkloadKind, WorkloadName
 from rollguard.model.time import Instant
+from rollguard.policy.ground import DeploymentSeen, Ground
 from rollguard.record import manifests
 from tests.unit.kubernetes.server import Asked, Conversation, serving
 
@@ -272,6 +274,40 @@ async def test_without_a_part_of_them_the_pods_of_a_namespace_are_unknown(resour
     found = await look(production({"deployments": [deployment()]}, without=resource))
     assert isinstance(found.units, Unknown)
     assert isinstance(found.workloads, Unknown) is (resource == "deployments")
+
+
+COLOUR: dict[str, Any] = {
+    "metadata": {"name": "backend-blue", "namespace": "production", "uid": "u2"},
+    "spec": {"template": {"metadata": {"labels": {"version": "blue", "app": "backend"}}}},
+    "status": {"replicas": 3},
+}
+SERVICE: dict[str, Any] = {"metadata": {"name": "backend-service"}, "spec": {"selector": {"version": "blue"}}}
+NO_SELECTOR: dict[str, Any] = {"metadata": {"name": "outside"}, "spec": {}}
+
+
+async def test_what_release_sets_stand_on_is_looked_at_where_there_are_some() -> None:
+    lists: dict[str, list[Any]] = {
+        "deployments": [COLOUR, deployment()],
+        "services": [SERVICE, NO_SELECTOR],
+        "horizontalpodautoscalers": [scaler(maxReplicas=7), scaler("StatefulSet", maxReplicas=1)],
+    }
+    found = await asked(production(lists), lambda asking: namespace(asking, "production", Instant(0.0), sets=True))
+    assert found.ground == Ground(
+        deployments=(
+            DeploymentSeen(name="backend-blue", pod_labels=(("app", "backend"), ("version", "blue")), pods=3),
+            DeploymentSeen(name="translation", pod_labels=(), pods=0),
+        ),
+        services=(("backend-service", (("version", "blue"),)), ("outside", ())),
+        autoscalers=(("scaler", "translation", 7),),
+    )
+    assert (await look(production(lists, without="services"))).ground is None
+
+
+@pytest.mark.parametrize("resource", ["deployments", "services", "horizontalpodautoscalers"])
+async def test_without_a_part_of_it_what_sets_stand_on_is_unknown(resource: str) -> None:
+    handler = production({"deployments": [COLOUR]}, without=resource)
+    found = await asked(handler, lambda asking: ground(asking, "production"))
+    assert found == Unknown(detail=f"{resource} of production: 403 {FORBIDDEN[1]['message']}")
 
 
 async def test_a_list_is_whole_or_unknown() -> None:

@@ -47,7 +47,10 @@ async def survey(
         is_enforced = group.create_task(_enforced(api, clock, guard_namespace))
         has_rights = group.create_task(rights_of(asking, account, asked, me=me))
         is_guard = group.create_task(guard(asking, guard_namespace))
-        are_there = [group.create_task(namespace(asking, name, clock.now())) for name in watched]
+        are_there = [
+            group.create_task(namespace(asking, name, clock.now(), sets=name in policy.set_namespaces()))
+            for name in watched
+        ]
     return ClusterSeen(
         version=is_version.result(),
         installed=is_installed.result(),

@@ -13,6 +13,7 @@ from rollguard.adapters.kubernetes.objects import facts
 from rollguard.adapters.kubernetes.objects.template import Templates
 from rollguard.adapters.kubernetes.objects.wire import AutoscalerSpec, Meta, StatusCondition
 from rollguard.adapters.kubernetes.survey.asking import Asking, reading
+from rollguard.adapters.kubernetes.survey.ground import ground
 from rollguard.doctor.facts import Autoscaler, NamespaceSeen, WorkloadSeen
 from rollguard.model.action import Absent, Unknown
 from rollguard.model.facts import Pod, UnitFacts, Workload
@@ -61,9 +62,10 @@ class _Scaler(msgspec.Struct):
 Raws = tuple[msgspec.Raw, ...]
 
 
-async def namespace(asking: Asking, name: str, now: Instant) -> NamespaceSeen:
-    """A namespace with its Deployments, their autoscalers, revisions and pods."""
-    exists, deployments, scalers, sets, pods = await asyncio.gather(
+async def namespace(asking: Asking, name: str, now: Instant, *, sets: bool = False) -> NamespaceSeen:
+    """A namespace with its Deployments, their autoscalers, revisions and pods; where it has release sets also with
+    what these stand on."""
+    exists, deployments, scalers, revisions, pods = await asyncio.gather(
         asking.get(NAMESPACES, "", name),
         asking.list(rights.LIST_DEPLOYMENTS, name),
         asking.list(AUTOSCALERS, name),
@@ -77,7 +79,8 @@ async def namespace(asking: Asking, name: str, now: Instant) -> NamespaceSeen:
         exists=exists if isinstance(exists, Unknown) else not isinstance(exists, Absent),
         workloads=workloads,
         autoscalers=scalers if isinstance(scalers, Unknown) else tuple(_autoscalers(name, scalers)),
-        units=await _whole_units(workloads, sets, pods, now),
+        units=await _whole_units(workloads, revisions, pods, now),
+        ground=await ground(asking, name) if sets else None,
     )
 
 
