@@ -10,11 +10,11 @@ from rollguard.model.lifecycle import (
     ApprovalRefused,
     ApprovalTimedOut,
     Close,
+    CutShort,
     Decided,
     EndQuestion,
     LifecycleInput,
     NewTarget,
-    OrderOver,
     PlanDone,
     PlanRefused,
     PlanStored,
@@ -66,8 +66,8 @@ def _row(state: LifecycleState, input: LifecycleInput) -> Transition:
             return _window_over(state, input)
         case WorkloadGone():
             return _close(Outcome.GONE, "the workload was deleted")
-        case OrderOver():
-            return _order_over(state, input)
+        case CutShort():
+            return _cut_short(state, input)
         case _:
             assert_never(input)
 
@@ -108,7 +108,7 @@ def _window_over(state: LifecycleState, input: WindowOver) -> Transition:
             assert_never(state)
 
 
-def _order_over(state: LifecycleState, input: OrderOver) -> Transition:
+def _cut_short(state: LifecycleState, input: CutShort) -> Transition:
     match state:
         case LifecycleState.WATCHING | LifecycleState.AWAITING_APPROVAL | LifecycleState.HELD:
             return _close(Outcome.UNDECIDED, input.reason)

@@ -9,7 +9,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollguard import decide, judge, observe
-from rollguard.loop import changes, conditions, executor, kept, migrations, opening, requests, surroundings, verify
+from rollguard.loop import (
+    changes,
+    conditions,
+    executor,
+    kept,
+    migrations,
+    opening,
+    requests,
+    sets,
+    surroundings,
+    verify,
+)
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.judging import ending, judged
 from rollguard.loop.selection import NOBODY
@@ -21,9 +32,9 @@ from rollguard.model.facts import UnitFacts
 from rollguard.model.judgement import Phase, Verdict, VerdictKind
 from rollguard.model.lifecycle import (
     ApprovalTimedOut,
+    CutShort,
     Decided,
     NewTarget,
-    OrderOver,
     PlanSuperseded,
     WindowOver,
 )
@@ -62,6 +73,8 @@ async def look(context: Context, memory: Memory) -> None:
     record = await _own(context, memory, name)
     if record is not None:
         record = await retarget(context, memory, record, facts)
+    if record is not None and (guard := sets.taken_over(context, memory)):
+        record = await transit(context, record, CutShort(reason=f"{guard} of its release set guards it from here on"))
     if record is None and facts.complete and facts.members:
         record = await opened(context, memory, facts)
     blind = ""
@@ -153,7 +166,7 @@ async def _go_on(context: Context, memory: Memory, record: RolloutRecord, facts:
 async def _order_over(context: Context, record: RolloutRecord) -> RolloutRecord:
     """A rollout that was opened for an order ends where that came to nothing; it decides nothing by itself."""
     if record.plan is None:
-        return await transit(context, record, OrderOver(reason=f"the order was not carried out: {record.why}"))
+        return await transit(context, record, CutShort(reason=f"the order was not carried out: {record.why}"))
     if context.now() >= record.started.plus(context.policies.of(record).timing.close):
         return await transit(context, record, WindowOver())
     return record  # a plan that was given up: its write may still arrive
@@ -174,7 +187,9 @@ async def _decided(
     decision = (
         decide.decide_set(situation, memory.members, verdict, now)
         if record.passages
-        else decide.decide(situation, verdict, now)
+        else decide.decide(
+            situation, verdict, now, interlocks=decide.OF_IDLE_COLOUR if memory.watch.colour_of else decide.EVERY
+        )
     )
     if _passing(memory, decision, now):
         memory.deciding = None

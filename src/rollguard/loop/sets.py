@@ -13,7 +13,7 @@ from rollguard.loop.judging import ending
 from rollguard.loop.transitions import note, transit, unit_of
 from rollguard.model.facts import UnitFacts
 from rollguard.model.lifecycle import NewTarget, WorkloadGone
-from rollguard.model.names import WorkloadKind, WorkloadName
+from rollguard.model.names import RolloutId, UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import ReleaseSet
 from rollguard.model.records import OWN_UNDO, Passage, RolloutRecord, TimelineEntry, UnitRecord
 
@@ -35,6 +35,21 @@ async def opened(context: Context, memory: Memory, release_set: ReleaseSet, fact
         return await opening.open_rollout(context, memory, begun, facts)
     await _rest(context, unit, release_set, facts)
     return None
+
+
+def taken_over(context: Context, memory: Memory) -> RolloutId | None:
+    """The open rollout of the unit's release set that it is a new side of; None where there is none.
+
+    A colour is watched by itself until it is switched to: what it does then is the set's to judge.
+    """
+    workload = memory.workload
+    if not memory.watch.colour_of:
+        return None
+    name = UnitName.of_workload(WorkloadName(workload.namespace, WorkloadKind.RELEASE_SET, memory.watch.colour_of))
+    record = context.store.rollout(name)
+    if record is None or record.closed is not None:
+        return None
+    return record.id if any(passage.new.workload == workload for passage in record.passages) else None
 
 
 async def _rest(context: Context, unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts) -> None:

@@ -103,8 +103,8 @@ class WorkloadGone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderOver:
-    """A rollout that was opened for an order has no plan: there is nothing to wait for."""
+class CutShort:
+    """There is nothing left to wait for: an order came to nothing, or the rollout of a release set guards it now."""
 
     reason: str
 
@@ -122,7 +122,7 @@ LifecycleInput = (
     | NewTarget
     | WindowOver
     | WorkloadGone
-    | OrderOver
+    | CutShort
 )
 
 # --- effects ---

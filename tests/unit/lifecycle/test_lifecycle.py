@@ -20,6 +20,7 @@ from rollguard.model.lifecycle import (
     ApprovalTimedOut,
     AskApproval,
     Close,
+    CutShort,
     Decided,
     EndQuestion,
     LifecycleInput,
@@ -27,7 +28,6 @@ from rollguard.model.lifecycle import (
     MarkHealthy,
     NewTarget,
     OpenIncident,
-    OrderOver,
     PlanDone,
     PlanRefused,
     PlanStored,
@@ -102,7 +102,7 @@ INPUTS: dict[str, LifecycleInput] = {
     "window over": WindowOver(),
     "window over, healthy": WindowOver(healthy=True),
     "gone": WorkloadGone(),
-    "order over": OrderOver(reason="no plan was possible"),
+    "order over": CutShort(reason="no plan was possible"),
 }
 
 W, A, P, X, Y, H, C = S.WATCHING, S.AWAITING_APPROVAL, S.PLANNED, S.ACTING, S.VERIFYING, S.HELD, S.CLOSED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rollguard.model.names import UnitName
 from rollguard.model.policy import Mode
 from rollguard.model.records import LifecycleState, Outcome, RolloutRecord
 from tests.unit.loop.colours import SET, UNIT, Colours, play_set, set_policy
@@ -111,5 +112,36 @@ def test_a_bad_switch_is_undone_for_the_whole_set_and_recovers() -> None:
         assert unit is not None
         assert {live.side.colour for live in unit.live} == {"blue"}
         assert len(of_set(stage)) == 1
+
+    play_set(story)
+
+
+def test_a_colour_is_watched_by_itself_until_it_is_switched_to() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        await released(stage, colours, GOOD, "backend")
+        alone = UnitName.of_workload(colours.deployments["backend-green"].name)
+        await stage.until(lambda: any(record.unit == alone for record in stage.rollouts()))
+        [watched] = [record for record in stage.rollouts() if record.unit == alone]
+        assert (watched.mode, watched.closed) == (Mode.OBSERVE, None)
+        colours.switch("backend")
+        await stage.until(lambda: bool(of_set(stage)))
+        await stage.until(lambda: stage.rollouts()[0].closed is not None)
+        assert [record.why for record in stage.rollouts() if record.unit == alone] == [
+            f"{of_set(stage)[0].id} of its release set guards it from here on"
+        ]
+
+    play_set(story)
+
+
+def test_trouble_on_the_idle_colour_is_told_before_the_switch_and_moves_nothing() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        stage.start()
+        await stage.until(colours.adopted)
+        colours.release("registry.lab/api:v2-crash", "backend")
+        await stage.until(lambda: bool(stage.told("critical")))
+        assert "crash-loop" in stage.told("critical")[0]
+        assert "backend-green does not serve in dubbing: nothing is moved" in stage.told("critical")[0]
+        assert (colours.live("backend"), colours.deployments["backend-green"].replicas) == ("blue", 3)
+        assert of_set(stage) == []
 
     play_set(story)

@@ -17,6 +17,7 @@ from rollguard.decide.interlocks.frozen import frozen
 from rollguard.decide.interlocks.gitops import gitops_owner
 from rollguard.decide.interlocks.healthy_before import healthy_before
 from rollguard.decide.interlocks.helm import helm_pending
+from rollguard.decide.interlocks.idle_colour import idle_colour
 from rollguard.decide.interlocks.incomplete import facts_incomplete
 from rollguard.decide.interlocks.migration import migration
 from rollguard.decide.interlocks.migration_failed import migration_failed
@@ -106,3 +107,5 @@ OF_EVERY_MEMBER: frozenset[Check] = frozenset(
 """Those that ask what would come back, or whether it can: in a release set each member that goes back faces them."""
 IN_PLACE: frozenset[Check] = frozenset({recreate})
 """Those about a template that is put back in place: a colour that is switched back to keeps its pods."""
+OF_IDLE_COLOUR: tuple[Interlock, ...] = (Interlock(check=idle_colour, leaves=DecisionKind.PAGE),)
+"""All that a colour of a release set faces while it does not serve."""
