@@ -36,7 +36,6 @@ from rollguard.cli import exits, serve
 from rollguard.cli.connect import GUARD_NAMESPACE
 from rollguard.cli.examination import Examiner
 from rollguard.cli.exposition import exposition
-from rollguard.cli.sets_later import WithoutSets
 from rollguard.cli.starting import first, refused
 from rollguard.doctor.facts import Place
 from rollguard.loop import Guard, Settings
@@ -153,8 +152,7 @@ class _Controller:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(api.close)
             kept = KubernetesKeptPolicies(api, self._clock, namespace=self._settings.namespace)
-            # until the loop guards release sets: then cli/sets_later.py goes
-            source = WithoutSets(await self._source(stack, api))
+            source = await self._source(stack, api)
             timeout = self._settings.request_timeout
             policy = await first(self._wanted.place, source, kept, timeout=timeout, log=self._log)
             guarding = self._guard(api, policy, source, kept, lease_seconds)
