@@ -100,6 +100,11 @@ TIMING = Timing(
 )
 
 
+def in_mode(policy: Policy, mode: Mode, *, digest: str) -> Policy:
+    """The policy, changed to that mode."""
+    return replace(policy, watches=tuple(replace(watch, mode=mode) for watch in policy.watches), digest=digest)
+
+
 def policy(*, mode: Mode = Mode.AUTOMATIC, latency: bool = True, plan_expiry: float = TIMING.plan_expiry) -> Policy:
     """Guards every Deployment of the namespace that says so by its label; `latency` is what costs most to judge."""
     watch = Watch(

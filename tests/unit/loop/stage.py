@@ -12,7 +12,7 @@ from rollguard.model.action import Unknown
 from rollguard.model.metrics import MetricsAnswer, Question
 from rollguard.model.names import UnitName
 from rollguard.model.policy import MetricsStore, Policy
-from rollguard.model.records import NoticeState, RolloutRecord, UnitRecord
+from rollguard.model.records import EVERYTHING, NoticeState, RolloutRecord, UnitRecord
 from rollguard.model.time import Mono
 from rollguard.ports import Doctor, Metrics, Notifier, PolicyLost
 from rollguard.sim.channels import Inbox, SimJournal, SimNotifier
@@ -159,6 +159,14 @@ class Stage:
         running.begin()
         return running
 
+    async def released(self, image: str) -> Running:
+        """A guard that knows what to go back to, and has taken up the rollout of that image."""
+        running = self.start()
+        await self.until(self.adopted)
+        self.world.set_image(self.api, image)
+        await self.until(lambda: bool(self.rollouts()))
+        return running
+
     def prepare(self, name: str) -> Running:
         """A guard that does not run by itself."""
         return Running(self, name)
@@ -197,6 +205,11 @@ class Stage:
         """Whether the guard knows what `api` may go back to."""
         unit = self.unit()
         return unit is not None and unit.adopted is not None and bool(unit.adopted.saved)
+
+    def conditions_of_all(self) -> dict[str, str]:
+        """Those of `rollguard-all`."""
+        stored = self.world.records.units.get(UnitName(NAMESPACE, EVERYTHING))
+        return dict(stored.record.conditions) if stored is not None else {}
 
     def told(self, topic: str) -> list[str]:
         """Texts of the notices of a topic that arrived."""

@@ -8,8 +8,7 @@ from dataclasses import replace
 
 from rollguard.model.facts import UnitFacts
 from rollguard.model.names import UnitName
-from rollguard.model.records import EVERYTHING
-from tests.unit.loop.stage import CRASHING, GOOD, NAMESPACE, Running, Stage, play
+from tests.unit.loop.stage import CRASHING, GOOD, Running, Stage, play
 
 REFUSED = "pods in default: 403 pods is forbidden"
 
@@ -26,12 +25,6 @@ def refused_pods(running: Running) -> Callable[[], None]:
 
     running.cluster.facts = torn  # type: ignore[method-assign]
     return give_back
-
-
-def everything(stage: Stage) -> dict[str, str]:
-    """The conditions of `rollguard-all`."""
-    stored = stage.world.records.units.get(UnitName(NAMESPACE, EVERYTHING))
-    return dict(stored.record.conditions) if stored is not None else {}
 
 
 def unseen(stage: Stage) -> str:
@@ -86,7 +79,7 @@ def test_what_hides_many_units_is_one_page_and_what_else_hides_one_is_another() 
         assert REFUSED not in page
         assert len(stage.told("unseen")) == 2
         give_back()
-        await stage.until(lambda: everything(stage) == {})
+        await stage.until(lambda: stage.conditions_of_all() == {})
 
     play(story)
 
@@ -102,14 +95,14 @@ def test_a_namespace_that_cannot_be_read_is_paged_once_after_a_minute() -> None:
 
         honest = running.cluster.cover
         running.cluster.cover = cover  # type: ignore[method-assign]
-        await stage.until(lambda: everything(stage).get("NamespaceUnread") == refused)
+        await stage.until(lambda: stage.conditions_of_all().get("NamespaceUnread") == refused)
         await asyncio.sleep(40)
         assert stage.told("unseen") == []
         await asyncio.sleep(80)
         (page,) = stage.told("unseen")
         assert f"the namespace payments cannot be read, so nothing is guarded there: {refused}" in page
         running.cluster.cover = honest  # type: ignore[method-assign]
-        await stage.until(lambda: "NamespaceUnread" not in everything(stage))
+        await stage.until(lambda: "NamespaceUnread" not in stage.conditions_of_all())
 
     play(story)
 

@@ -104,10 +104,7 @@ def test_a_pruned_history_is_undone_from_the_saved_template() -> None:
 
 def test_a_person_rolls_back_what_nobody_judged_bad() -> None:
     async def story(stage: Stage) -> None:
-        stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, "registry.lab/api:v2")
-        await stage.until(lambda: bool(stage.rollouts()))
+        await stage.released("registry.lab/api:v2")
         request(stage, RequestKind.ROLLBACK, "r1")
         await stage.until(lambda: stage.image() == GOOD, within=10)
         await stage.until(lambda: stage.rollout().closed is not None)
@@ -514,10 +511,7 @@ def test_a_restart_in_the_middle_of_a_window_catches_up_from_the_store() -> None
 
 def test_a_workload_that_opts_out_is_left_alone() -> None:
     async def story(stage: Stage) -> None:
-        stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, FAILING)
-        await stage.until(lambda: bool(stage.rollouts()))
+        await stage.released(FAILING)
         stage.world.annotate(stage.api, "rollguard.dev/guard", "off")
         await stage.until(lambda: stage.rollout().closed is not None)
         await asyncio.sleep(60)
@@ -528,10 +522,7 @@ def test_a_workload_that_opts_out_is_left_alone() -> None:
 
 def test_a_deleted_workload_closes_its_rollout_quietly() -> None:
     async def story(stage: Stage) -> None:
-        stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, FAILING)
-        await stage.until(lambda: bool(stage.rollouts()))
+        await stage.released(FAILING)
         stage.world.delete(stage.api)
         await stage.until(lambda: stage.rollout().closed is not None)
         assert stage.rollout().outcome is Outcome.GONE
@@ -542,10 +533,7 @@ def test_a_deleted_workload_closes_its_rollout_quietly() -> None:
 
 def test_a_record_is_written_only_when_something_changed() -> None:
     async def story(stage: Stage) -> None:
-        running = stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, "registry.lab/api:v2")
-        await stage.until(lambda: bool(stage.rollouts()))
+        running = await stage.released("registry.lab/api:v2")
         await asyncio.sleep(12)
         before = running.faults.visits["records.replace_rollout"]
         await asyncio.sleep(20)
@@ -556,10 +544,7 @@ def test_a_record_is_written_only_when_something_changed() -> None:
 
 def test_a_units_record_that_a_person_deleted_is_made_again_with_its_rollout() -> None:
     async def story(stage: Stage) -> None:
-        stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, "registry.lab/api:v2")
-        await stage.until(lambda: bool(stage.rollouts()))
+        await stage.released("registry.lab/api:v2")
         del stage.world.records.units[UnitName.of_workload(stage.api.name)]
 
         def named() -> bool:
@@ -573,10 +558,7 @@ def test_a_units_record_that_a_person_deleted_is_made_again_with_its_rollout() -
 
 def test_a_rollouts_record_that_a_person_deleted_is_made_again() -> None:
     async def story(stage: Stage) -> None:
-        stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, "registry.lab/api:v2")
-        await stage.until(lambda: bool(stage.rollouts()))
+        await stage.released("registry.lab/api:v2")
         stage.world.records.rollouts.clear()
         await stage.until(lambda: bool(stage.rollouts()), within=60)
         assert [record.target_number for record in stage.rollouts()] == [2]
@@ -618,13 +600,9 @@ def test_what_is_put_back_again_and_again_ends_in_a_hold() -> None:
 
 def test_a_mode_that_becomes_milder_in_the_middle_of_a_rollout_binds_at_once() -> None:
     async def story(stage: Stage) -> None:
-        first = stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, FAILING)
-        await stage.until(lambda: bool(stage.rollouts()))
+        first = await stage.released(FAILING)
         await first.kill()
-        watches = tuple(replace(watch, mode=Mode.OBSERVE) for watch in stage.policy.watches)
-        stage.write_policy(replace(stage.policy, watches=watches, digest="sha256:observing"))
+        stage.write_policy(policies.in_mode(stage.policy, Mode.OBSERVE, digest="sha256:observing"))
         stage.start("guard-1")
         await stage.until(lambda: bool(stage.told("would-roll-back")))
         await asyncio.sleep(60)
@@ -681,10 +659,7 @@ def test_a_unit_in_error_shows_it_until_a_look_comes_to_its_end(monkeypatch: pyt
 
 def test_a_blind_rollout_shows_it_while_it_lasts() -> None:
     async def story(stage: Stage) -> None:
-        stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, "registry.lab/api:v2")
-        await stage.until(lambda: bool(stage.rollouts()))
+        await stage.released("registry.lab/api:v2")
         now = stage.world.loop.time()
         stage.world.blind.append(Blind(start=now + 5, end=now + 30, cause=GapCause.TIMEOUT))
         await stage.until(lambda: bool(stage.unit() and stage.unit().conditions))  # type: ignore[union-attr]
@@ -777,13 +752,9 @@ def test_a_freeze_that_comes_while_the_step_is_being_marked_is_seen_before_the_w
 
 def test_a_mode_that_becomes_stricter_counts_from_the_next_rollout() -> None:
     async def story(stage: Stage) -> None:
-        first = stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, FAILING)
-        await stage.until(lambda: bool(stage.rollouts()))
+        first = await stage.released(FAILING)
         await first.kill()
-        watches = tuple(replace(watch, mode=Mode.AUTOMATIC) for watch in stage.policy.watches)
-        stage.write_policy(replace(stage.policy, watches=watches, digest="sha256:acting"))
+        stage.write_policy(policies.in_mode(stage.policy, Mode.AUTOMATIC, digest="sha256:acting"))
         stage.start("guard-1")
         await stage.until(lambda: bool(stage.told("would-roll-back")))
         await asyncio.sleep(30)

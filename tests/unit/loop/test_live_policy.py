@@ -8,13 +8,12 @@ from dataclasses import replace
 import pytest
 
 from rollguard.loop.house import SURVEY_EVERY
-from rollguard.model.names import UnitName
 from rollguard.model.policy import LevelName, MetricsStore, Mode, Policy, WebhookChannel
-from rollguard.model.records import EVERYTHING, LifecycleState, NoticeClass, Outcome, RequestKind
+from rollguard.model.records import LifecycleState, NoticeClass, Outcome, RequestKind
 from rollguard.ports import Notifier
 from rollguard.sim.channels import Inbox, SimNotifier
 from tests.simulation import policies
-from tests.unit.loop.stage import CRASHING, FAILING, GOOD, NAMESPACE, Running, Stage, play
+from tests.unit.loop.stage import CRASHING, FAILING, GOOD, Running, Stage, play
 from tests.unit.loop.test_guard import request
 
 FINE = "registry.lab/api:v2"
@@ -31,12 +30,6 @@ def tolerant(policy: Policy, *, digest: str = CHANGED) -> Policy:
     return replace(policy, signals=signals, digest=digest)
 
 
-def everything(stage: Stage) -> dict[str, str]:
-    """The conditions of `rollguard-all`."""
-    stored = stage.world.records.units.get(UnitName(NAMESPACE, EVERYTHING))
-    return dict(stored.record.conditions) if stored is not None else {}
-
-
 def pages(stage: Stage, topic: str) -> list[str]:
     return [
         a.notice.text for a in stage.inbox.arrived if a.notice.topic == topic and a.notice.class_ is NoticeClass.PAGE
@@ -45,10 +38,7 @@ def pages(stage: Stage, topic: str) -> list[str]:
 
 def test_an_open_rollout_keeps_the_bounds_that_it_began_with() -> None:
     async def story(stage: Stage) -> None:
-        stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, FAILING)
-        await stage.until(lambda: bool(stage.rollouts()))
+        await stage.released(FAILING)
         stage.write_policy(tolerant(stage.policy))
         await stage.until(lambda: stage.image() == GOOD)
         await stage.until(lambda: stage.rollout().closed is not None, within=300)
@@ -122,10 +112,7 @@ def test_an_outage_is_seen_on_siblings_by_the_bounds_that_the_rollout_began_with
 
 def test_the_next_leader_goes_on_under_the_policy_that_the_rollout_began_with() -> None:
     async def story(stage: Stage) -> None:
-        first = stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, FAILING)
-        await stage.until(lambda: bool(stage.rollouts()))
+        first = await stage.released(FAILING)
         await first.kill()
         stage.write_policy(tolerant(stage.policy))
         stage.start("guard-1")
@@ -137,10 +124,7 @@ def test_the_next_leader_goes_on_under_the_policy_that_the_rollout_began_with() 
 
 def test_a_rollout_whose_kept_policy_is_gone_goes_on_under_the_one_in_force_and_says_so() -> None:
     async def story(stage: Stage) -> None:
-        first = stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, FAILING)
-        await stage.until(lambda: bool(stage.rollouts()))
+        first = await stage.released(FAILING)
         await first.kill()
         stage.kept.clear()
         stage.write_policy(tolerant(stage.policy))
@@ -156,10 +140,7 @@ def test_a_rollout_whose_kept_policy_is_gone_goes_on_under_the_one_in_force_and_
 
 def test_a_leader_that_cannot_read_the_kept_policy_yet_judges_nothing_meanwhile() -> None:
     async def story(stage: Stage) -> None:
-        first = stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, FAILING)
-        await stage.until(lambda: bool(stage.rollouts()))
+        first = await stage.released(FAILING)
         await first.kill()
         kept = dict(stage.kept)
         stage.write_policy(tolerant(stage.policy))
@@ -169,7 +150,7 @@ def test_a_leader_that_cannot_read_the_kept_policy_yet_judges_nothing_meanwhile(
         await stage.until(lambda: len(second.events("policy-not-read")) > 2)
         assert stage.rollout().policy_digest == BEGAN
         assert stage.kept.keys() >= kept.keys()
-        assert not everything(stage), "a server that restarts is no news"
+        assert not stage.conditions_of_all(), "a server that restarts is no news"
         second.kept.silent = False
         await stage.until(lambda: stage.image() == GOOD)
 
@@ -178,10 +159,7 @@ def test_a_leader_that_cannot_read_the_kept_policy_yet_judges_nothing_meanwhile(
 
 async def led_anew_without_the_kept_policy(stage: Stage, image: str) -> Running:
     """A rollout is open, another controller leads, and the server does not give it the policy."""
-    first = stage.start()
-    await stage.until(stage.adopted)
-    stage.world.set_image(stage.api, image)
-    await stage.until(lambda: bool(stage.rollouts()))
+    first = await stage.released(image)
     await first.kill()
     stage.write_policy(replace(stage.policy, digest=CHANGED))
     second = stage.prepare("guard-1")
@@ -196,7 +174,7 @@ def test_a_kept_policy_that_stays_unread_is_paged_once_and_shown_until_it_is_rea
         await stage.until(lambda: bool(pages(stage, "unseen")), within=120)
         said = f"the policy {BEGAN[:12]} cannot be read, so what began under it is not judged (production/api)"
         assert said in pages(stage, "unseen")[0]
-        assert everything(stage)["PolicyUnread"].startswith(said)
+        assert stage.conditions_of_all()["PolicyUnread"].startswith(said)
         unit = stage.unit()
         assert unit is not None
         assert "cannot be read: no answer" in dict(unit.conditions)["Blind"]
@@ -205,7 +183,9 @@ def test_a_kept_policy_that_stays_unread_is_paged_once_and_shown_until_it_is_rea
         assert stage.image() == FAILING
         second.kept.silent = False
         await stage.until(lambda: stage.image() == GOOD)
-        await stage.until(lambda: not everything(stage) and (u := stage.unit()) is not None and not u.conditions)
+        await stage.until(
+            lambda: not stage.conditions_of_all() and (u := stage.unit()) is not None and not u.conditions
+        )
 
     long = replace(policies.TIMING, automatic=600.0, close=900.0)
     play(story, policy=replace(policies.policy(), timing=long))
@@ -261,10 +241,7 @@ def test_a_kept_policy_is_spare_at_two_cleanings_before_it_goes() -> None:
 
 def test_a_kept_policy_stays_while_an_open_rollout_needs_it() -> None:
     async def story(stage: Stage) -> None:
-        stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, FINE)
-        await stage.until(lambda: bool(stage.rollouts()))
+        await stage.released(FINE)
         stage.write_policy(tolerant(stage.policy))
         await asyncio.sleep(3 * SURVEY_EVERY + 120)
         assert stage.rollout().closed is None
@@ -280,19 +257,19 @@ def test_a_policy_that_turns_bad_leaves_the_last_good_one_in_force_and_pages_rar
         await stage.until(stage.adopted)
         stage.source.write(None, "policy.yaml:3:5: `mod`: expected one of the keys ...", "policy.yaml:9:1: another")
         await stage.until(lambda: bool(pages(stage, "policy-invalid")))
-        assert everything(stage)["PolicyInvalid"].startswith("policy.yaml:3:5: `mod`")
+        assert stage.conditions_of_all()["PolicyInvalid"].startswith("policy.yaml:3:5: `mod`")
         assert running.guard.status().policy == BEGAN
         assert len(running.guard.status().policy_mistakes) == 2
         stage.world.set_image(stage.api, CRASHING)
         await stage.until(lambda: stage.image() == GOOD)
         stage.source.write(None, "policy.yaml:9:1: another")
-        await stage.until(lambda: everything(stage)["PolicyInvalid"].startswith("policy.yaml:9:1"))
+        await stage.until(lambda: stage.conditions_of_all()["PolicyInvalid"].startswith("policy.yaml:9:1"))
         await asyncio.sleep(60)
         assert len(pages(stage, "policy-invalid")) == 1
         await asyncio.sleep(stage.policy.timing.repeat_notice)
         assert len(pages(stage, "policy-invalid")) == 2
         stage.write_policy(replace(stage.policy, digest=CHANGED))
-        await stage.until(lambda: not everything(stage))
+        await stage.until(lambda: not stage.conditions_of_all())
         assert running.guard.status().policy == CHANGED
         assert not running.guard.status().policy_mistakes
 
@@ -312,12 +289,12 @@ def test_a_guard_that_starts_while_the_policy_is_bad_guards_under_the_one_before
         stage.policy = earlier
         second = stage.start("guard-1")
         await stage.until(lambda: bool(pages(stage, "policy-invalid")))
-        assert everything(stage)["PolicyInvalid"].startswith("policy.yaml:3:5: `mod`")
+        assert stage.conditions_of_all()["PolicyInvalid"].startswith("policy.yaml:3:5: `mod`")
         assert second.guard.status().policy == BEGAN
         stage.world.set_image(stage.api, CRASHING)
         await stage.until(lambda: stage.image() == GOOD)
         stage.write_policy(replace(stage.policy, digest=CHANGED))
-        await stage.until(lambda: not everything(stage))
+        await stage.until(lambda: not stage.conditions_of_all())
         assert second.guard.status().policy == CHANGED
 
     play(story)
@@ -356,10 +333,7 @@ def test_what_becomes_of_the_policy_is_reported_to_its_source() -> None:
 
 def test_a_unit_that_the_new_policy_does_not_select_is_let_go() -> None:
     async def story(stage: Stage) -> None:
-        stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, FAILING)
-        await stage.until(lambda: bool(stage.rollouts()))
+        await stage.released(FAILING)
         watches = tuple(replace(w, selector=(("guarded", "no"),)) for w in stage.policy.watches)
         stage.write_policy(replace(stage.policy, watches=watches, digest=CHANGED))
         await stage.until(lambda: stage.rollout().closed is not None)
@@ -373,13 +347,9 @@ def test_a_unit_that_the_new_policy_does_not_select_is_let_go() -> None:
 
 def test_a_change_to_observe_binds_an_open_rollout_within_a_tick_and_back_does_not() -> None:
     async def story(stage: Stage) -> None:
-        stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, FAILING)
-        await stage.until(lambda: bool(stage.rollouts()))
+        await stage.released(FAILING)
         acting = stage.policy
-        watches = tuple(replace(watch, mode=Mode.OBSERVE) for watch in acting.watches)
-        stage.write_policy(replace(acting, watches=watches, digest=CHANGED))
+        stage.write_policy(policies.in_mode(acting, Mode.OBSERVE, digest=CHANGED))
         await stage.until(lambda: stage.rollout().mode is Mode.OBSERVE, within=2 * policies.TIMING.tick)
         stage.write_policy(acting)
         await stage.until(lambda: bool(stage.told("would-roll-back")))
@@ -446,10 +416,7 @@ def test_notices_go_out_by_the_channels_in_force() -> None:
 
 def test_levels_of_the_kept_policy_stand_in_the_words_of_the_rollback() -> None:
     async def story(stage: Stage) -> None:
-        stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, FAILING)
-        await stage.until(lambda: bool(stage.rollouts()))
+        await stage.released(FAILING)
         stage.write_policy(tolerant(stage.policy))
         await stage.until(lambda: bool(stage.told("rolled-back")))
         findings = [f for f in stage.rollout().findings if f.level is LevelName.ROLLBACK]

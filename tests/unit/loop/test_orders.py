@@ -92,10 +92,7 @@ def _refuse_writes(running: Running) -> None:
 
 def test_an_order_does_not_undo_a_fix_that_came_after_it() -> None:
     async def story(stage: Stage) -> None:
-        first = stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, NEW)
-        await stage.until(lambda: bool(stage.rollouts()))
+        first = await stage.released(NEW)
         await first.kill()
         order(stage, "r1")
         await asyncio.sleep(5)
@@ -113,10 +110,7 @@ def test_an_order_does_not_undo_a_fix_that_came_after_it() -> None:
 
 def test_an_order_against_what_ran_then_is_refused_and_one_against_what_runs_is_carried_out() -> None:
     async def story(stage: Stage) -> None:
-        stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, NEW)
-        await stage.until(lambda: bool(stage.rollouts()))
+        await stage.released(NEW)
         old = stage.rollout().target_digest
         stage.world.set_image(stage.api, FIX)
         await stage.until(lambda: len(stage.rollouts()) == 2)
@@ -132,10 +126,7 @@ def test_an_order_against_what_ran_then_is_refused_and_one_against_what_runs_is_
 
 def test_an_order_that_waited_too_long_is_refused() -> None:
     async def story(stage: Stage) -> None:
-        first = stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, NEW)
-        await stage.until(lambda: bool(stage.rollouts()))
+        first = await stage.released(NEW)
         await first.kill()
         order(stage, "r1")
         await asyncio.sleep(policies.policy().timing.plan_expiry + 5)
@@ -185,10 +176,7 @@ def _in_its_place(stage: Stage) -> Running:
 
 def test_a_stand_in_leaves_the_guard_armed() -> None:
     async def story(stage: Stage) -> None:
-        first = stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, "registry.lab/api:v2-errors-40pct-after-38s")
-        await stage.until(lambda: bool(stage.rollouts()))
+        first = await stage.released("registry.lab/api:v2-errors-40pct-after-38s")
         await first.kill()
         before, unit = stage.rollout(), stage.unit()
         assert unit is not None
@@ -209,10 +197,7 @@ def test_a_stand_in_leaves_the_guard_armed() -> None:
 
 def test_a_stand_in_carries_an_order_out_although_something_newer_was_released_meanwhile() -> None:
     async def story(stage: Stage) -> None:
-        first = stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, NEW)
-        await stage.until(lambda: bool(stage.rollouts()))
+        first = await stage.released(NEW)
         await first.kill()
         stage.world.set_image(stage.api, FIX)
         await asyncio.sleep(5)

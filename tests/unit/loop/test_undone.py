@@ -183,10 +183,7 @@ def test_a_hold_that_a_person_ended_by_going_back_is_told_to_those_who_were_page
 
 def test_a_newer_version_is_not_taken_for_a_rollback_by_hand() -> None:
     async def story(stage: Stage) -> None:
-        stage.start()
-        await stage.until(stage.adopted)
-        stage.world.set_image(stage.api, FAILING)
-        await stage.until(lambda: bool(stage.rollouts()))
+        await stage.released(FAILING)
         stage.world.set_image(stage.api, "registry.lab/api:v3")
         await stage.until(lambda: stage.rollouts()[0].closed is not None, within=30)
         assert stage.rollouts()[0].outcome is Outcome.SUPERSEDED
