@@ -109,13 +109,8 @@ def _ended(step: Step, ours: bool) -> str:
 def _drained(step: Step, at: Moment) -> Stop | Wait | None:
     """Why it may not end yet: its Services must serve the old colour, which must be able to, and the drain be over."""
     for switch in steps_of(at.plan, StepKind.SWITCH):
-        service = at.service(switch.target)
-        if isinstance(service, Unknown):
-            return Wait(reason=unreadable(switch.target, service))
-        value = "" if isinstance(service, Absent) else dict(service.selector).get(switch.body, "")
-        if value != switch.goal:
-            reason = f"{switch.target.name} was switched to {value or 'no colour'} since: that is never overwritten"
-            return Stop(step=step, reason=reason)
+        if found := switched_again(switch, at):
+            return found if isinstance(found, Wait) else Stop(step=step, reason=found)
     for up in steps_of(at.plan, StepKind.SCALE_UP):
         if gone := changed(up, at):
             return Stop(step=step, reason=gone)
@@ -127,6 +122,17 @@ def _drained(step: Step, at: Moment) -> Stop | Wait | None:
     if left > 0:
         return Wait(reason=f"its connections drain for {left:.0f} s", again=min(max(left, 0.1), LONGEST_WAIT))
     return None
+
+
+def switched_again(switch: Step, at: Moment) -> str | Wait:
+    """Says that the Service of a switch that is done does not select the old colour any more; empty where it does."""
+    service = at.service(switch.target)
+    if isinstance(service, Unknown):
+        return Wait(reason=unreadable(switch.target, service))
+    value = "" if isinstance(service, Absent) else dict(service.selector).get(switch.body, "")
+    if value == switch.goal:
+        return ""
+    return f"{switch.target.name} was switched to {value or 'no colour'} since: that is never overwritten"
 
 
 def scale_back(step: Step, at: Moment) -> OfStep:

@@ -8,7 +8,7 @@ from rollguard.undo.autoscaling import still_raised
 from rollguard.undo.half import committed, steps_of
 from rollguard.undo.moment import Moment, unreadable
 from rollguard.undo.patch import escaped, leave_receipt, left_by, operation, receipt_of, write
-from rollguard.undo.scaling import able, changed, wait_before
+from rollguard.undo.scaling import able, changed, switched_again, wait_before
 
 SELECTOR = "/spec/selector/"
 
@@ -43,8 +43,11 @@ def _served(step: Step, found: FoundService, at: Moment, *, ours: bool) -> OfSte
 
 def _hindered(step: Step, at: Moment) -> Stop | Wait | None:
     """Why it is not switched now. Before the first switch every member's old colour must be whole; after it, a member's
-    own must have ready pods."""
+    own must have ready pods, and nobody may have switched another one again."""
     first = not committed(at.plan)
+    for other in steps_of(at.plan, StepKind.SWITCH):
+        if other.state is StepState.DONE and (found := switched_again(other, at)):
+            return found if isinstance(found, Wait) else Stop(step=step, reason=found)
     ups = steps_of(at.plan, StepKind.SCALE_UP, "" if first else step.member)
     for up in ups:
         if gone := changed(up, at):
