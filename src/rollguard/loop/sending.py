@@ -66,7 +66,7 @@ async def send(context: Context, go: Go, write: Write, tally: Tally) -> undo.Nex
     if step.kind is StepKind.RESTORE_MANAGERS:
         return _after_courtesy(context, go, outcome, tally)
     match outcome:
-        case Applied() if why := undo.changed(step, outcome):
+        case Applied() if step.kind is StepKind.RESTORE_TEMPLATE and (why := undo.changed(step, outcome)):
             return undo.Supersede(reason=why)
         case Applied() | Absent():
             tally.unknowns = 0

@@ -8,24 +8,29 @@ from rollguard.model.action import Applied, Step, StepKind
 from rollguard.model.documents import Json
 from rollguard.undo.patch import parse
 
+ADMISSION = "admission (a webhook or a policy)"
+NOT_GOOD = "that is no revision that was judged healthy or adopted"
 TOLD = 3
 """Differences that are told."""
 
 
 def changed(step: Step, answer: Applied) -> str:
-    """Why what the server keeps, or in a dry run would keep, is not what the step restores; empty where it is that.
+    """Why what the server keeps, or in a dry run would keep, is not what the step restores or lets serve again; empty
+    where it is that, and for every other step.
 
     The usual webhook has changed the template on its way in at first, and changes nothing in it now. One that came
     since makes another template of it, which nobody has judged. The words name the fields, never their values.
     """
-    if step.kind is not StepKind.RESTORE_TEMPLATE or answer.template_digest in ("", step.goal):
+    wanted = {StepKind.RESTORE_TEMPLATE: step.goal, StepKind.SCALE_UP: step.precondition}.get(step.kind, "")
+    if not wanted or answer.template_digest in ("", wanted):
         return ""
+    if step.kind is StepKind.SCALE_UP:
+        return (
+            f"scaled, {step.target.name} would not have the template that served: {ADMISSION}, or somebody, changes it"
+        )
     differences = list(_differences(parse(step.body), parse(answer.template_body), ""))
     more = f" and {len(differences) - TOLD} more" if len(differences) > TOLD else ""
-    return (
-        f"admission (a webhook or a policy) changes the restored template: {', '.join(differences[:TOLD])}{more};"
-        " that is no revision that was judged healthy or adopted"
-    )
+    return f"{ADMISSION} changes the restored template: {', '.join(differences[:TOLD])}{more}; {NOT_GOOD}"
 
 
 def _differences(wanted: Json, kept: Json, path: str) -> Iterator[str]:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from rollguard import undo
-from rollguard.model.action import Applied
+from rollguard.model.action import Applied, StepKind
 from rollguard.sim.template import template_of
 from tests.unit.records import START
-from tests.unit.undo.server import BAD, FIXED, OLD, REF, Server, plan_to_restore
+from tests.unit.undo.server import BAD, FIXED, GOOD, OLD, REF, Server, plan_to_restore
 
 PLAN = plan_to_restore()
 
@@ -53,6 +53,19 @@ def test_what_admission_changes_is_named_without_values(change: Callable[[Any], 
     said = undo.changed(PLAN.restoring, answer(mutated(change)))
     assert words in said
     assert "s3cret" not in said and "mirror" not in said
+
+
+def test_an_old_colour_that_admission_would_change_with_its_replicas_is_not_scaled_and_other_steps_are_left_alone() -> (
+    None
+):
+    scaling = replace(PLAN.restoring, kind=StepKind.SCALE_UP, precondition=GOOD.digest, goal="3", body="0")
+    with_annotation = answer(mutated(lambda t: t["metadata"].update(annotations={"injected": "yes"})))
+    assert undo.changed(scaling, answer(OLD)) == ""
+    assert "scaled, translation would not have the template that served" in undo.changed(scaling, with_annotation)
+    for kind in (StepKind.SCALE_DOWN, StepKind.SCALE_BACK, StepKind.RESTORE_MANAGERS):
+        assert undo.changed(replace(scaling, kind=kind), with_annotation) == ""
+    service = Applied(at=START, generation=0)
+    assert undo.changed(replace(scaling, kind=StepKind.SWITCH), service) == ""
 
 
 def test_of_many_changes_a_few_are_named() -> None:
