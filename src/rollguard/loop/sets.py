@@ -82,8 +82,7 @@ async def retarget(
     seen = {passage.member: passage for passage in observe.passages(unit, release_set, facts, now)}
     serving = {each.member: each.side for each in observe.serving(release_set, facts, unit.live)}
     back = [p for p in record.passages if (side := serving[p.member]) is not None and side.colour == p.old.colour]
-    switched = [passage for passage in record.passages if passage.service]
-    if all(passage in back for passage in switched or record.passages):
+    if all(passage in back for passage in record.passages):
         colour = record.passages[0].old.colour
         reason = f"{colour} serves again: it was switched back by hand, not by the guard"
         return await _ended(context, memory, record, NewTarget(reason=reason, back=True))

@@ -84,6 +84,27 @@ def test_switching_back_by_hand_ends_the_rollout_and_opens_no_other() -> None:
     play_set(story)
 
 
+def test_people_who_switch_back_change_the_workers_over_when_they_like() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        await released(stage, colours, GOOD, *ALL)
+        colours.switch("backend", "frontend")
+        blue, green = (colours.deployments[f"workers-{colour}"] for colour in ("blue", "green"))
+        stage.world.scale(blue, 0, actor="alice")
+        await stage.until(lambda: bool(of_set(stage)) and len(of_set(stage)[-1].passages) == 3)
+        colours.switch("backend", "frontend", to="blue")
+        await stage.until(lambda: [p.member for p in of_set(stage)[-1].passages] == ["workers"])
+        stage.world.scale(blue, 3, actor="alice")
+        await stage.until(lambda: colours.ready("workers", colour="blue"))
+        assert of_set(stage)[-1].closed is None, "green workers are at work"
+        stage.world.scale(green, 0, actor="alice")
+        await stage.until(lambda: of_set(stage)[-1].closed is not None)
+        assert of_set(stage)[-1].outcome is Outcome.PUT_BACK
+        await stage.until(lambda: stage.world.loop.time() > 250, within=300)
+        assert len(of_set(stage)) == 1
+
+    play_set(story)
+
+
 def test_a_preloaded_blue_is_no_way_back() -> None:
     async def story(stage: Stage, colours: Colours) -> None:
         await released(stage, colours, FAILING, "backend")
