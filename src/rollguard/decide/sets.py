@@ -32,11 +32,8 @@ def decide_set(situation: Situation, judged: tuple[Judged, ...], whole: Verdict,
     Of several bad members the one that the interlocks hinder least carries the decision.
     """
     bad = [each for each in judged if each.verdict.kind is VerdictKind.BAD]
-    decisions = [_decided(situation, each, judged, now) for each in bad or judged[:1]]
+    decisions = [_decided(situation, each, judged, now) for each in bad or (replace(judged[0], verdict=whole),)]
     decision = min(decisions, key=lambda found: STRICTNESS.get(found.would or found.kind, 0))
-    if not bad:
-        alone = member_situation(situation, judged[0].passage)
-        decision = decide(alone, whole, now, interlocks=_interlocks(situation, judged[0], judged))
     return replace(decision, verdict=whole, target=_target(situation, judged))
 
 
@@ -47,9 +44,10 @@ def _decided(situation: Situation, one: Judged, judged: tuple[Judged, ...], now:
 
 def _interlocks(situation: Situation, one: Judged, judged: tuple[Judged, ...]) -> tuple[Interlock, ...]:
     beside = tuple(
-        _beside(situation, other, interlock)
-        for other in judged
-        if other is not one
+        _beside(alone, other, interlock)
+        for other, alone in (
+            (each, member_situation(situation, each.passage)) for each in judged if each.passage != one.passage
+        )
         for interlock in EVERY
         if interlock.check in OF_EVERY_MEMBER
     )
@@ -68,9 +66,8 @@ def _of_set(situation: Situation) -> Interlock:
     return Interlock(check=check)
 
 
-def _beside(situation: Situation, other: Judged, interlock: Interlock) -> Interlock:
-    """The interlock, asked of another member of the set."""
-    alone = member_situation(situation, other.passage)
+def _beside(alone: Situation, other: Judged, interlock: Interlock) -> Interlock:
+    """The interlock, asked of another member of the set, whose own situation is `alone`."""
 
     def check(_situation: Situation, _verdict: Verdict, now: Instant) -> Standing:
         return _in_name(other.passage.member, interlock.check(alone, other.verdict, now))
