@@ -34,9 +34,12 @@ def judged(context: Context, memory: Memory, record: RolloutRecord, facts: UnitF
     if not record.passages:
         verdict = fed.verdict(ALONE, record, facts, ())
     else:
+        # who joined since the last look has seen nothing of the time before
+        anew = replace(fed, answers=asked.since(None), before=asked.until(record.started))
+        of_each = [(each, fed if each.member in memory.judges else anew) for each in record.passages]
         memory.members = tuple(
-            Judged(passage=each, verdict=judge.of_member(each.member, _of_member(fed, record, each, facts)))
-            for each in record.passages
+            Judged(passage=each, verdict=judge.of_member(each.member, _of_member(own, record, each, facts)))
+            for each, own in of_each
         )
         verdict = judge.of_set(tuple(each.verdict for each in memory.members))
     memory.fed = asked.last

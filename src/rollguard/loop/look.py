@@ -24,6 +24,7 @@ from rollguard.loop import (
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.judging import ending, judged
 from rollguard.loop.selection import NOBODY
+from rollguard.loop.sets import stopped_half
 from rollguard.loop.targets import gives_way, opened, remember_template, retarget
 from rollguard.loop.transitions import note, transit, unit_of
 from rollguard.loop.workers import Priority
@@ -149,6 +150,8 @@ async def _go_on(context: Context, memory: Memory, record: RolloutRecord, facts:
     verdict = judged(context, memory, record, facts)
     if record.order and record.state in OPEN_TO_DECISIONS:
         record = await _order_over(context, record)
+    elif record.state in OPEN_TO_DECISIONS and stopped_half(record):
+        record = await _left_to_people(context, memory, record)
     elif record.state in OPEN_TO_DECISIONS and gives_way(context, memory, record, facts):
         context.workers.later(SETTLING / 4, Priority.WAKE, record.unit)
     elif record.state in OPEN_TO_DECISIONS:
@@ -170,6 +173,13 @@ async def _order_over(context: Context, record: RolloutRecord) -> RolloutRecord:
     if context.now() >= record.started.plus(context.policies.of(record).timing.close):
         return await transit(context, record, WindowOver())
     return record  # a plan that was given up: its write may still arrive
+
+
+async def _left_to_people(context: Context, memory: Memory, record: RolloutRecord) -> RolloutRecord:
+    """A release set that rests half back is held until somebody ends that, or its window is over."""
+    if context.now() < record.started.plus(context.policies.of(record).timing.close):
+        return record
+    return await transit(context, record, WindowOver(), change=ending(memory))
 
 
 async def _decided(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from rollguard import observe
+from rollguard import observe, undo
 from rollguard.loop import changes, opening
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.judging import ending
@@ -15,7 +15,9 @@ from rollguard.model.facts import UnitFacts
 from rollguard.model.lifecycle import NewTarget, WorkloadGone
 from rollguard.model.names import RolloutId, UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import ReleaseSet
-from rollguard.model.records import OWN_UNDO, Passage, RolloutRecord, TimelineEntry, UnitRecord
+from rollguard.model.records import OWN_UNDO, Passage, RolloutRecord, Side, TimelineEntry, UnitRecord
+
+_BY_HAND = "it was switched back by hand, not by the guard"
 
 
 def workloads(memory: Memory) -> frozenset[WorkloadName]:
@@ -81,10 +83,11 @@ async def retarget(
     unit, now = unit_of(context, record.unit), context.server_now()
     seen = {passage.member: passage for passage in observe.passages(unit, release_set, facts, now)}
     serving = {each.member: each.side for each in observe.serving(release_set, facts, unit.live)}
-    back = [p for p in record.passages if (side := serving[p.member]) is not None and side.colour == p.old.colour]
+    back = [p for p in record.passages if _is_back(p, serving[p.member], facts)]
     if all(passage in back for passage in record.passages):
-        colour = record.passages[0].old.colour
-        reason = f"{colour} serves again: it was switched back by hand, not by the guard"
+        colour, ours = record.passages[0].old.colour, stopped_half(record)
+        whose = "the guard had begun it, and it was brought to its end by hand" if ours else _BY_HAND
+        reason = f"{colour} serves again: {whose}"
         return await _ended(context, memory, record, NewTarget(reason=reason, back=True))
     replaced = [p for p in record.passages if p.member in seen and seen[p.member].new.digest != p.new.digest]
     if replaced:
@@ -95,7 +98,25 @@ async def retarget(
         late = ", ".join(member for member in seen if member not in known)
         reason = f"{late} was switched too, later than joinWindow: the set is guarded anew with it"
         return await _ended(context, memory, record, NewTarget(reason=reason))
-    return await _joined(context, record, facts, seen, back=tuple(back), release_set=release_set)
+    by_hand = () if stopped_half(record) else tuple(back)
+    return await _joined(context, record, facts, seen, back=by_hand, release_set=release_set)
+
+
+def stopped_half(record: RolloutRecord) -> bool:
+    """Whether the guard's own way back was given up when members may have been back already.
+
+    From then on people decide: such a set is no more judged, and its members belong to the rollout until it is closed.
+    """
+    return bool(record.passages) and record.plan is not None and undo.stopped(record.plan)
+
+
+def _is_back(passage: Passage, side: Side | None, facts: UnitFacts) -> bool:
+    """Whether the old colour serves again. Without a Service the new one must have been ended: pods of it that are not
+    ready at this moment will be at work again."""
+    if side is None or side.colour != passage.old.colour:
+        return False
+    new = facts.member(passage.new.workload)
+    return bool(passage.service) or new is None or new.desired == 0
 
 
 async def _ended(context: Context, memory: Memory, record: RolloutRecord, input_: NewTarget) -> RolloutRecord | None:

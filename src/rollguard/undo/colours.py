@@ -47,7 +47,7 @@ OF_KIND: Mapping[StepKind, Callable[[Step, Moment], OfStep]] = {
     StepKind.SCALE_BACK: scale_back,
 }
 BEFORE: Mapping[StepKind, tuple[StepKind, ...]] = {
-    StepKind.SWITCH: (StepKind.RAISE_MINIMUM, StepKind.SCALE_UP, StepKind.SWITCH),
+    StepKind.SWITCH: (StepKind.RAISE_MINIMUM, StepKind.SCALE_UP, StepKind.SWITCH, StepKind.SCALE_DOWN),
     StepKind.SCALE_DOWN: (StepKind.SWITCH, StepKind.SCALE_UP),
     StepKind.SCALE_BACK: (StepKind.SWITCH,),
 }

@@ -40,6 +40,14 @@ def abandoned(plan: Plan) -> bool:
     return any(step.state is StepState.FAILED for step in plan.steps) and not committed(plan)
 
 
+def stopped(plan: Plan) -> bool:
+    """Whether it was given up after its first decisive step was tried: what it moved may stay half back."""
+    down, switches = steps_of(plan, StepKind.SCALE_DOWN), steps_of(plan, StepKind.SWITCH)
+    failed = any(step.state is StepState.FAILED for step in (*down, *switches))
+    begun = any(step.state is StepState.DONE for step in switches)
+    return failed and (begun or any(step.state is StepState.FAILED for step in down))
+
+
 def half_back(plan: Plan, readings: Mapping[Ref, Reading], because: str) -> str:
     """The state of a set that is on its way, by name, and why it stays so."""
     said = [_serves(step, readings.get(step.target)) for step in steps_of(plan, StepKind.SWITCH)]

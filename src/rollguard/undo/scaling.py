@@ -59,6 +59,14 @@ def changed(step: Step, at: Moment) -> str:
     return unreadable(step.target, found) if isinstance(found, Absent) else _unfit(step, found)
 
 
+def released_anew(step: Step, at: Moment) -> str:
+    """Why the bad colour is not what was judged any more; empty where it is, or is not known, or is gone."""
+    found = at.deployment(step.target)
+    if isinstance(found, Unknown | Absent) or found.template_digest == step.precondition:
+        return ""
+    return f"the template of {step.target.name} was changed since it was judged: a newer change is never overwritten"
+
+
 def _unfit(step: Step, found: Found) -> str:
     name = step.target.name
     if found.template_digest != step.precondition:

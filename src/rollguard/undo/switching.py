@@ -8,7 +8,7 @@ from rollguard.undo.autoscaling import still_raised
 from rollguard.undo.half import committed, steps_of
 from rollguard.undo.moment import Moment, unreadable
 from rollguard.undo.patch import escaped, leave_receipt, left_by, operation, receipt_of, write
-from rollguard.undo.scaling import able, changed, switched_again, wait_before
+from rollguard.undo.scaling import able, changed, released_anew, switched_again, wait_before
 
 SELECTOR = "/spec/selector/"
 
@@ -42,8 +42,9 @@ def _served(step: Step, found: FoundService, at: Moment, *, ours: bool) -> OfSte
 
 
 def _hindered(step: Step, at: Moment) -> Stop | Wait | None:
-    """Why it is not switched now. Before the first switch every member's old colour must be whole; after it, a member's
-    own must have ready pods, and nobody may have switched another one again."""
+    """Why it is not switched now. Before the first switch every member's old colour must be whole, and its bad one the
+    one that was judged; after it, a member's own old colour must have ready pods, and nobody may have switched another
+    one again."""
     first = not committed(at.plan)
     for other in steps_of(at.plan, StepKind.SWITCH):
         if other.state is StepState.DONE and (found := switched_again(other, at)):
@@ -54,8 +55,11 @@ def _hindered(step: Step, at: Moment) -> Stop | Wait | None:
             return Stop(step=step, reason=gone)
         if short := able(up, at, ready=int(up.goal) if first else 1):
             return wait_before(step, at, short)
-    lowered = [still_raised(each, at) for each in steps_of(at.plan, StepKind.RAISE_MINIMUM)] if first else []
-    reason = next((text for text in lowered if text), "")
+    if not first:
+        return None
+    reasons = [released_anew(each, at) for each in steps_of(at.plan, StepKind.SCALE_DOWN)]
+    reasons += [still_raised(each, at) for each in steps_of(at.plan, StepKind.RAISE_MINIMUM)]
+    reason = next((text for text in reasons if text), "")
     return Stop(step=step, reason=reason) if reason else None
 
 
