@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from rollguard.loop.guard import Guard
@@ -12,7 +13,7 @@ from rollguard.loop.settings import Settings
 from rollguard.model.metrics import GapCause
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Mode, Policy
-from rollguard.model.records import HumanRequest, LifecycleState, RequestKind
+from rollguard.model.records import HumanRequest, LifecycleState, RequestKind, UnitRecord
 from rollguard.ports import Cluster, Leadership, Records
 from rollguard.sim.channels import Inbox, SimJournal, SimNotifier
 from rollguard.sim.cluster import SimCluster
@@ -29,11 +30,15 @@ from rollguard.sim.virtual_time import run
 from rollguard.sim.world import Blind, World, WorldSettings
 from tests.simulation import policies
 from tests.simulation.invariants import Watchdog
+from tests.simulation.platform import Platform
+from tests.simulation.set_invariants import SetWatchdog
+from tests.simulation.set_stories import SET_STORIES, UNIT, SetStory
 from tests.simulation.stories import STORIES, Story
 
 SETTLE = 45.0
 DAYS = 2 * 86400.0
 CALLS_IN_5_S = 400
+CALLS_OF_SET_IN_5_S = 1000
 QUIET, LONGEST_QUIET = 35.0, 75.0
 """Virtual seconds without faults at the end of a seed, in which everything must come to rest: tried after the first,
 demanded after the second."""
@@ -44,7 +49,7 @@ class Plan:
     """What a seed plays. Made from the seed alone; parts can be replaced to look closer."""
 
     seed: int
-    story: Story
+    story: Story | SetStory
     mode: Mode
     controllers: int
     rate: float
@@ -67,9 +72,12 @@ class Plan:
         rng = random.Random(seed)
         point, fault = CELLS[seed % len(CELLS)]
         wanted = next((s for s in STORIES if s.name == _VISITED_BY.get(point)), None)
-        story = STORIES[(seed + seed // len(STORIES)) % len(STORIES)]
+        story: Story | SetStory = STORIES[(seed + seed // len(STORIES)) % len(STORIES)]
         if wanted is not None and not (wanted.name == "bad" and story.bad):
             story = wanted
+        of_set = _set_story(seed)
+        if of_set is not None and (wanted is None or (wanted.name == "bad" and of_set.bad)):
+            story = of_set
         faulty = rng.random() < 0.97
         return cls(
             seed=seed,
@@ -77,7 +85,7 @@ class Plan:
             mode=Mode.AUTOMATIC if wanted or rng.random() < 0.9 else rng.choice((Mode.APPROVE, Mode.OBSERVE)),
             controllers=2 if rng.random() < 0.2 else 1,
             rate=rng.choice((0.0, 0.0, 0.005, 0.02)) if faulty else 0.0,
-            focus=(point, fault, _visit(point, rng)) if faulty else None,
+            focus=(point, fault, _visit(point, rng, story)) if faulty else None,
             restart=_RESTART.get(point, "") if faulty else "",
             blind=faulty and rng.random() < 0.15,
             stalls=faulty and rng.random() < 0.2,
@@ -161,8 +169,20 @@ def _policy_change(seed: int) -> str:
     return rng.choice(POLICY_CHANGES) if rng.random() < _CHANGED_IN else ""
 
 
-def _visit(point: str, rng: random.Random) -> int:
-    return rng.randrange(_OFTEN.get(point, 1))
+_SETS = 0.36
+"""Share of the seeds whose story is of a release set, where the fault's point is on its way."""
+_OFTEN_IN_SETS = {"cluster.apply": 8, "cluster.dry_run": 6, "cluster.fetch": 30, "records.read_unit": 20}
+
+
+def _set_story(seed: int) -> SetStory | None:
+    """Drawn apart from all else: what a seed plays besides does not hang on it."""
+    rng = random.Random(seed ^ 0x5E75)
+    return rng.choice(SET_STORIES) if rng.random() < _SETS else None
+
+
+def _visit(point: str, rng: random.Random, story: Story | SetStory) -> int:
+    often = _OFTEN.get(point, 1)
+    return rng.randrange(max(often, _OFTEN_IN_SETS.get(point, 1)) if isinstance(story, SetStory) else often)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -188,6 +208,17 @@ class Outcome:
     lines: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What a story plays on."""
+
+    watchdog: Watchdog
+    unit: UnitName
+    known: Callable[[UnitRecord], bool]
+    """Whether the guard knows all that it must before the story begins."""
+    play: Callable[[], Awaitable[None]]
+
+
 class Stage:
     """One seed's world and the processes in it."""
 
@@ -199,12 +230,17 @@ class Stage:
         timing = KubeletTiming(startup=(0.6, 2.0), pull=(0.1, 0.5), backoff=5.0, backoff_cap=20.0)
         self.world = World(plan.seed, WorldSettings(scrape_interval=policies.SCRAPE, kubelet=timing))
         self.faults = FaultPlan(plan.seed + 7)
-        self.policy: Policy = policies.policy(mode=plan.mode, latency=plan.latency, plan_expiry=plan.plan_expiry)
+        self.policy: Policy = policies.policy(
+            mode=plan.mode,
+            latency=plan.latency,
+            plan_expiry=plan.plan_expiry,
+            release_set=plan.story.shape.release_set if isinstance(plan.story, SetStory) else None,
+        )
         self.source = SimPolicySource(self.policy)
         self.kept: dict[str, Policy] = {}
         self.inbox = Inbox()
         self.journal = SimJournal()
-        self.watchdog = Watchdog(self.world, self.policy, plan.story, self.inbox)
+        self.scene = self._scene(plan.story)
         self.processes: dict[str, Process] = {}
         self.kills = 0
         self.closing = False
@@ -223,7 +259,7 @@ class Stage:
             self.processes[name] = process
             cluster = self.wiring.cluster(self.world, process, self.faults, wakes_lost=self.plan.wakes_lost)
             leadership = self.wiring.leadership(self.world.lease, process, self.faults, self.rng)
-            self.watchdog.leaders[name] = leadership
+            self.scene.watchdog.leaders[name] = leadership
             guard = self._guard(process, cluster, leadership)
             task: asyncio.Task[object] = asyncio.create_task(guard.run())
             process.adopt(task)
@@ -292,7 +328,7 @@ class Stage:
                 asked.add(record.id)
                 if self.rng.random() < 0.5:
                     continue
-                self.watchdog.approved.add(record.id)
+                self.scene.watchdog.approved.add(record.id)
                 order = HumanRequest(
                     id=f"approve-{record.id}",
                     kind=RequestKind.APPROVE,
@@ -305,17 +341,16 @@ class Stage:
 
     async def play(self) -> Outcome:
         """The whole seed."""
-        api = self._deploy()
         await asyncio.sleep(SETTLE)
         if not self.plan.story.young:
             for deployment in self.world.deployments.values():
                 self.world.backdate(deployment, DAYS)
-        self.watchdog.start()
+        self.scene.watchdog.start()
         early = self.plan.focus is not None and self.plan.focus[0] in _EARLY
         self.faults.focus = self.plan.focus if early else None
         helpers = [asyncio.create_task(self.supervise(index)) for index in range(self.plan.controllers)]
         helpers.append(asyncio.create_task(self.approve()))
-        await self._until_guarded(helpers, api)
+        await self._until_guarded(helpers)
         self.faults.rate = self.plan.rate
         if not early:
             self.faults.focus = self.plan.focus
@@ -324,7 +359,7 @@ class Stage:
             start = self.world.loop.time() + self.rng.uniform(0, 40)
             cause = self.rng.choice(list(GapCause))
             self.world.blind.append(Blind(start=start, end=start + self.rng.uniform(5, 40), cause=cause))
-        story = asyncio.create_task(self._story(api))
+        story = asyncio.create_task(self._story())
         if self.plan.policy_change:
             helpers.append(asyncio.create_task(self.write_policy()))
         await self._run_for(helpers, self.plan.length)
@@ -333,19 +368,41 @@ class Stage:
         await self._run_for(helpers, QUIET)
         if not self._at_rest():
             await self._run_for(helpers, LONGEST_QUIET - QUIET)
-        self.watchdog.check_end(faulty=self.plan.faulty)
+        self.scene.watchdog.check_end(faulty=self.plan.faulty)
         self.closing = True
         return self._outcome()
 
     def _at_rest(self) -> bool:
         try:
-            self.watchdog.check_end(faulty=self.plan.faulty)
+            self.scene.watchdog.check_end(faulty=self.plan.faulty)
         except InvariantBroken:
             return False
         return True
 
-    def _deploy(self) -> SimDeployment:
-        story = self.plan.story
+    def _scene(self, story: Story | SetStory) -> Scene:
+        """What the story plays on, deployed."""
+        if isinstance(story, SetStory):
+            return self._platform(story)
+        api = self._deploy(story)
+        unit = UnitName.of_workload(api.name)
+        return Scene(
+            watchdog=Watchdog(self.world, self.policy, story, self.inbox),
+            unit=unit,
+            known=lambda record: record.last_target is not None or story.young,
+            play=lambda: story.play(self.world, api, self.rng),
+        )
+
+    def _platform(self, story: SetStory) -> Scene:
+        platform = Platform(self.world, story.shape, self.rng)
+        good = len(story.shape.members)
+        return Scene(
+            watchdog=SetWatchdog(self.world, self.policy, story, self.inbox, platform=platform),
+            unit=UNIT,
+            known=lambda record: len(record.live) == len(record.good()) == good,
+            play=lambda: story.play(self.world, platform, self.rng),
+        )
+
+    def _deploy(self, story: Story) -> SimDeployment:
         labels = (("guarded", "yes"),)
         replicas = self.rng.randint(2, 4)
         api = self.world.deploy("api", story.first, replicas=replicas, rps=self.rng.uniform(15, 40), labels=labels)
@@ -354,19 +411,18 @@ class Stage:
             self.world.deploy(f"other-{number}", "registry.lab/other:v1", replicas=2, rps=15, labels=labels)
         return api
 
-    async def _until_guarded(self, helpers: list[asyncio.Task[None]], api: SimDeployment) -> None:
-        unit = UnitName.of_workload(api.name)
+    async def _until_guarded(self, helpers: list[asyncio.Task[None]]) -> None:
         for _ in range(60):
             await self._run_for(helpers, 1.0)
-            stored = self.world.records.units.get(unit)
-            if stored is not None and (stored.record.last_target is not None or self.plan.story.young):
+            stored = self.world.records.units.get(self.scene.unit)
+            if stored is not None and self.scene.known(stored.record):
                 return
-        raise AssertionError(f"{unit} was never taken under guard")
+        raise AssertionError(f"{self.scene.unit} was never taken under guard")
 
-    async def _story(self, api: SimDeployment) -> None:
+    async def _story(self) -> None:
         await asyncio.sleep(self.rng.uniform(0, 8))
         self.log("story", self.plan.story.name, {})
-        await self.plan.story.play(self.world, api, self.rng)
+        await self.scene.play()
 
     async def _run_for(self, helpers: list[asyncio.Task[None]], seconds: float) -> None:
         """Lets time pass, and ends at once where a helper failed or the loop caught an error."""
@@ -374,7 +430,7 @@ class Stage:
         while self.world.loop.time() < end:
             calls = self.faults.calls
             await asyncio.sleep(min(5.0, end - self.world.loop.time()))
-            if self.faults.calls - calls > CALLS_IN_5_S:
+            if self.faults.calls - calls > (CALLS_OF_SET_IN_5_S if self.scene.unit == UNIT else CALLS_IN_5_S):
                 raise InvariantBroken(f"{self.faults.calls - calls} calls of ports within 5 s: it runs in circles")
             for helper in helpers:
                 if helper.done():
@@ -394,7 +450,7 @@ class Stage:
             plan=self.plan,
             hits=self.faults.hits,
             visits=self.faults.visits,
-            rollbacks=sum(self.watchdog.restored.values()),
+            rollbacks=sum(self.scene.watchdog.restored.values()),
             pages=sum(notice.class_.value == "page" for record in rollouts for notice in record.notices),
             kills=self.kills,
             virtual=self.world.loop.time(),

@@ -19,6 +19,7 @@ from rollguard.sim.lease import SimLeadership
 from rollguard.sim.network import InvariantBroken
 from rollguard.sim.objects import RECEIPT, at
 from rollguard.sim.world import Changed, Sent, World
+from tests.simulation.set_stories import SetStory
 from tests.simulation.stories import Story
 
 GRACE = 10.0
@@ -33,7 +34,7 @@ class Watchdog:
 
     world: World
     policy: Policy
-    story: Story
+    story: Story | SetStory
     inbox: Inbox
     leaders: dict[str, SimLeadership] = field(default_factory=dict)
     effects: Counter[str] = field(default_factory=Counter)
@@ -52,22 +53,25 @@ class Watchdog:
     # --- safety ---
 
     def _sent(self, sent: Sent) -> None:
-        receipt, kind = _asked(sent.patch)
+        receipt, kind = asked(sent.patch)
         workload = WorkloadName(sent.ref.namespace, WorkloadKind.DEPLOYMENT, sent.ref.name)
         if not receipt and workload in self.world.deployments:
             receipt = self.world.deployments[workload].annotations.get(RECEIPT, "")
         record, plan = self._live_plan(workload, receipt, kind)
         if record is None or plan is None:
             raise InvariantBroken(f"a write to {workload} leaves without a stored, live plan")
-        now = at(sent.at)
-        if now >= plan.expires:
+        self._check_order(sent, record, plan)
+        if kind is StepKind.RESTORE_TEMPLATE:
+            self._check_status(workload, sent.at)
+
+    def _check_order(self, sent: Sent, record: RolloutRecord, plan: Plan) -> None:
+        """The plan is in force, and the process may write."""
+        if at(sent.at) >= plan.expires:
             raise InvariantBroken(f"a write of plan {plan.id} leaves after its expiry")
         unit = self.world.records.units[record.unit].record
         if unit.freeze is not None and self._frozen_for(record.unit) > GRACE:
-            raise InvariantBroken(f"a write to {workload} leaves although it is frozen")
+            raise InvariantBroken(f"a write to {sent.ref.name} leaves although it is frozen")
         self._check_leadership(sent.process, sent.timeout)
-        if kind is StepKind.RESTORE_TEMPLATE:
-            self._check_status(workload, sent.at)
         self._check_mode(record)
 
     def _check_leadership(self, process: str, timeout: float) -> None:
@@ -249,7 +253,7 @@ class Watchdog:
                 raise InvariantBroken(f"{deployment.name} still runs {image}: the bad release was never undone")
 
 
-def _asked(patch: str) -> tuple[str, StepKind]:
+def asked(patch: str) -> tuple[str, StepKind]:
     """The receipt that the patch leaves, or that it is bound to; empty where there is none. And what step it is of."""
     operations = json.loads(patch)
     owners = any(o["op"] != "test" and o["path"].startswith("/metadata/managedFields") for o in operations)

@@ -14,6 +14,7 @@ from rollguard.model.policy import (
     MetricsStore,
     Mode,
     Policy,
+    ReleaseSet,
     Signal,
     SignalKind,
     StoreAccess,
@@ -82,6 +83,17 @@ SIGNALS = (
         rule=EventRule.IMAGE_PULL,
     ),
 )
+JOB_FAILURES = Signal(
+    name="job-failures",
+    kind=SignalKind.RATIO,
+    levels=_levels((LevelName.WARNING, 0.01), (LevelName.CRITICAL, 0.05), (LevelName.ROLLBACK, 0.10)),
+    required=True,
+    shared=False,
+    minimum_traffic=20,
+    bad="jobs_failed_total",
+    total="jobs_completed_total",
+)
+"""Of the workers of a release set."""
 
 TIMING = Timing(
     tick=5.0,
@@ -97,6 +109,8 @@ TIMING = Timing(
     recovery_for=10.0,
     approval_within=30.0,
     repeat_notice=600.0,
+    join_within=20.0,
+    drain=6.0,
 )
 
 
@@ -105,17 +119,28 @@ def in_mode(policy: Policy, mode: Mode, *, digest: str) -> Policy:
     return replace(policy, watches=tuple(replace(watch, mode=mode) for watch in policy.watches), digest=digest)
 
 
-def policy(*, mode: Mode = Mode.AUTOMATIC, latency: bool = True, plan_expiry: float = TIMING.plan_expiry) -> Policy:
-    """Guards every Deployment of the namespace that says so by its label; `latency` is what costs most to judge."""
+def policy(
+    *,
+    mode: Mode = Mode.AUTOMATIC,
+    latency: bool = True,
+    plan_expiry: float = TIMING.plan_expiry,
+    release_set: ReleaseSet | None = None,
+) -> Policy:
+    """Guards the release set where there is one, else every Deployment of the namespace that says so by its label.
+
+    `latency` is what costs most to judge.
+    """
     watch = Watch(
         name="all",
         namespace=NAMESPACE,
         workloads=(),
-        selector=(("guarded", "yes"),),
+        selector=(("guarded", "yes"),) if release_set is None else (),
         mode=mode,
         signals=(),
         called_by=(),
+        release_set=release_set,
     )
+    signals = SIGNALS if release_set is None else (*SIGNALS, JOB_FAILURES)
     store = MetricsStore(
         address="http://simulated",
         namespace_label="namespace",
@@ -132,7 +157,7 @@ def policy(*, mode: Mode = Mode.AUTOMATIC, latency: bool = True, plan_expiry: fl
         time_zone="UTC",
         metrics=store,
         watches=(watch,),
-        signals=tuple(signal for signal in SIGNALS if latency or signal.kind is not SignalKind.HISTOGRAM),
+        signals=tuple(signal for signal in signals if latency or signal.kind is not SignalKind.HISTOGRAM),
         timing=replace(TIMING, plan_expiry=plan_expiry),
         limits=Limits(),
         on_timeout_roll_back=False,

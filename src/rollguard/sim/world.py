@@ -118,6 +118,8 @@ class World:
         self.changes: list[Changed] = []
         self.on_change: list[Callable[[Changed], None]] = []
         self.on_adjust: list[Callable[[Adjusted], None]] = []
+        self.on_pods: list[Callable[[SimDeployment], None]] = []
+        """Told of each Deployment whose pods came, went or changed."""
         self.on_send: list[Callable[[Sent], None]] = []
         self.blind: list[Blind] = []
         self.configuration = Configuration()
@@ -251,6 +253,8 @@ class World:
         self.controller.wake(deployment)
         self.services.pods_changed(deployment)
         self.queues.pods_changed(deployment)
+        for listener in self.on_pods:
+            listener(deployment)
 
     # --- the API server ---
 
