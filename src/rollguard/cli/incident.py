@@ -7,6 +7,7 @@ import asyncio
 from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, session
 from rollguard.model.records import RolloutRecord
+from rollguard.policy.mistakes import nearest
 from rollguard.record import rollout_to_json
 from rollguard.report import cause, incident_markdown
 
@@ -53,8 +54,10 @@ async def _show(id_: str, connection: Connection, format_: output.Format) -> int
         rollouts = await lookup.rollouts(opened)
     found = next((rollout for rollout in rollouts if id_ in (rollout.incident, rollout.id)), None)
     if found is None:
+        like = nearest(id_, [rollout.incident for rollout in rollouts if rollout.incident])
+        mean = f"did you mean {like}? " if like else ""
         raise exits.CommandError(
-            f"no incident {id_!r}; `rollguard incident list -A` names those that the cluster holds"
+            f"no incident {id_!r}; {mean}`rollguard incident list -A` names those that the cluster holds"
         )
     record = rollout_to_json(found)
     output.say(output.document(record, format_) if format_.for_programs else incident_markdown(found).rstrip("\n"))

@@ -22,6 +22,7 @@ OTHERS = ("production/speech-to-text", "production/api")
 SPELLINGS = (("production", "translation"), ("production/translation",), ("-n", "production", "translation"))
 NO_SUCH = (("production", "translaton"), ("production/translaton",), ("-n", "production", "translaton"))
 NAMING = ("history", "why", "approve", "reject", "freeze", "release", "rollback", "wait")
+INCIDENT = "INC-translation-r5"
 MORE = {"rollback": ("--reason", "r")}
 
 
@@ -43,7 +44,9 @@ def guarded(httpserver: HTTPServer, tmp_path: Path) -> tuple[Path, list[str]]:
             return _json({"message": "not found"}, 404)
         namespace, kind, name = found.groups()
         texts = [unit_to_json(each, version="7") for each in units] if kind == "guardedunits" else []
-        texts += [rollout_to_json(observed(), version="7")] if kind == "guardedrollouts" else []
+        texts += (
+            [rollout_to_json(replace(observed(), incident=INCIDENT), version="7")] if kind == "guardedrollouts" else []
+        )
         items = [
             each for text in texts if (each := json.loads(text))["metadata"]["namespace"] in (namespace, "production")
         ]
@@ -92,6 +95,17 @@ def test_a_name_that_does_not_exist_ends_with_the_nearest(
         "error: production/translaton is not guarded, and there is no rollout of that name;"
         " did you mean production/translation?\n"
     )
+
+
+def test_an_incident_that_does_not_exist_ends_with_the_nearest(
+    guarded: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    kubeconfig, _asked = guarded
+    assert (
+        call(["incident", "show", "INC-translation-r3", "-n", "production", "--kubeconfig", str(kubeconfig)])
+        == exits.PROBLEM
+    )
+    assert f"no incident 'INC-translation-r3'; did you mean {INCIDENT}?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", NAMING)
