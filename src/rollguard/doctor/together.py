@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from rollguard.doctor.check import Check, State
@@ -35,14 +35,24 @@ def _finding(check: Check) -> tuple[str, str, State, str, str]:
 
 
 def _subjects(subjects: Sequence[str]) -> str:
-    """`4 signals of shop/api, shop/worker` where each of the signals is there for each of the workloads; else names."""
+    """`4 signals of shop/api, worker` where each of the signals is there for each of the workloads; else names."""
     parts = [subject.partition(" of ") for subject in subjects]
     signals, workloads = {left for left, _, _ in parts}, {right for _, _, right in parts}
     if not all(of for _, of, _ in parts) or len(signals) * len(workloads) != len(subjects):
         return _named(subjects)
     ordered = list(dict.fromkeys(left for left, _, _ in parts))
     what = ", ".join(ordered) if len(ordered) <= NAMED else counted(len(ordered), "signal")
-    return f"{what} of {_named(list(dict.fromkeys(right for _, _, right in parts)))}"
+    return f"{what} of {_named(_short(dict.fromkeys(right for _, _, right in parts)))}"
+
+
+def _short(workloads: Iterable[str]) -> list[str]:
+    """Each namespace at the first of its workloads alone: `shop/api`, `worker`."""
+    shown, before = [], ""
+    for workload in workloads:
+        namespace, _, name = workload.rpartition("/")
+        shown.append(name if namespace == before else workload)
+        before = namespace
+    return shown
 
 
 def _named(names: Collection[str]) -> str:

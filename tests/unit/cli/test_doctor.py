@@ -40,8 +40,8 @@ def test_what_is_found_of_many_signals_and_workloads_is_one_line() -> None:
     young = [seen(signal, workload) for signal in ("a", "b", "c", "d") for workload in ("shop/api", "shop/worker")]
     lines = [line.plain for line in doctor.page([*young, seen("a", "shop/web", "blind")])]
     assert [line.split("n  ", 1)[1] for line in lines if line.startswith("  warning")] == [
-        "4 signals of shop/api, shop/worker  no value yet",
-        "a of shop/web                       blind",
+        "4 signals of shop/api, worker  no value yet",
+        "a of shop/web                  blind",
     ]
     assert sum("look again later" in line for line in lines) == 2
     assert lines[-1].startswith("9 warning:")
@@ -53,7 +53,9 @@ def test_where_not_every_signal_is_concerned_each_is_named() -> None:
     (few,) = together([seen("a", "shop/api"), seen("b", "shop/api")])
     assert few.subject == "a, b of shop/api"
     (many,) = together([seen("a", f"shop/w{n}") for n in range(9)])
-    assert many.subject == "a of shop/w0, shop/w1, shop/w2 and 6 more"
+    assert many.subject == "a of shop/w0, w1, w2 and 6 more"
+    (apart,) = together([seen("a", "shop/api"), seen("a", "shop/web"), seen("a", "till/api")])
+    assert apart.subject == "a of shop/api, web, till/api"
     assert len(together([one(State.OK, ""), replace(one(State.OK, ""), subject="t")])) == 2
 
 
