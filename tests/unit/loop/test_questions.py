@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from rollguard import decide, lifecycle
+from rollguard.decide.interlocks.every import Interlock
 from rollguard.loop import changes
 from rollguard.model.action import Decision, DecisionKind
 from rollguard.model.judgement import Verdict, VerdictKind
@@ -170,9 +171,9 @@ def test_what_nobody_answered_about_is_rolled_back_within_the_fleets_budget_also
 def test_a_question_whose_time_is_up_while_the_value_is_inside_its_bound_waits_for_evidence_of_then() -> None:
     honest = decide.decide
 
-    def inside(situation: Situation, verdict: Verdict, now: Instant) -> Decision:
+    def inside(situation: Situation, verdict: Verdict, now: Instant, *, interlocks: tuple[Interlock, ...]) -> Decision:
         degraded = replace(verdict, kind=VerdictKind.DEGRADED)
-        return replace(honest(situation, verdict, now), kind=DecisionKind.PAGE, verdict=degraded)
+        return replace(honest(situation, verdict, now, interlocks=interlocks), kind=DecisionKind.PAGE, verdict=degraded)
 
     async def story(stage: Stage) -> None:
         stage.start()
