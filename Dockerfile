@@ -21,6 +21,7 @@ ENV PATH=/opt/rollguard/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 COPY --from=build /opt/rollguard /opt/rollguard
+COPY --chmod=755 scripts /scripts
 WORKDIR /
 USER 65532:65532
 ENTRYPOINT ["rollguard"]

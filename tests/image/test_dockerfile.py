@@ -50,7 +50,8 @@ def stages() -> list[Stage]:
 def copied(stage: Stage) -> list[tuple[list[str], str]]:
     """Sources and target of each COPY from the checkout."""
     words = [shlex.split(each) for each in stage.all("COPY")]
-    return [(each[:-1], each[-1]) for each in words if not each[0].startswith("--from")]
+    own = [[word for word in each if not word.startswith("--chmod=")] for each in words]
+    return [(each[:-1], each[-1]) for each in own if not each[0].startswith("--from")]
 
 
 def test_bases_and_tools_are_pinned() -> None:
@@ -64,11 +65,11 @@ def test_bases_and_tools_are_pinned() -> None:
     assert all("--frozen" in each for each in build.all("RUN") if each.startswith("uv sync"))
 
 
-def test_the_image_runs_as_nobody_with_nothing_but_the_environment() -> None:
+def test_the_image_runs_as_nobody_with_nothing_but_the_environment_and_the_script() -> None:
     build, last = stages()
     assert last.all("USER") == [f"{USER}:{USER}"]
     assert last.all("RUN") == last.all("ADD") == build.all("ADD") == []
-    assert last.all("COPY") == ["--from=build /opt/rollguard /opt/rollguard"]
+    assert last.all("COPY") == ["--from=build /opt/rollguard /opt/rollguard", "--chmod=755 scripts /scripts"]
     assert json.loads(last.all("ENTRYPOINT")[0]) == ["rollguard"]
     assert last.environment()["PATH"].startswith("/opt/rollguard/bin:")
     assert build.environment()["UV_COMPILE_BYTECODE"] == "1", "a read-only root keeps no bytecode"
@@ -76,7 +77,7 @@ def test_the_image_runs_as_nobody_with_nothing_but_the_environment() -> None:
 
 def test_everything_that_is_copied_is_there_and_not_ignored() -> None:
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    sources = {source for each, _ in copied(stages()[0]) for source in each}
+    sources = {source for stage in stages() for each, _ in copied(stage) for source in each}
     assert sources == allowed
     assert all((ROOT / source).exists() for source in sources)
 
@@ -113,3 +114,18 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
     else:
         shutil.copy(source, target)
+
+
+def test_the_script_of_the_operators_guide_orders_a_rollback(tmp_path: Path) -> None:
+    called = tmp_path / "rollguard"
+    called.write_text('#!/bin/sh\nfor word in "$@"; do echo "$word"; done\n')
+    called.chmod(0o755)
+    script = str(ROOT / "scripts" / "rollback.sh")
+    reason = "Manual rollback due to high error rate"
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    words = [script, "production", "backend-green", reason, "--only"]
+    said = subprocess.run(words, env=environment, check=True, capture_output=True, text=True)
+    expected = ["rollback", "production", "backend-green", "--reason", reason, "--only"]
+    assert said.stdout.splitlines() == expected
+    short = subprocess.run(words[:3], env=environment, check=False, capture_output=True, text=True)
+    assert (short.returncode, short.stderr.startswith("usage: ")) == (2, True)

@@ -83,7 +83,7 @@ async def _order(
         raise exits.CommandError(text, exits.USAGE)
     order = None
     async with session(lookup.scoped(connection, unit or "")) as opened:
-        name = named(unit, opened)
+        name = await named(unit, opened)
         if seconds is not None:
             actor = await opened.actor()
             until = opened.clock.now().plus(seconds)
@@ -109,11 +109,12 @@ def told(name: UnitName, order: Freeze | None, format_: output.Format) -> str:
     return output.document(frozen, format_)
 
 
-def named(unit: str | None, opened: Session) -> UnitName:
-    """The unit that the argument names; without one, the object that stands for everything."""
+async def named(unit: str | None, opened: Session) -> UnitName:
+    """The unit that the argument names, a release set for any Deployment of it; without one, the object that stands
+    for everything."""
     if unit is None:
         return UnitName(opened.guard_namespace, EVERYTHING)
-    return lookup.unit_named(unit, opened)
+    return (await lookup.meant(opened, unit)).unit
 
 
 def _what(name: UnitName) -> str:

@@ -52,7 +52,7 @@ async def _history(
     workload: str | None, seconds: float, connection: Connection | None, format_: output.Format, *, headers: bool
 ) -> int:
     async with session(lookup.scoped(connection, workload or "")) as opened:
-        unit = lookup.unit_named(workload, opened) if workload else None
+        unit = (await lookup.meant(opened, workload)).unit if workload else None
         if unit is not None:
             await lookup.guarded(opened, unit)
         kept = [record for record in await lookup.rollouts(opened) if unit in (None, record.unit)]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from rollguard.cli import exits
 from rollguard.cli.connect import Connection, Session, unanswered
 from rollguard.model.action import Unknown
 from rollguard.model.names import RolloutId, UnitName, WorkloadKind, WorkloadName
-from rollguard.model.records import EVERYTHING, RolloutRecord, StoredUnit
+from rollguard.model.policy import ReleaseSet
+from rollguard.model.records import EVERYTHING, RolloutRecord, StoredUnit, UnitRecord
 
 SPELLINGS = "NAMESPACE WORKLOAD, NAMESPACE/WORKLOAD, or WORKLOAD with -n NAMESPACE"
 EXPECTED = f"expected a rollout's name, {SPELLINGS}"
@@ -44,9 +46,47 @@ def workload_named(text: str, opened: Session) -> WorkloadName:
     return WorkloadName(namespace, WorkloadKind.DEPLOYMENT, name)
 
 
-def unit_named(text: str, opened: Session) -> UnitName:
-    """The unit that guards it."""
-    return UnitName.of_workload(workload_named(text, opened))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meant:
+    """What a name stands for."""
+
+    workload: WorkloadName
+    """What is guarded: a Deployment, or the set."""
+    release_set: ReleaseSet | None = None
+    member: str = ""
+    """The set's member whose Deployment was named; empty where the set itself was."""
+
+    @property
+    def unit(self) -> UnitName:
+        """The unit that guards it."""
+        return UnitName.of_workload(self.workload)
+
+    def beside(self) -> str:
+        """The members that were not named, in words."""
+        members = self.release_set.members if self.release_set is not None else ()
+        return " and ".join(member.name for member in members if member.name != self.member)
+
+
+async def meant(opened: Session, text: str) -> Meant:
+    """What NAMESPACE/NAME, or NAME in the namespace at hand, stands for: a release set by its own name or that of any
+    Deployment of it, else the Deployment of that name. Ends the command where the cluster does not answer."""
+    named = workload_named(text, opened)
+    listed = await opened.records.list_units()
+    if isinstance(listed, Unknown):
+        raise unanswered(listed)
+    units = [stored.record for stored in listed if stored.record.name.namespace == named.namespace]
+    found = next((each for unit in units if (each := _in_set(unit, named)) is not None), None)
+    return found or Meant(workload=named)
+
+
+def _in_set(unit: UnitRecord, named: WorkloadName) -> Meant | None:
+    release_set = unit.release_set
+    if release_set is None:
+        return None
+    found = release_set.member_of(named.name)
+    if found is None and release_set.name != named.name:
+        return None
+    return Meant(workload=release_set.workload, release_set=release_set, member=found[0].name if found else "")
 
 
 async def rollouts(opened: Session) -> list[RolloutRecord]:
@@ -70,7 +110,7 @@ async def rollout_named(opened: Session, text: str) -> RolloutRecord:
     named = next((record for record in records if text in (record.id, record.incident)), None)
     if named is not None:
         return named
-    unit = unit_named(text, opened)
+    unit = (await meant(opened, text)).unit
     stored = await guarded(opened, unit, [str(record.id) for record in records])
     found = newest(records, unit, stored.record.current_rollout if stored is not None else None)
     if found is None:

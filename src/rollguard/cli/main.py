@@ -30,6 +30,7 @@ COMMANDS = {
     "watch": ("rollguard.cli.watch:watch", "The same as a live table, until Ctrl-C."),
     "doctor": ("rollguard.cli.doctor:doctor", "Every reason why the guard would not work here, and what to do."),
     "rollback": ("rollguard.cli.rollback:rollback", "Put the last good revision of a workload back."),
+    "switch": ("rollguard.cli.switch:switch", "Switch a release set to its other colour, checked and guarded."),
     "freeze": ("rollguard.cli.freeze:freeze", "Leave a workload (or all) alone until a time."),
     "release": ("rollguard.cli.freeze:release", "Lift a freeze."),
     "install": ("rollguard.cli.install:install", "Print or apply all that a guard in the cluster consists of."),

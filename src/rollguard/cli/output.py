@@ -93,7 +93,7 @@ def as_json(documents: Sequence[str]) -> str:
     return json.dumps([json.loads(text) for text in documents], indent=2, ensure_ascii=False)
 
 
-def as_object(**fields: str | int | bool | None) -> str:
+def as_object(**fields: str | int | bool | list[str] | None) -> str:
     """One JSON object on one line: what a command did."""
     return json.dumps(fields, ensure_ascii=False)
 

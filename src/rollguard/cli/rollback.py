@@ -28,16 +28,19 @@ def rollback(
     to_revision: int | None = None,
     dry_run_: bool = False,
     force: bool = False,
+    only: bool = False,
     controller_wait: str = "30s",
     connection: Connection | None = None,
     format_: output.Output = output.Format.TABLE,
 ) -> int:
     """Put the last good revision of a workload back, and follow until its template is restored.
 
+    A Deployment of a release set stands for the whole set, which is switched back to the colour that served before.
+
     Parameters
     ----------
     workload
-        NAMESPACE WORKLOAD, NAMESPACE/WORKLOAD, or WORKLOAD with -n.
+        NAMESPACE WORKLOAD, NAMESPACE/WORKLOAD, or WORKLOAD with -n; or a release set.
     name
         The workload, where its namespace stands before it.
     reason
@@ -48,6 +51,8 @@ def rollback(
         Ask the server whether it would work; change nothing.
     force
         Override what the guard's judgement says against it (a right of its own; recorded).
+    only
+        Of a release set: the named member alone. What was released together then runs apart.
     controller_wait
         How long to wait for a controller before doing its work in its place, once its Lease has run out.
     """
@@ -55,7 +60,15 @@ def rollback(
     if patience is None:
         raise exits.CommandError(f"--controller-wait {controller_wait!r}: expected a duration such as 30s", exits.USAGE)
     text = lookup.spelled(workload, name)
-    wanted = _Wanted(text=text, reason=reason, to_revision=to_revision, force=force, patience=patience, format_=format_)
+    wanted = _Wanted(
+        text=text,
+        reason=reason,
+        to_revision=to_revision,
+        force=force,
+        only=only,
+        patience=patience,
+        format_=format_,
+    )
     return asyncio.run(_rollback(wanted, dry_run_, lookup.scoped(connection, text)))
 
 
@@ -66,15 +79,34 @@ class _Wanted:
     reason: str
     to_revision: int | None
     force: bool
+    only: bool
     patience: float
     """Seconds until this command acts in the controller's place."""
     format_: output.Format
 
 
+def _only(wanted: _Wanted, meant: lookup.Meant) -> str:
+    """The member that is to go back alone, empty for all; ends the command for options that do not fit."""
+    if meant.release_set is None:
+        if wanted.only:
+            raise exits.CommandError(f"--only: {meant.workload} belongs to no release set", exits.USAGE)
+        return ""
+    if wanted.to_revision is not None:
+        text = "--to-revision: a release set goes back to the other colour as it stands, not to a revision"
+        raise exits.CommandError(text, exits.USAGE)
+    if not wanted.only:
+        return ""
+    if not meant.member:
+        raise exits.CommandError("--only: name a Deployment of the member that is to go back alone", exits.USAGE)
+    output.note(f"warning: {meant.member} alone goes back; {meant.beside()} stay, and they were released together")
+    return meant.member
+
+
 async def _rollback(wanted: _Wanted, dry: bool, connection: Connection) -> int:
     async with session(connection) as opened:
-        workload = lookup.workload_named(wanted.text, opened)
-        unit = UnitName.of_workload(workload)
+        meant = await lookup.meant(opened, wanted.text)
+        workload, unit = meant.workload, meant.unit
+        only = _only(wanted, meant)
         actor = await opened.actor()
         request = HumanRequest(
             id=f"rollback-{secrets.token_hex(6)}",
@@ -84,7 +116,8 @@ async def _rollback(wanted: _Wanted, dry: bool, connection: Connection) -> int:
             reason=recorded(wanted.reason, actor),
             to_revision=wanted.to_revision,
             force=wanted.force,
-            against=await what_runs(opened, workload),
+            against="" if meant.release_set is not None else await what_runs(opened, workload),
+            only=only,
         )
         await lookup.guarded(opened, unit)
         if dry:
@@ -99,12 +132,25 @@ def would(workload: WorkloadName, plan: Plan, format_: output.Format) -> str:
     """What a dry run found."""
     target = plan.target
     images = ", ".join(image for _, image in target.images)
+    if target.colour:
+        return _would_switch(workload, plan, format_)
     if format_.for_programs:
         known = {"judged": target.judged, "dry_run": True}
         told = output.as_object(workload=str(workload), revision=target.number, images=images, **known)
         return output.document(told, format_)
     healthy = "judged healthy" if target.judged else "not judged healthy"
     return f"would put revision {target.number} of {workload} back ({healthy}): {images}; nothing was changed"
+
+
+def _would_switch(workload: WorkloadName, plan: Plan, format_: output.Format) -> str:
+    steps = [step.words for step in plan.steps]
+    if format_.for_programs:
+        told = output.as_object(
+            workload=str(workload), colour=plan.target.colour, judged=plan.target.judged, steps=steps, dry_run=True
+        )
+        return output.document(told, format_)
+    lines = [f"  {n}. {words}" for n, words in enumerate(steps, 1)]
+    return "\n".join([f"would {plan.target.order} in {workload}; nothing was changed:", *lines])
 
 
 async def _follow(opened: Session, workload: WorkloadName, wanted: _Wanted, request: HumanRequest) -> int:

@@ -9,20 +9,22 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from rollguard import undo
+from rollguard import observe, undo
 from rollguard.adapters.kubernetes import KubernetesCluster, KubernetesLeadership, KubernetesRecords, Look
 from rollguard.cli import exits, output
 from rollguard.cli.connect import Session
 from rollguard.loop import Guard, Settings
-from rollguard.model.action import Applied, Found, Plan, Unknown
+from rollguard.loop.reading import read
+from rollguard.model.action import Applied, Found, Plan, Target, Unknown
 from rollguard.model.facts import Template, UnitFacts
 from rollguard.model.judgement import Phase, VerdictKind
 from rollguard.model.metrics import GapCause, MetricsAnswer, NoSnapshot, Question
 from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadName
-from rollguard.model.policy import Limits, Links, MetricsStore, Mode, Policy, StoreAccess, Timing, Watch
+from rollguard.model.policy import Limits, Links, MetricsStore, Mode, Policy, ReleaseSet, StoreAccess, Timing, Watch
 from rollguard.model.records import (
     HumanRequest,
     LifecycleState,
+    Passage,
     RolloutRecord,
     StoredRollout,
     StoredUnit,
@@ -73,27 +75,28 @@ async def dry_run(opened: Session, workload: WorkloadName, request: HumanRequest
     stored = await opened.records.read_unit(unit)
     if not isinstance(stored, StoredUnit):
         raise exits.CommandError(f"{unit} is not guarded; `rollguard status` lists what is")
-    async with _cluster(opened, unit) as cluster:
-        facts = await _facts(cluster, unit, opened.clock)
-        situation = _situation(stored.record, facts, opened.clock)
+    async with _cluster(opened, stored.record) as cluster:
+        facts = await seen(cluster, unit, opened.clock)
+        situation = await _situation(opened, stored.record, facts)
         target = undo.manual(situation, request, (), opened.clock.now())
         if isinstance(target, undo.Refused):
             raise exits.CommandError(target.reason)
-        template = await _template(cluster, situation, target.hash)
-        plan = undo.plan(
-            situation,
-            target,
-            template,
-            id="dry-run",
-            epoch=0,
-            reason=request.reason,
-            actor=request.actor,
-            now=opened.clock.now(),
-        )
+        plan = await _plan(opened, cluster, situation, target, request)
         if isinstance(plan, undo.Refused):
             raise exits.CommandError(plan.reason)
         await _tried(cluster, plan, opened.clock.now())
     return plan
+
+
+async def _plan(
+    opened: Session, cluster: KubernetesCluster, situation: Situation, target: Target, request: HumanRequest
+) -> Plan | undo.Refused:
+    made = {"id": "dry-run", "reason": request.reason, "actor": request.actor}
+    now = opened.clock.now()
+    if situation.rollout.passages:
+        return undo.plan_set(situation, **made, epoch=0, now=now, only=request.only)
+    template = await _template(cluster, situation, target.hash)
+    return undo.plan(situation, target, template, **made, epoch=0, now=now)
 
 
 async def what_runs(opened: Session, workload: WorkloadName) -> str:
@@ -124,15 +127,18 @@ class _RecordsOfOne(KubernetesRecords):
 async def stand_in(opened: Session, workload: WorkloadName, request: HumanRequest) -> None:
     """Takes the Lease once it has expired and works on this one unit until the order is handled and acted upon."""
     unit = UnitName.of_workload(workload)
+    stored = await opened.records.read_unit(unit)
+    if not isinstance(stored, StoredUnit):
+        raise exits.CommandError(f"{unit} cannot be read", exits.UNREACHABLE)
     rng = random.Random()  # noqa: S311 (jitter of retries)
     settings = Settings(namespace=opened.guard_namespace, orders_only=True)
     async with (
-        _cluster(opened, unit) as cluster,
+        _cluster(opened, stored.record) as cluster,
         _RecordsOfOne(opened.api, opened.clock, rng, namespaces=(workload.namespace,)) as records,
     ):
         records.unit = unit
         guard = Guard(
-            _policy(workload),
+            _policy(stored.record),
             cluster=cluster,
             records=records,
             leadership=KubernetesLeadership(
@@ -170,14 +176,17 @@ async def _until_acted(records: KubernetesRecords, unit: UnitName, request: Huma
 
 
 @asynccontextmanager
-async def _cluster(opened: Session, unit: UnitName) -> AsyncIterator[KubernetesCluster]:
+async def _cluster(opened: Session, unit: UnitRecord) -> AsyncIterator[KubernetesCluster]:
     rng = random.Random()  # noqa: S311 (jitter of retries)
-    async with KubernetesCluster(opened.api, opened.clock, rng, namespaces=(unit.namespace,), look=ORDERS) as cluster:
-        cluster.guard(frozenset({unit}))
+    namespaces = (unit.name.namespace,)
+    async with KubernetesCluster(opened.api, opened.clock, rng, namespaces=namespaces, look=ORDERS) as cluster:
+        cluster.sets((unit.release_set,) if unit.release_set is not None else ())
+        cluster.guard(frozenset({unit.name}))
         yield cluster
 
 
-async def _facts(cluster: KubernetesCluster, unit: UnitName, clock: Clock) -> UnitFacts:
+async def seen(cluster: KubernetesCluster, unit: UnitName, clock: Clock) -> UnitFacts:
+    """The unit's facts, once they are complete; ends the command where they do not become so."""
     began = clock.mono()
     facts = cluster.facts(unit)
     while not facts.complete:
@@ -203,10 +212,11 @@ async def _template(cluster: KubernetesCluster, situation: Situation, hash_: str
 
 
 async def _tried(cluster: KubernetesCluster, plan: Plan, now: Instant) -> None:
-    found = await cluster.fetch(plan.restoring.target, timeout=TIMEOUT_S)
-    if not isinstance(found, Found):
-        raise exits.CommandError("the workload cannot be read", exits.UNREACHABLE)
-    trials = undo.trials(plan, {plan.restoring.target: found}, now)
+    readings = await read(cluster, tuple(dict.fromkeys(step.target for step in plan.steps)), timeout=TIMEOUT_S)
+    unread = [found.detail for found in readings.values() if isinstance(found, Unknown)]
+    if unread:
+        raise exits.CommandError(f"not everything can be read: {unread[0]}", exits.UNREACHABLE)
+    trials = undo.trials(plan, readings, now)
     if isinstance(trials, undo.Refused):
         raise exits.CommandError(trials.reason)
     for step, write in trials:
@@ -217,13 +227,16 @@ async def _tried(cluster: KubernetesCluster, plan: Plan, now: Instant) -> None:
             raise exits.CommandError(changed)
 
 
-def _situation(unit: UnitRecord, facts: UnitFacts, clock: Clock) -> Situation:
-    policy = _policy(unit.workload)
+async def _situation(opened: Session, unit: UnitRecord, facts: UnitFacts) -> Situation:
+    policy = _policy(unit)
     if not facts.members:
         raise exits.CommandError(f"{unit.workload} does not exist")
+    rollout = _of_what_runs(unit, facts, opened.clock)
+    if unit.release_set is not None:
+        rollout = replace(rollout, passages=await _passages(opened, unit, unit.release_set, facts))
     return Situation(
         unit=unit,
-        rollout=_of_what_runs(unit, facts, clock),
+        rollout=rollout,
         facts=facts,
         around=Surroundings(siblings=(), fleet_rollbacks=(), clock_offset=None, freeze_all=None),
         watch=policy.watches[0],
@@ -231,6 +244,17 @@ def _situation(unit: UnitRecord, facts: UnitFacts, clock: Clock) -> Situation:
         timing=policy.timing,
         limits=policy.limits,
     )
+
+
+async def _passages(
+    opened: Session, unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts
+) -> tuple[Passage, ...]:
+    """The members that the present rollout changed; where nothing rolls out, all that have another colour."""
+    current = unit.current_rollout
+    stored = await opened.records.read_rollout(unit.name, current) if current is not None else None
+    if isinstance(stored, StoredRollout):
+        return stored.record.passages
+    return observe.ways_back(unit, release_set, facts, opened.clock.now())
 
 
 def _of_what_runs(unit: UnitRecord, facts: UnitFacts, clock: Clock) -> RolloutRecord:
@@ -262,16 +286,17 @@ def _of_what_runs(unit: UnitRecord, facts: UnitFacts, clock: Clock) -> RolloutRe
     )
 
 
-def _policy(workload: WorkloadName) -> Policy:
-    """Guards this one workload, and does nothing but what people order."""
+def _policy(unit: UnitRecord) -> Policy:
+    """Guards this one unit, and does nothing but what people order."""
     watch = Watch(
-        name="ordered",
-        namespace=workload.namespace,
-        workloads=(workload.name,),
+        name=unit.workload.name,
+        namespace=unit.workload.namespace,
+        workloads=() if unit.release_set is not None else (unit.workload.name,),
         selector=(),
         mode=Mode.OBSERVE,
         signals=(),
         called_by=(),
+        release_set=unit.release_set,
     )
     store = MetricsStore(
         address="",

@@ -60,7 +60,7 @@ async def _go_on(context: Context, record: RolloutRecord) -> float | None:
             return None
         plan = present.plan
         reason = await _fresh_freeze(context, record.unit)
-        readings = await reading.read(context, undo.reads(plan))
+        readings = await reading.read(context.cluster, undo.reads(plan), timeout=context.settings.request_timeout)
         unready = undo.unready(plan, context.cluster.facts(record.unit))
         answer = undo.next(plan, readings, context.now(), frozen=reason, unready=unready)
         follows: undo.Next | float | None = answer

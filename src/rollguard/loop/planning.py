@@ -168,7 +168,11 @@ async def _template(context: Context, situation: Situation, target: Target) -> T
 async def _dry_run(context: Context, plan: Plan) -> Plan | undo.Refused | float:
     """The plan, whole, where its writes pass on the server as it is now: all of them or none."""
     for _ in range(READS):
-        readings = await reading.read(context, tuple(dict.fromkeys(step.target for step in plan.steps)))
+        readings = await reading.read(
+            context.cluster,
+            tuple(dict.fromkeys(step.target for step in plan.steps)),
+            timeout=context.settings.request_timeout,
+        )
         if any(isinstance(found, Unknown) for found in readings.values()):
             return RETRY
         trials = undo.trials(plan, readings, context.now())

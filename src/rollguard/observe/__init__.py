@@ -22,6 +22,7 @@ from rollguard.observe.sets import (
     side_adopted,
     switch_begun,
     ways_back,
+    workload_name,
     workloads_of,
 )
 from rollguard.observe.slots import instants, slot_at, slot_ends, slots_ended
@@ -60,5 +61,6 @@ __all__ = [
     "slots_ended",
     "switch_begun",
     "ways_back",
+    "workload_name",
     "workloads_of",
 ]

@@ -8,6 +8,7 @@ from rollguard.undo.progress import Progress, Restored, Stalled, StillRolling, p
 from rollguard.undo.request import manual
 from rollguard.undo.sets import plan_set, remarks, resume_set, set_target
 from rollguard.undo.stepping import commits, next, reads, refused
+from rollguard.undo.switching import by_hand
 from rollguard.undo.told import caveat, undone
 from rollguard.undo.trials import trials
 from rollguard.undo.unready import Unready, unready
@@ -28,6 +29,7 @@ __all__ = [
     "Supersede",
     "Unready",
     "Wait",
+    "by_hand",
     "caveat",
     "changed",
     "commits",

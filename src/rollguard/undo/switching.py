@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rollguard.model.action import Absent, FoundService, Plan, Step, StepKind, StepState, Unknown, Write
+from rollguard.model.names import Ref
 from rollguard.undo.answers import OfStep, Send, Stop, Wait, over
 from rollguard.undo.autoscaling import still_raised
 from rollguard.undo.half import committed, steps_of
@@ -61,6 +62,18 @@ def _hindered(step: Step, at: Moment) -> Stop | Wait | None:
     reasons += [still_raised(each, at) for each in steps_of(at.plan, StepKind.RAISE_MINIMUM)]
     reason = next((text for text in reasons if text), "")
     return Stop(step=step, reason=reason) if reason else None
+
+
+def by_hand(ref: Ref, found: FoundService, key: str, colour: str) -> Write:
+    """A person's own switch: no receipt, and it passes only on the very Service that was read."""
+    path = SELECTOR + escaped(key)
+    operations = [
+        operation("replace", "/metadata/resourceVersion", found.resource_version),
+        operation("test", "/metadata/uid", found.uid),
+        operation("test", path, dict(found.selector).get(key)),
+        operation("replace", path, colour),
+    ]
+    return write(ref, operations)
 
 
 def select(plan: Plan, step: Step, found: FoundService) -> Write:

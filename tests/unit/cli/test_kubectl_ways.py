@@ -17,7 +17,7 @@ from rich.console import Console
 from rollguard.cli import exits, lookup, output, status, watch
 from rollguard.cli.connect import Connection, Session, session
 from rollguard.cli.main import COMMANDS, GROUPS, call
-from rollguard.model.names import UnitName
+from rollguard.model.names import WorkloadKind, WorkloadName
 from rollguard.model.policy import Mode
 from rollguard.model.records import LifecycleState, Outcome, UnitRecord
 from tests.unit.cli.stories import NOW, observed, unit, watched
@@ -76,8 +76,8 @@ def test_a_name_without_a_namespace_is_in_the_one_at_hand_as_kubectl_has_it(
     tmp_path: Path, context: str, flag: str, text: str, namespace: str
 ) -> None:
     connection = Connection(kubeconfig=kubeconfig(tmp_path / "config", context), namespace=flag)
-    found = within(connection, lambda opened: lookup.unit_named(text, opened))
-    assert found == UnitName(namespace, "deployment-api")
+    found = within(connection, lambda opened: lookup.workload_named(text, opened))
+    assert found == WorkloadName(namespace, WorkloadKind.DEPLOYMENT, "api")
 
 
 def test_a_name_that_is_none_says_what_was_expected(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_name_that_is_none_says_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(
         exits.CommandError, match="expected a rollout's name, NAMESPACE WORKLOAD, NAMESPACE/WORKLOAD"
     ) as refused:
-        within(connection, lambda opened: lookup.unit_named("a/b/c", opened))
+        within(connection, lambda opened: lookup.workload_named("a/b/c", opened))
     assert refused.value.code == exits.USAGE
 
 

@@ -17,6 +17,7 @@ from rollguard.model.names import UnitName
 from rollguard.record import rollout_to_json, unit_to_json
 from tests.unit.cli.clusters import Cluster
 from tests.unit.cli.stories import observed, unit
+from tests.unit.observe.sets import SET
 
 OTHERS = ("production/speech-to-text", "production/api")
 SPELLINGS = (("production", "translation"), ("production/translation",), ("-n", "production", "translation"))
@@ -32,6 +33,7 @@ def guarded(httpserver: HTTPServer, tmp_path: Path) -> tuple[Path, list[str]]:
     asked: list[str] = []
     units = [replace(unit(), name=UnitName(*_of(name))) for name in OTHERS]
     units.append(unit())
+    units.append(replace(unit(), name=SET.unit, workload=SET.workload, release_set=SET))
 
     def answer(request: Request) -> Response:
         asked.append(f"{request.method} {request.path}")
@@ -152,3 +154,31 @@ def test_where_nothing_is_installed_it_says_so_and_what_to_do(
     assert "Rollguard is not installed in this cluster" in said
     assert "`rollguard install --policy policy.yaml --apply`" in said
     assert "did not answer" not in said
+
+
+@pytest.mark.parametrize("name", ["dubbing", "backend-blue", "backend-green", "workers-green"])
+def test_a_set_is_meant_by_its_own_name_and_by_that_of_any_deployment_of_it(
+    guarded: tuple[Path, list[str]], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, asked = guarded
+    call(["freeze", "production", name, "--reason", "sale", "--kubeconfig", str(config)])
+    capsys.readouterr()
+    assert any(path.endswith("/guardedunits/releaseset-dubbing") for path in asked), asked
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("backend-green", "--to-revision", "3"), "goes back to the other colour as it stands"),
+        (("dubbing", "--only"), "name a Deployment of the member"),
+        (("translation", "--only"), "belongs to no release set"),
+    ],
+)
+def test_options_that_do_not_fit_a_set_are_refused_before_anything_is_ordered(
+    guarded: tuple[Path, list[str]], options: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, asked = guarded
+    code = call(["rollback", "production", *options, "--reason", "r", "--kubeconfig", str(config)])
+    assert code == exits.USAGE
+    assert words in capsys.readouterr().err
+    assert not [line for line in asked if line.startswith("PATCH")]
