@@ -96,11 +96,11 @@ async def _breaching(context: Context, policy: Policy) -> dict[UnitName, Sibling
         if memory is None:
             continue
         signals = judge.signals_of(policy, _watch_of_sibling(context, memory, policy, name))
-        for workload in _serving(context, memory, name):
-            breached = judge.breaches(answers, signals, workload)
-            if breached:
-                began = before[name].since if name in before else now
-                breaching[name] = Sibling(workload=workload, breached=breached, since=began)
+        serving = _serving(context, memory, name)
+        breached = dict.fromkeys(each for workload in serving for each in judge.breaches(answers, signals, workload))
+        if breached:
+            began = before[name].since if name in before else now
+            breaching[name] = Sibling(workload=memory.workload, breached=tuple(breached), since=began)
     return breaching
 
 
@@ -111,9 +111,9 @@ def _watch_of_sibling(context: Context, memory: Memory, policy: Policy, name: Un
 
 
 def _serving(context: Context, memory: Memory, name: UnitName) -> tuple[WorkloadName, ...]:
-    """The Deployments that serve for the unit: of a release set, each member's live one."""
+    """The Deployments that serve for the unit: of a release set, each member's live one, which is asked for there."""
     if memory.workload.kind is WorkloadKind.DEPLOYMENT:
-        return (memory.workload,)
+        return () if memory.watch.colour_of else (memory.workload,)
     unit = context.store.unit(name)
     return tuple(live.side.workload for live in unit.live) if unit is not None else ()
 
