@@ -37,11 +37,12 @@ from rollguard.model.lifecycle import (
     Decided,
     NewTarget,
     PlanSuperseded,
+    Tell,
     WindowOver,
 )
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Timing
-from rollguard.model.records import LifecycleState, RolloutRecord, TimelineEntry
+from rollguard.model.records import LifecycleState, NoticeClass, RolloutRecord, TimelineEntry
 from rollguard.model.time import Instant
 
 OPEN_TO_DECISIONS = (LifecycleState.WATCHING, LifecycleState.AWAITING_APPROVAL, LifecycleState.HELD)
@@ -176,9 +177,13 @@ async def _order_over(context: Context, record: RolloutRecord) -> RolloutRecord:
 
 
 async def _left_to_people(context: Context, memory: Memory, record: RolloutRecord) -> RolloutRecord:
-    """A release set that rests half back is held until somebody ends that, or its window is over."""
-    if context.now() < record.started.plus(context.policies.of(record).timing.close):
-        return record
+    """A release set that rests half back is held until somebody ends that, or its window is over: told again at the
+    policy's interval."""
+    now, unit = context.now(), unit_of(context, record.unit)
+    if now < record.started.plus(context.policies.of(record).timing.close):
+        tell = Tell(class_=NoticeClass.PAGE, topic="superseded", reason=record.why)
+        policy = context.policies.of(record)
+        return await note(context, record, lambda r: changes.told(r, tell, unit=unit, policy=policy, now=now))
     return await transit(context, record, WindowOver(), change=ending(memory))
 
 

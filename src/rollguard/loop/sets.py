@@ -17,6 +17,8 @@ from rollguard.model.names import RolloutId, UnitName, WorkloadKind, WorkloadNam
 from rollguard.model.policy import ReleaseSet
 from rollguard.model.records import OWN_UNDO, Passage, RolloutRecord, Side, TimelineEntry, UnitRecord
 
+SETTLING = 5.0
+"""Seconds that the caches may take to show what the guard wrote."""
 _BY_HAND = "it was switched back by hand, not by the guard"
 
 
@@ -80,6 +82,8 @@ async def retarget(
     if not any(facts.member(passage.new.workload) for passage in record.passages):
         await transit(context, record, WorkloadGone(), change=ending(memory))
         return None
+    if stopped_half(record) and _lately(context, record):
+        return record
     unit, now = unit_of(context, record.unit), context.server_now()
     seen = {passage.member: passage for passage in observe.passages(unit, release_set, facts, now)}
     serving = {each.member: each.side for each in observe.serving(release_set, facts, unit.live)}
@@ -108,6 +112,12 @@ def stopped_half(record: RolloutRecord) -> bool:
     From then on people decide: such a set is no more judged, and its members belong to the rollout until it is closed.
     """
     return bool(record.passages) and record.plan is not None and undo.stopped(record.plan)
+
+
+def _lately(context: Context, record: RolloutRecord) -> bool:
+    """Whether its plan was given up a moment ago: what was written may still be on its way into the caches."""
+    ends = [step.over_at for step in record.plan.steps if step.over_at is not None] if record.plan is not None else []
+    return bool(ends) and context.now().since(max(ends)) < SETTLING
 
 
 def _is_back(passage: Passage, side: Side | None, facts: UnitFacts) -> bool:

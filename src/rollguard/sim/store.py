@@ -141,8 +141,9 @@ def check_rollout(old: RolloutRecord, new: RolloutRecord) -> None:
     if new.plan.epoch < old.plan.epoch:
         raise InvariantBroken(f"the epoch of the plan of {old.id} falls")
     if new.plan.id != old.plan.id:
+        over = any(s.state is StepState.FAILED for s in old.plan.steps) or old.plan.done
         goes_on = new.plan.continues > old.plan.continues
-        if old.state in (LifecycleState.PLANNED, LifecycleState.ACTING) and not goes_on:
+        if old.state in (LifecycleState.PLANNED, LifecycleState.ACTING) and not (over or goes_on):
             raise InvariantBroken(f"the live plan {old.plan.id} of {old.id} was replaced by {new.plan.id}")
         return
     _check_plan(old.plan, new.plan)

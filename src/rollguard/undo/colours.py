@@ -120,7 +120,7 @@ def _expired(at: Moment, steps: tuple[Step, ...]) -> Next:
 
 def _wait(at: Moment, waits: list[Wait]) -> Wait:
     """All that is waited for. That a set is half back is told once that lasts; a drain is no news."""
-    reason, again = "; ".join(wait.reason for wait in waits), min(wait.again for wait in waits)
+    reason, again = "; ".join(dict.fromkeys(wait.reason for wait in waits)), min(wait.again for wait in waits)
     last = max((step.over_at for step in at.plan.steps if step.over_at is not None), default=at.plan.created)
     drain = at.plan.drain if due(at.plan)[0].kind is StepKind.SCALE_DOWN else 0.0
     if not committed(at.plan) or at.now.since(last) < SETTLES + drain:
