@@ -29,7 +29,7 @@ from rollguard.sim.records import SimRecords
 from rollguard.sim.virtual_time import run
 from rollguard.sim.world import Blind, World, WorldSettings
 from tests.simulation import policies
-from tests.simulation.invariants import Watchdog
+from tests.simulation.invariants import SKEW, Watchdog
 from tests.simulation.platform import Platform
 from tests.simulation.set_invariants import SetWatchdog
 from tests.simulation.set_stories import SET_STORIES, UNIT, SetStory
@@ -90,7 +90,7 @@ class Plan:
             blind=faulty and rng.random() < 0.15,
             stalls=faulty and rng.random() < 0.2,
             wakes_lost=0.2 if faulty and rng.random() < 0.2 else 0.0,
-            clock_error=rng.choice((0.0, 0.0, 0.0, 2.0, -2.0)) if faulty else 0.0,
+            clock_error=rng.choice((0.0, 0.0, 0.0, SKEW, -SKEW)) if faulty else 0.0,
             latency=story.latency or rng.random() < 0.15,
             length=rng.uniform(45.0, 65.0),
             policy_change=_policy_change(seed) if faulty else "",

@@ -24,6 +24,8 @@ from tests.simulation.stories import Story
 
 GRACE = 10.0
 """Seconds: what a holder has read may be that old when it acts, for a leadership lasts so long."""
+SKEW = 2.0
+"""Seconds by which a process's clock may be wrong."""
 HEALTHY = Behaviour()
 _RECEIPT_PATH = "/metadata/annotations/rollguard.dev~1step"
 
@@ -66,7 +68,7 @@ class Watchdog:
 
     def _check_order(self, sent: Sent, record: RolloutRecord, plan: Plan) -> None:
         """The plan is in force, and the process may write."""
-        if at(sent.at) >= plan.expires:
+        if at(sent.at) >= plan.expires.plus(SKEW):
             raise InvariantBroken(f"a write of plan {plan.id} leaves after its expiry")
         unit = self.world.records.units[record.unit].record
         if unit.freeze is not None and self._frozen_for(record.unit) > GRACE:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Mode
-from rollguard.model.records import LifecycleState, Outcome, RolloutRecord
+from rollguard.model.records import Freeze, LifecycleState, NoticeClass, Outcome, RolloutRecord
+from rollguard.sim.objects import at
+from rollguard.sim.services import Adjusted
 from tests.unit.loop.colours import SET, UNIT, Colours, play_set, set_policy
 from tests.unit.loop.stage import Stage
 
@@ -133,6 +137,63 @@ def test_a_bad_switch_is_undone_for_the_whole_set_and_recovers() -> None:
         assert unit is not None
         assert {live.side.colour for live in unit.live} == {"blue"}
         assert len(of_set(stage)) == 1
+
+    play_set(story)
+
+
+def test_a_set_that_rests_half_back_is_held_until_people_bring_it_to_an_end() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        world = stage.world
+
+        def freeze(change: Adjusted) -> None:
+            if change.actor not in {"alice", "frank"} and change.ref.kind == "Service":
+                until = at(world.loop.time() + 1000)
+                world.records.freeze(UNIT, Freeze(until=until, actor="frank", reason="hands off"))
+
+        world.on_adjust.append(freeze)
+        await released(stage, colours, FAILING, "backend")
+        colours.release(GOOD, "frontend")
+        await stage.until(lambda: colours.ready("backend", "frontend"))
+        colours.switch("backend", "frontend")
+        await stage.until(lambda: bool(of_set(stage)) and of_set(stage)[-1].state is LifecycleState.HELD, within=200)
+        assert sorted((colours.live("backend"), colours.live("frontend"))) == ["blue", "green"]
+        world.records.freeze(UNIT, None)
+        await asyncio.sleep(40)
+        held = of_set(stage)[-1]
+        assert held.state is LifecycleState.HELD
+        assert [passage.member for passage in held.passages] == ["backend", "frontend"]
+        pages = [notice for notice in held.notices if notice.class_ is NoticeClass.PAGE]
+        assert "half back: " in pages[-1].text
+        assert "by hand" not in " ".join(entry.text for entry in held.timeline)
+        colours.switch("backend", "frontend", to="blue")
+        await stage.until(lambda: of_set(stage)[-1].closed is not None)
+        assert "the guard had begun it, and it was brought to its end by hand" in of_set(stage)[-1].why
+
+    play_set(story)
+
+
+def test_workers_that_crash_are_not_taken_for_switched_back() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        stage.start()
+        await stage.until(colours.adopted)
+        colours.release("registry.lab/api:v2-crash-after-4s", "workers")
+        await stage.until(lambda: bool(of_set(stage)))
+        await stage.until(lambda: colours.deployments["workers-green"].replicas == 0, within=100)
+        assert len(of_set(stage)) == 1
+
+    play_set(story)
+
+
+def test_a_member_that_joins_late_is_compared_with_its_own_time_before() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        await released(stage, colours, FAILING, "frontend")
+        colours.release(GOOD, "backend")
+        await stage.until(lambda: colours.ready("backend", "frontend"))
+        colours.switch("backend")
+        await asyncio.sleep(15)
+        colours.switch("frontend")
+        await stage.until(lambda: colours.live("frontend") == "blue", within=100)
+        assert colours.live("backend") == "blue"
 
     play_set(story)
 

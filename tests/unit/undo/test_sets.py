@@ -231,6 +231,14 @@ def test_a_next_version_put_into_the_old_colour_ends_the_plan() -> None:
     assert at.cluster.colour("backend") == "green"
 
 
+def test_a_newer_release_in_the_bad_colour_before_the_first_switch_ends_the_plan() -> None:
+    at = raised(Cluster())
+    at.cluster.release("frontend-green")
+    at.turns(100)
+    assert "the template of frontend-green was changed since it was judged" in at.over
+    as_before(at)
+
+
 def test_a_paused_old_colour_ends_the_plan() -> None:
     at = raised(Cluster())
     at.cluster.change(ref("backend-blue"), "paused", True)
