@@ -29,7 +29,7 @@ from rollguard.sim.records import SimRecords
 from rollguard.sim.virtual_time import run
 from rollguard.sim.world import Blind, World, WorldSettings
 from tests.simulation import policies
-from tests.simulation.invariants import SKEW, Watchdog
+from tests.simulation.invariants import GRACE, SKEW, Watchdog
 from tests.simulation.platform import Platform
 from tests.simulation.set_invariants import SetWatchdog
 from tests.simulation.set_stories import SET_STORIES, UNIT, SetStory
@@ -39,6 +39,8 @@ SETTLE = 45.0
 DAYS = 2 * 86400.0
 CALLS_IN_5_S = 400
 CALLS_OF_SET_IN_5_S = 1000
+AT_ONCE = 0.5
+"""Seconds within which what was read is acted upon where nothing goes wrong."""
 QUIET, LONGEST_QUIET = 35.0, 75.0
 """Virtual seconds without faults at the end of a seed, in which everything must come to rest: tried after the first,
 demanded after the second."""
@@ -395,8 +397,9 @@ class Stage:
     def _platform(self, story: SetStory) -> Scene:
         platform = Platform(self.world, story.shape, self.rng)
         good = len(story.shape.members)
+        slack = GRACE if self.plan.faulty else AT_ONCE
         return Scene(
-            watchdog=SetWatchdog(self.world, self.policy, story, self.inbox, platform=platform),
+            watchdog=SetWatchdog(self.world, self.policy, story, self.inbox, platform=platform, slack=slack),
             unit=UNIT,
             known=lambda record: len(record.live) == len(record.good()) == good,
             play=lambda: story.play(self.world, platform, self.rng),

@@ -59,6 +59,8 @@ class SetWatchdog(Watchdog):
 
     story: SetStory
     platform: Platform = field(kw_only=True)
+    slack: float = field(kw_only=True)
+    """Seconds: what was read may be that old when it is acted upon."""
     back: dict[str, _Back] = field(default_factory=dict)
     """By the Service's name, the last time."""
     switched: Counter[tuple[RolloutId, str]] = field(default_factory=Counter)
@@ -205,7 +207,7 @@ class SetWatchdog(Watchdog):
             if name.name in moved and self._most_ready(name, now) < passage.needed:
                 raise InvariantBroken(f"the first switch leaves before {name} has {passage.needed} ready pods")
             newer = self._released.get(passage.new.workload, 0.0)
-            if order.plan.created.seconds - EPOCH < newer < now - GRACE:
+            if order.plan.created.seconds - EPOCH < newer < now - self.slack:
                 raise InvariantBroken(f"the first switch leaves although {passage.new.workload} was released anew")
 
     def _check_drained(self, order: _Order) -> None:
@@ -238,10 +240,10 @@ class SetWatchdog(Watchdog):
             rows.append((self.world.loop.time(), number))
 
     def _most_ready(self, name: WorkloadName, now: float) -> int:
-        """The most that were ready at one moment of the last GRACE seconds: what was read may be that old."""
+        """The most that were ready at one moment of the last `slack` seconds."""
         rows = self._ready.get(name, [])
         ends = [start for start, _ in rows[1:]] + [now]
-        return max((number for (_, number), end in zip(rows, ends, strict=True) if end >= now - GRACE), default=0)
+        return max((number for (_, number), end in zip(rows, ends, strict=True) if end >= now - self.slack), default=0)
 
     def _deployment(self, name: WorkloadName) -> SimDeployment | None:
         return self.world.deployments.get(name)

@@ -12,7 +12,7 @@ from rollguard.model.records import Freeze
 from rollguard.sim.objects import at
 from rollguard.sim.services import Adjusted
 from rollguard.sim.world import World
-from tests.simulation.platform import BLUE, GREEN, NAMESPACE, Platform, Shape, until
+from tests.simulation.platform import BLUE, GREEN, KEY, NAMESPACE, Platform, Shape, until
 
 UNIT = UnitName.of_workload(WorkloadName(NAMESPACE, WorkloadKind.RELEASE_SET, "platform"))
 WHOLE = Shape()
@@ -99,6 +99,14 @@ async def _preloaded(world: World, platform: Platform, rng: random.Random) -> No
     """The version after the next is put into blue as soon as green serves."""
     await _bad(world, platform, rng)
     world.set_image(platform.deployment("backend", BLUE), "registry.lab/backend:v3", actor="pipeline")
+
+
+async def _loaded_before_the_switch(world: World, platform: Platform, rng: random.Random) -> None:
+    """The version after the next is put into blue once the plan to go back is made."""
+    world.scale(platform.deployment("backend", BLUE), 1, actor="pipeline")
+    await _bad(world, platform, rng)
+    await until(lambda: _planned(world))
+    world.set_image(platform.deployment("backend", BLUE), "registry.lab/backend:v3-errors-40pct", actor="pipeline")
 
 
 async def _blue_idles(world: World, platform: Platform, rng: random.Random) -> None:
@@ -197,6 +205,20 @@ async def _third_switch(world: World, platform: Platform, rng: random.Random) ->
     await _all_back(platform)
     await asyncio.sleep(rng.uniform(0.5, 20))
     await platform.switch(GREEN, platform.shape.members, leave=True, gap=(0.0, 0.5), actor="alice")
+
+
+async def _switched_again(world: World, platform: Platform, rng: random.Random) -> None:
+    """A person switches each Service to green again as soon as it is back, once."""
+    again: set[str] = set()
+
+    def switch(change: Adjusted) -> None:
+        if _ours(change, "Service") and change.ref.name not in again:
+            again.add(change.ref.name)
+            service = next(each for each in platform.services.values() if each.name == change.ref.name)
+            world.loop.call_later(0.1, world.services.select, service, KEY, GREEN)
+
+    world.on_adjust.append(switch)
+    await _bad(world, platform, rng)
 
 
 async def _joins_late(world: World, platform: Platform, rng: random.Random) -> None:
@@ -306,3 +328,8 @@ SET_STORIES = (
     SetStory(name="set: outage", play=_outage, bad=False, shape=WEB),
     SetStory(name="set: bad twice", play=_bad_twice, bad=True, shape=PAIR),
 )
+SETS_ASIDE = (
+    SetStory(name="set: loaded before the switch", play=_loaded_before_the_switch, bad=True, shape=WEB),
+    SetStory(name="set: switched again at once", play=_switched_again, bad=True, shape=WEB),
+)
+"""Played only where a test asks for it."""

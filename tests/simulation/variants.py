@@ -32,6 +32,7 @@ from rollguard.sim.store import RecordStore
 from rollguard.sim.world import World
 from tests.simulation import policies
 from tests.simulation.harness import Plan, Wiring, without_faults
+from tests.simulation.set_stories import SET_STORIES, SETS_ASIDE
 from tests.simulation.stories import ASIDE, STORIES
 
 
@@ -255,7 +256,7 @@ class Variant:
 
     def plans(self) -> Iterator[Plan]:
         """Seeds of the story, each with one of the faults."""
-        story = next(story for story in (*STORIES, *ASIDE) if story.name == self.story)
+        story = next(story for story in (*STORIES, *SET_STORIES, *ASIDE, *SETS_ASIDE) if story.name == self.story)
         for seed in self.seeds:
             focus = self.focus[seed % len(self.focus)] if self.focus else None
             yield replace(
