@@ -29,6 +29,8 @@ class ControlPlane:
     keys: pki.Pki
     tokens: Mapping[str, str]
     binaries: Mapping[str, Path]
+    gates: tuple[str, ...] = ()
+    """Feature gates of the API server, beside its defaults: `HPAScaleToZero=true`."""
     children: dict[str, Child] = field(default_factory=dict)
     etcd_port: int = 0
     etcd_peer_port: int = 0
@@ -150,7 +152,7 @@ class ControlPlane:
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, workdir: Path) -> AsyncIterator["ControlPlane"]:
+    async def running(cls, workdir: Path, *, gates: tuple[str, ...] = ()) -> AsyncIterator["ControlPlane"]:
         """A control plane for the length of the block, with its files in `workdir`."""
         names = ("etcd", "kube-apiserver", "kube-controller-manager")
         plane = cls(
@@ -158,6 +160,7 @@ class ControlPlane:
             keys=pki.create(workdir / "pki"),
             tokens={user: secrets.token_urlsafe(24) for user in (ADMIN, NOBODY, *PEOPLE)},
             binaries=programs.require(names),
+            gates=gates,
         )
         _write_token_files(plane)
         try:
@@ -260,6 +263,7 @@ def _apiserver_flags(plane: ControlPlane) -> list[str]:
         f"--cert-dir={plane.workdir / 'apiserver-certs'}",
         "--allow-privileged=true",
         "--profiling=false",
+        *([f"--feature-gates={','.join(plane.gates)}"] if plane.gates else []),
     ]
 
 

@@ -2,6 +2,7 @@
 
 It forwards everything, watches included, and asks a `Script` about each mutating request of the client: let it
 through, swallow its answer, or run something (a SIGKILL of the controller) just before or just after it takes effect.
+It can also answer in the server's place, as one of another version would.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 import httpx2
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from lab.faults.serving import serving
@@ -53,6 +54,8 @@ class Script:
     """Awaited, once, before the first write of a Deployment that is no dry run is sent on: the network keeps it."""
     held_answer: Hook | None = None
     """Awaited, once, before its answer is returned."""
+    said: dict[str, dict[str, object]] = field(default_factory=dict)
+    """What is answered in the server's place, by path."""
     seen: list[WriteSeen] = field(default_factory=list)
     """Those that were answered, or not sent on, in that order."""
     counting: bool = True
@@ -89,6 +92,8 @@ class _Forwarder:
             return Response(status_code=502)  # it died before its request was sent on
 
     async def _handle(self, request: Request) -> Response:
+        if request.url.path in self._script.said:
+            return JSONResponse(self._script.said[request.url.path])
         number = self._number(request)
         if number is not None and number in self._script.before:
             self._note(number, request, None)

@@ -10,7 +10,6 @@ from rollguard.model.action import Unknown
 from rollguard.policy import durations
 
 GROUP = "metrics"
-SCRAPES_PER_SLOT = 2.0
 TOLERATED = 1.5
 """How many times the policy's interval the measured one may be: scrapes are never quite even."""
 
@@ -23,7 +22,7 @@ STORE = Topic(
 INTERVAL = Topic(
     group=GROUP,
     name="interval",
-    about="The store scrapes as often as `metrics.scrapeInterval` says, and at least twice in a slot",
+    about="The store scrapes as often as `metrics.scrapeInterval` says",
     remedy="set `spec.metrics.scrapeInterval` to what the store does, and `timing.slot` to at least twice that",
 )
 TOPICS = (STORE, INTERVAL)
@@ -58,9 +57,6 @@ def interval(facts: Facts) -> Check:
     found = f"every {durations.format_(measured)}, the policy says {durations.format_(said)}"
     if measured > said * TOLERATED:
         return INTERVAL.failed(store, f"{found}: samples count as stale, and the guard is blind")
-    slot = facts.policy.timing.slot
-    if slot * TOLERATED < SCRAPES_PER_SLOT * measured:
-        return INTERVAL.failed(store, f"{found}; a slot of {durations.format_(slot)} holds less than two scrapes")
     if measured * TOLERATED < said:
         return INTERVAL.warning(store, f"{found}: it is judged later than it could be")
     return INTERVAL.ok(store, found)
