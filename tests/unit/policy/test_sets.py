@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
 from rollguard.model.policy import ReleaseSet, SetMember
+from rollguard.policy import canonical, digest, load_object, restored
+from rollguard.policy.shown import written_out
 from tests.unit.policy.texts import GOOD, WITH_SET, good, mistakes, only
 
 WATCH = """\
@@ -103,3 +109,38 @@ def test_the_join_window_is_no_longer_than_the_automatic_part() -> None:
     assert only(short + "  joinWindow: 2m\n").endswith(
         "`2m`: expected at most the automatic part of the window (1m30s)"
     )
+
+
+def test_a_policy_with_a_set_that_was_kept_is_the_same_again() -> None:
+    policy = good(WITH_SET)
+    assert restored(canonical(policy), digest(policy)) == policy
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("selectorKey: version", "selectorKey: colour"),
+        ("[blue, green]", "[green, blue]"),
+        ("service: backend-service", "service: other"),
+        ("green: workers-green", "green: other"),
+        ("joinWindow: 3m", "joinWindow: 4m"),
+        ("drain: 45s", "drain: 50s"),
+    ],
+)
+def test_another_set_is_another_policy(old: str, new: str) -> None:
+    assert WITH_SET.replace(old, new) != WITH_SET
+    assert good(WITH_SET.replace(old, new)).digest != good(WITH_SET).digest
+
+
+def test_an_object_of_the_cluster_is_told_by_key() -> None:
+    document = written_out(WITH_SET, "policy.yaml")
+    assert isinstance(document, dict)
+    document["metadata"] = {"name": "small", "namespace": "monitoring"}
+    text = json.dumps(document).replace('"green": "workers-green"', '"red": "workers-green"')
+    found = load_object(text.encode())
+    assert isinstance(found, tuple)
+    places = {mistake.path: mistake.expected for mistake in found}
+    assert places == {
+        "spec.watch[1].releaseSet.members[2].workloads": "a Deployment for each colour: there is none for green",
+        "spec.watch[1].releaseSet.members[2].workloads.red": "one of the set's colours blue, green",
+    }
