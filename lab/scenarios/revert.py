@@ -12,7 +12,7 @@ async def play(stage: Stage) -> None:
     await stage.until_rollout(NAME)
     await stage.kubectl("rollout", "undo", f"deployment/{NAME}")
     first = await stage.until_rollout(NAME, "closed", "held")
-    stage.expect_equal((first["state"], first.get("outcome")), ("closed", "superseded"), "the reverted rollout")
+    stage.expect_equal((first["state"], first.get("outcome")), ("closed", "put back by hand"), "the reverted rollout")
     stage.expect("plan" not in first, "the guard had nothing to undo")
     await stage.expect_running(NAME, "v1")
     await stage.release(NAME, "v3-noerrors")
