@@ -87,7 +87,7 @@ def account(rollout: RolloutRecord) -> str:
 def put_back(rollout: RolloutRecord) -> str:
     """`put back by hand at 2026-11-03T02:05:30Z`: of a rollout that ended so."""
     at = f" at {rollout.closed.iso_second()}" if rollout.closed is not None else ""
-    return f"{Outcome.PUT_BACK.value}{at} ({rollout.why})"
+    return f"{Outcome.PUT_BACK.value}{at}"
 
 
 def decisions(rollout: RolloutRecord) -> str:
