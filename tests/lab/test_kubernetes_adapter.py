@@ -586,6 +586,20 @@ async def test_an_order_after_a_plan_was_given_up_may_bring_a_new_one_while_plan
     assert isinstance(await records.replace_rollout(made, again), StoredRollout)
 
 
+async def test_a_plan_that_expired_half_way_gives_way_to_one_that_goes_on_with_it(
+    records: KubernetesRecords, namespace: str
+) -> None:
+    made = await stored(records, rollout(namespace, state=LifecycleState.ACTING, plan=plan()))
+    following = dataclasses.replace(made.record, plan=plan("plan-2", continues=1))
+    second = await records.replace_rollout(made, following)
+    assert isinstance(second, StoredRollout)
+    assert second.record == following
+    other = dataclasses.replace(following, plan=plan("plan-3", continues=1))
+    await refused(records, second, other, "cannot be replaced")
+    third = dataclasses.replace(following, plan=plan("plan-3", continues=2))
+    assert isinstance(await records.replace_rollout(second, third), StoredRollout)
+
+
 async def test_status_cannot_be_removed_whole(records: KubernetesRecords, admin: LabApi, namespace: str) -> None:
     made = await stored(records, rollout(namespace))
     path = f"{OWN}/{namespace}/guardedrollouts/{made.record.id}/status"
