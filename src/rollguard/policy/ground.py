@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rollguard.model.facts import Autoscaler
 from rollguard.model.policy import ReleaseSet, SetMember
+from rollguard.policy.amounts import counted
 from rollguard.policy.mistakes import nearest
 from rollguard.policy.yaml_text import Path
 
@@ -29,8 +31,8 @@ class Ground:
     deployments: tuple[DeploymentSeen, ...]
     services: tuple[tuple[str, Labels], ...]
     """(name, selector)."""
-    autoscalers: tuple[tuple[str, str, int], ...]
-    """(name, Deployment, maximum)."""
+    autoscalers: tuple[Autoscaler, ...]
+    """Those of its Deployments."""
 
     def deployment(self, name: str) -> DeploymentSeen | None:
         """The Deployment of that name; None where there is none."""
@@ -102,20 +104,31 @@ def _pods(
 
 
 def _capacity(release_set: ReleaseSet, member: SetMember, colour: str, path: Path, ground: Ground) -> Iterator[Fault]:
-    """An autoscaler must let its colour become as large as the other one is."""
+    """Its autoscaler must let a colour become as large as the other one is, and keep it so while it takes over."""
     name, other = member.workload(colour), member.workload(release_set.other(colour))
     present = ground.deployment(other)
-    for scaler, target, maximum in ground.autoscalers:
-        if target == name and present is not None and maximum < present.pods:
-            found = f"its autoscaler {scaler} lets {name} have {maximum} pods, and {other} has {present.pods}"
-            yield Fault(
-                path=path,
-                offending=name,
-                found=found,
-                expected=f"maxReplicas of {present.pods} or more in {scaler}: {other} has {present.pods} pods, and "
-                f"{name} may have {maximum}",
-                passing=True,
-            )
+    scaler = next((each for each in ground.autoscalers if each.workload.name == name), None)
+    if present is None or scaler is None:
+        return
+    pods = f"{other} has {counted(present.pods, 'pod')}"
+    if scaler.maximum < present.pods:
+        yield Fault(
+            path=path,
+            offending=name,
+            found=f"its autoscaler {scaler.name} lets {name} have {counted(scaler.maximum, 'pod')}, and {pods}",
+            expected=f"maxReplicas of {present.pods} or more in {scaler.name}: {pods}, and {name} may have "
+            f"{scaler.maximum}",
+            passing=True,
+        )
+    elif scaler.owner and scaler.minimum < present.pods:
+        yield Fault(
+            path=path,
+            offending=name,
+            found=f"{scaler.owner} would set minReplicas of {scaler.name} back to {scaler.minimum}, and {pods}",
+            expected=f"minReplicas of {present.pods} or more in {scaler.owner}: {pods}, and it cannot be raised in "
+            f"{scaler.name} for a switch back",
+            passing=True,
+        )
 
 
 def _service(release_set: ReleaseSet, member: SetMember, path: Path, ground: Ground) -> Iterator[Fault]:

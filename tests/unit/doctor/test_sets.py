@@ -8,6 +8,7 @@ from typing import Any
 from rollguard.doctor import Check, State, examine
 from rollguard.doctor.facts import Autoscaler, Facts, WorkloadSeen
 from rollguard.model.action import Unknown
+from rollguard.model.facts import Autoscaler as Scaler
 from rollguard.model.names import TemplateHash, UnitName, WorkloadKind, WorkloadName
 from rollguard.model.records import LiveMember, Side, UnitRecord
 from rollguard.policy.ground import DeploymentSeen, Ground
@@ -51,6 +52,10 @@ def ground(**changes: Any) -> Ground:
         autoscalers=(),
     )
     return replace(found, **changes)
+
+
+def hpa(workload: str, maximum: int) -> Scaler:
+    return Scaler(namespace="production", name="hpa", uid="u", workload=named(workload), minimum=1, maximum=maximum)
 
 
 def live(member: str, digest: str = GOOD.digest) -> LiveMember:
@@ -108,10 +113,10 @@ def test_a_sound_set_has_no_findings_of_its_workloads() -> None:
 
 
 def test_what_is_not_there_fails_and_what_is_there_but_too_small_warns() -> None:
-    found = ground(services=(), autoscalers=(("hpa", "backend-green", 1),))
+    found = ground(services=(), autoscalers=(hpa("backend-green", 1),))
     checks = about(with_set(ground=found), "release-set")
     assert [(check.state, check.found) for check in checks] == [
-        (State.WARNING, "its autoscaler hpa lets backend-green have 1 pods, and backend-blue has 2"),
+        (State.WARNING, "its autoscaler hpa lets backend-green have 1 pod, and backend-blue has 2 pods"),
         (State.FAILED, "there is no Service production/backend-service"),
     ]
     assert "expected maxReplicas of 2 or more in hpa" in checks[0].what_to_do

@@ -26,6 +26,7 @@ from rollguard.adapters.kubernetes.survey.workloads import namespace
 from rollguard.doctor.facts import Autoscaler, Presence, Replicas, ServerVersion
 from rollguard.model.action import Absent, Rejected, Unknown
 from rollguard.model.documents import Json
+from rollguard.model.facts import Autoscaler as Scaler
 from rollguard.model.names import WorkloadKind, WorkloadName
 from rollguard.model.time import Instant
 from rollguard.policy.ground import DeploymentSeen, Ground
@@ -230,7 +231,7 @@ def deployment(**spec: Any) -> dict[str, Any]:
 def scaler(kind: str = "Deployment", **spec: Any) -> dict[str, Any]:
     wrong = {"type": "ScalingActive", "status": "False", "message": "no metrics"}
     return {
-        "metadata": {"name": "scaler"},
+        "metadata": {"name": "scaler", "namespace": "production", "uid": "u3"},
         "spec": {"scaleTargetRef": {"kind": kind, "name": "translation"}, **spec},
         "status": {"conditions": [wrong, {"type": "ScalingLimited", "status": "False"}]},
     }
@@ -298,7 +299,16 @@ async def test_what_release_sets_stand_on_is_looked_at_where_there_are_some() ->
             DeploymentSeen(name="translation", pod_labels=(), pods=0),
         ),
         services=(("backend-service", (("version", "blue"),)), ("outside", ())),
-        autoscalers=(("scaler", "translation", 7),),
+        autoscalers=(
+            Scaler(
+                namespace="production",
+                name="scaler",
+                uid="u3",
+                workload=WorkloadName("production", WorkloadKind.DEPLOYMENT, "translation"),
+                minimum=1,
+                maximum=7,
+            ),
+        ),
     )
     assert (await look(production(lists, without="services"))).ground is None
 

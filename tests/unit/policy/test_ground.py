@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rollguard.model.facts import Autoscaler
+from rollguard.model.names import WorkloadKind, WorkloadName
 from rollguard.policy.ground import DeploymentSeen, Fault, Ground, faults
 from tests.unit.policy.texts import WITH_SET, good
 
@@ -27,6 +29,18 @@ def ground(**services: str) -> Ground:
     )
 
 
+def scaler(workload: str, maximum: int, *, owner: str = "", minimum: int = 1) -> Autoscaler:
+    return Autoscaler(
+        namespace="production",
+        name="hpa",
+        uid="u",
+        workload=WorkloadName("production", WorkloadKind.DEPLOYMENT, workload),
+        minimum=minimum,
+        maximum=maximum,
+        owner=owner,
+    )
+
+
 def only(found: tuple[Fault, ...]) -> Fault:
     (fault,) = found
     return fault
@@ -45,11 +59,20 @@ def test_services_of_different_colours_are_half_a_switch() -> None:
 
 def test_an_autoscaler_counts_for_its_own_colour_against_the_pods_of_the_other() -> None:
     found = ground()
-    assert faults(SET, replace(found, autoscalers=(("hpa", "workers-green", 3), ("hpa-2", "other", 1)))) == ()
-    fault = only(faults(SET, replace(found, autoscalers=(("hpa", "workers-green", 2),))))
-    assert fault.found == "its autoscaler hpa lets workers-green have 2 pods, and workers-blue has 3"
+    assert faults(SET, replace(found, autoscalers=(scaler("workers-green", 3), scaler("other", 1)))) == ()
+    fault = only(faults(SET, replace(found, autoscalers=(scaler("workers-green", 2),))))
+    assert fault.found == "its autoscaler hpa lets workers-green have 2 pods, and workers-blue has 3 pods"
     assert fault.path == ("members", 2, "workloads", "green")
     assert fault.passing
+
+
+def test_a_minimum_that_another_tool_keeps_below_the_other_colour_is_said() -> None:
+    keda = scaler("workers-green", 9, owner="ScaledObject/workers")
+    fault = only(faults(SET, replace(ground(), autoscalers=(keda,))))
+    assert fault.found == "ScaledObject/workers would set minReplicas of hpa back to 1, and workers-blue has 3 pods"
+    assert fault.passing
+    for fine in (replace(keda, minimum=3), replace(keda, owner="")):
+        assert faults(SET, replace(ground(), autoscalers=(fine,))) == ()
 
 
 def test_an_empty_namespace_is_said_name_by_name() -> None:

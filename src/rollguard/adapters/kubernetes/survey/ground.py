@@ -10,7 +10,6 @@ from rollguard.adapters.kubernetes.connection import rights
 from rollguard.adapters.kubernetes.objects import facts, wire
 from rollguard.adapters.kubernetes.survey.asking import Asking
 from rollguard.model.action import Unknown
-from rollguard.model.names import WorkloadKind
 from rollguard.policy.ground import DeploymentSeen, Ground, Labels
 
 
@@ -41,17 +40,13 @@ async def ground(asking: Asking, namespace: str) -> Ground | Unknown:
         if isinstance(answer, Unknown):
             return Unknown(detail=f"{right.resource} of {namespace}: {answer.detail}")
     deployments, services, scalers = listed
-    found = [msgspec.json.decode(raw, type=wire.Autoscaler) for raw in scalers]
+    seen = sorted(map(_deployment, deployments), key=lambda each: each.name)
+    names = frozenset(each.name for each in seen)
+    found = [scaler for raw in scalers if (scaler := facts.autoscaler(raw, names)) is not None]
     return Ground(
-        deployments=tuple(sorted(map(_deployment, deployments), key=lambda each: each.name)),
+        deployments=tuple(seen),
         services=tuple(sorted(map(_service, services))),
-        autoscalers=tuple(
-            sorted(
-                (each.metadata.name, each.spec.scale_target_ref.name, each.spec.max_replicas)
-                for each in found
-                if each.spec.scale_target_ref.kind == WorkloadKind.DEPLOYMENT.value
-            )
-        ),
+        autoscalers=tuple(sorted(found, key=lambda each: each.name)),
     )
 
 
