@@ -11,7 +11,6 @@ from rollguard.model.records import LifecycleState, NoticeClass, Passage, Rollou
 from rollguard.sim.behaviour import of_image
 from rollguard.sim.network import InvariantBroken
 from rollguard.sim.objects import SimDeployment
-from rollguard.sim.process import EPOCH
 from rollguard.sim.services import Adjusted, SimService
 from rollguard.sim.world import Changed, Sent
 from tests.simulation.invariants import GRACE, HEALTHY, Watchdog, asked
@@ -73,6 +72,8 @@ class SetWatchdog(Watchdog):
     """When anybody but the guard changed a Deployment last."""
     _released: dict[WorkloadName, float] = field(default_factory=dict)
     """When its template was changed last."""
+    _planned: dict[str, float] = field(default_factory=dict)
+    """When each plan was stored."""
     _last_switch: dict[RolloutId, float] = field(default_factory=dict)
 
     def start(self) -> None:
@@ -98,6 +99,11 @@ class SetWatchdog(Watchdog):
             self._check_capacity(order)
         if order.step.kind is StepKind.SCALE_DOWN:
             self._check_drained(order)
+
+    def _recorded(self, before: RolloutRecord | None, after: RolloutRecord) -> None:
+        Watchdog._recorded(self, before, after)
+        if after.plan is not None:
+            self._planned.setdefault(after.plan.id, self.world.loop.time())
 
     @staticmethod
     def _pending(step: Step) -> bool:
@@ -169,7 +175,7 @@ class SetWatchdog(Watchdog):
         self.world.settle()
         traffic, service = self.world.traffic, self._service(change.ref.name)
         self.back[change.ref.name] = _Back(
-            planned=order.plan.created.seconds - EPOCH,
+            planned=self._planned[order.plan.id],
             old=passage.old.workload,
             new=passage.new.workload,
             answered=traffic.answered.get(passage.old.workload, 0),
@@ -207,7 +213,7 @@ class SetWatchdog(Watchdog):
             if name.name in moved and self._most_ready(name, now) < passage.needed:
                 raise InvariantBroken(f"the first switch leaves before {name} has {passage.needed} ready pods")
             newer = self._released.get(passage.new.workload, 0.0)
-            if order.plan.created.seconds - EPOCH < newer < now - self.slack:
+            if self._planned[order.plan.id] < newer < now - self.slack:
                 raise InvariantBroken(f"the first switch leaves although {passage.new.workload} was released anew")
 
     def _check_drained(self, order: _Order) -> None:

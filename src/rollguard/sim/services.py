@@ -45,6 +45,8 @@ class ServiceTiming:
 
 STEPS = 6
 """In so many equal parts the connections move over to where new ones go."""
+ORDER = 1e-6
+"""Seconds between two things that nodes are told."""
 CONNECTIONS = 20
 """Of all clients of a Service."""
 
@@ -66,11 +68,16 @@ class SimService:
     slices: dict[str, tuple[SimPod, Endpoint]] = field(default_factory=dict)
     """By the pod's name."""
     sync_due: bool = False
+    told: float = 0.0
+    """When the clients' nodes are told of the newest EndpointSlices."""
     open_to: tuple[SimPod, ...] = ()
     """Where new connections go, as the clients' nodes know the EndpointSlices."""
     shares: dict[SimPod, float] = field(default_factory=dict)
     """The part of the connections that each pod has; they make 1 but where new ones find nobody."""
     moving: int = 0
+    """Steps until the connections are spread evenly over where new ones go."""
+    leaving: dict[SimPod, float] = field(default_factory=dict)
+    """When the last connection ends to a pod that no new one goes to."""
     settled: float = 0.0
     lost: float = 0.0
     """Requests so far that nobody took: no endpoint, or one that does not run any more."""
@@ -263,7 +270,9 @@ class Services:
         for cache in self._watching.caches:
             cache.endpoints(service.ref, service.endpoints())
         ready = tuple(pod for pod, endpoint in slices.values() if endpoint.ready)
-        self._loop.call_later(self._random.uniform(*self.timing.proxy), self._open_to, service, ready)
+        # what the nodes are told keeps its order
+        service.told = max(service.told + ORDER, self._loop.time() + self._random.uniform(*self.timing.proxy))
+        self._loop.call_at(service.told, self._open_to, service, ready)
 
     def _selected(self, service: SimService) -> list[SimPod]:
         """The pods that its selector selects, of whatever workload."""
@@ -282,6 +291,9 @@ class Services:
         if service.deleted or ready == service.open_to:
             return
         service.open_to = ready
+        ends = self._loop.time() + self.timing.keep_alive
+        left = (pod for pod in service.shares if pod not in ready)
+        service.leaving = {pod: service.leaving.get(pod, ends) for pod in left}
         self._reopen(service, service.shares)
         idle = not service.moving
         service.moving = STEPS
@@ -292,11 +304,16 @@ class Services:
         """One part of the connections ends, and is opened again where new ones go."""
         if service.deleted or not service.moving:
             return
-        kept = 1.0 - 1.0 / service.moving
-        self._reopen(service, {pod: share * kept for pod, share in service.shares.items()})
+        now, step = self._loop.time(), self.timing.keep_alive / STEPS
+        kept = {}
+        for pod, share in service.shares.items():
+            left = service.leaving.get(pod)
+            part = 1.0 - 1.0 / service.moving if left is None else max(0.0, (left - now) / (left - now + step))
+            kept[pod] = share * part
+        self._reopen(service, kept)
         service.moving -= 1
         if service.moving:
-            self._loop.call_later(self.timing.keep_alive / STEPS, self._step, service)
+            self._loop.call_later(step, self._step, service)
 
     def _pods_gone(self, service: SimService) -> None:
         """Connections to pods that are gone are reset."""
@@ -327,7 +344,7 @@ class Services:
 
     def _let_go(self, service: SimService) -> None:
         self._move(service, {})
-        service.moving, service.open_to = 0, ()
+        service.moving, service.open_to, service.leaving = 0, (), {}
 
     def _settle(self, service: SimService) -> None:
         """Lets the requests until now happen as the connections are."""
