@@ -73,7 +73,7 @@ class Plan:
         """The plan of that seed."""
         rng = random.Random(seed)
         point, fault = CELLS[seed % len(CELLS)]
-        wanted = next((s for s in STORIES if s.name == _VISITED_BY.get(point)), None)
+        wanted = next((s for s in (*STORIES, *SET_STORIES) if s.name == _VISITED_BY.get(point)), None)
         story: Story | SetStory = STORIES[(seed + seed // len(STORIES)) % len(STORIES)]
         if wanted is not None and not (wanted.name == "bad" and story.bad):
             story = wanted
@@ -143,6 +143,8 @@ CELLS = _cells()
 _OFTEN = {"leadership.write": 12, "metrics.ask": 12, "records.replace_rollout": 5, "notifier.send": 2}
 _VISITED_BY = {
     "cluster.fetch": "bad",
+    "cluster.fetch_service": "set: bad",
+    "cluster.fetch_autoscaler": "set: blue idles",
     "cluster.apply": "bad",
     "cluster.dry_run": "bad",
     "cluster.load_template": "bad, pruned history",
@@ -171,9 +173,16 @@ def _policy_change(seed: int) -> str:
     return rng.choice(POLICY_CHANGES) if rng.random() < _CHANGED_IN else ""
 
 
-_SETS = 0.36
+_SETS = 0.3
 """Share of the seeds whose story is of a release set, where the fault's point is on its way."""
-_OFTEN_IN_SETS = {"cluster.apply": 8, "cluster.dry_run": 6, "cluster.fetch": 30, "records.read_unit": 20}
+_OFTEN_IN_SETS = {
+    "cluster.apply": 8,
+    "cluster.dry_run": 6,
+    "cluster.fetch": 20,
+    "cluster.fetch_service": 12,
+    "cluster.fetch_autoscaler": 8,
+    "records.read_unit": 12,
+}
 
 
 def _set_story(seed: int) -> SetStory | None:

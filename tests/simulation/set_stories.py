@@ -16,6 +16,7 @@ from tests.simulation.platform import BLUE, GREEN, KEY, NAMESPACE, Platform, Sha
 
 UNIT = UnitName.of_workload(WorkloadName(NAMESPACE, WorkloadKind.RELEASE_SET, "platform"))
 WHOLE = Shape()
+DENIED = "admission webhook denied the request"
 PAIR = Shape(members=("backend", "workers"))
 WEB = Shape(members=("backend", "frontend"))
 
@@ -162,13 +163,17 @@ async def _blue_breaks(world: World, platform: Platform, rng: random.Random) -> 
 
 
 async def _refused(world: World, platform: Platform, rng: random.Random) -> None:
-    """From the plan on admission refuses one member's Service; after a while it does not any more."""
+    """From the plan on admission refuses one member's Service or Deployment; after a while it does not any more."""
     await _bad(world, platform, rng)
     await until(lambda: _planned(world))
-    name = rng.choice(sorted(service.name for service in platform.services.values()))
-    world.services.refused[name] = "admission webhook denied the request"
+    member = rng.choice(sorted(platform.services))
+    if rng.random() < 0.6:
+        world.services.refused[platform.services[member].name] = DENIED
+    else:
+        world.refused[platform.deployment(member, rng.choice((BLUE, GREEN))).name] = DENIED
     await asyncio.sleep(rng.uniform(5, 40))
     world.services.refused.clear()
+    world.refused.clear()
 
 
 async def _refused_for_good(world: World, platform: Platform, rng: random.Random) -> None:
@@ -177,7 +182,7 @@ async def _refused_for_good(world: World, platform: Platform, rng: random.Random
     def refuse(change: Adjusted) -> None:
         if change.actor.startswith("guard") and change.ref.kind == "Service":
             others = (service.name for service in platform.services.values() if service.name != change.ref.name)
-            world.services.refused.update(dict.fromkeys(others, "admission webhook denied the request"))
+            world.services.refused.update(dict.fromkeys(others, DENIED))
 
     world.on_adjust.append(refuse)
     await _bad(world, platform, rng)

@@ -131,7 +131,7 @@ class SimCluster:
         def found() -> FoundService | Absent:
             return self._world.services.found(ref) or Absent()
 
-        outcome = await call("cluster.fetch", self._process, self._faults, timeout, found)
+        outcome = await call("cluster.fetch_service", self._process, self._faults, timeout, found)
         return Unknown(detail="no answer") if isinstance(outcome, Lost | Later) else outcome
 
     async def fetch_autoscaler(self, ref: Ref, *, timeout: float) -> AutoscalerOutcome:
@@ -140,7 +140,7 @@ class SimCluster:
         def found() -> FoundAutoscaler | Absent:
             return self._world.scaling.found(ref) or Absent()
 
-        outcome = await call("cluster.fetch", self._process, self._faults, timeout, found)
+        outcome = await call("cluster.fetch_autoscaler", self._process, self._faults, timeout, found)
         return Unknown(detail="no answer") if isinstance(outcome, Lost | Later) else outcome
 
     async def apply(self, write: Write, *, dry_run: bool, timeout: float) -> WriteOutcome:

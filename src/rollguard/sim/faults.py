@@ -40,6 +40,8 @@ _READ = (
 _WRITE = (*_READ, Fault.APPLIED_UNKNOWN, Fault.APPLIED_LATE)
 POINTS: dict[str, tuple[Fault, ...]] = {
     "cluster.fetch": _READ,
+    "cluster.fetch_service": _READ,
+    "cluster.fetch_autoscaler": _READ,
     "cluster.apply": (*_WRITE, Fault.THROTTLED),
     "cluster.dry_run": (*_READ, Fault.THROTTLED),
     "cluster.save_evidence": _WRITE,
