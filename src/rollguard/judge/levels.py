@@ -91,17 +91,17 @@ def look(last: SignalLook | None, signal: Signal, observation: Observation, timi
     end = _end(memory, observation, timing)
     if last is not None and last.memory is memory and last.end == end and last.signal is signal:
         return last
-    return _looked(memory, signal, end)
+    return _looked(memory, signal, end, idle=observation.arms.idle)
 
 
-def _looked(memory: SignalMemory, signal: Signal, end: int) -> SignalLook:
+def _looked(memory: SignalMemory, signal: Signal, end: int, *, idle: bool) -> SignalLook:
     stretch = stretch_of(memory)
     ring = stretch.ring
     readings: list[LevelReading] = []
     reached: list[Finding] = []
     for level, rule in enumerate(signal.levels):
         seen = window(stretch, signal, level, end=end)
-        comparison = compared(memory, ring, signal, level, seen, end=end)
+        comparison = compared(memory, ring, signal, level, seen, end=end, idle=idle)
         all_pods = any(ring[n].all_pods for n in range(seen.first, end + 1) if n in ring)
         arm = ALL_PODS if all_pods else NEW_PODS
         began = memory.since[level]

@@ -29,17 +29,25 @@ class Compared:
 
 
 def compared(
-    memory: SignalMemory, ring: dict[int, SlotSums], signal: Signal, level: int, seen: Window, *, end: int
+    memory: SignalMemory,
+    ring: dict[int, SlotSums],
+    signal: Signal,
+    level: int,
+    seen: Window,
+    *,
+    end: int,
+    idle: bool = False,
 ) -> Compared:
     """The reference of a level's window that ends with slot number `end`.
 
     Old pods beside the new count where they held at least half of the window and had requests enough for a difference
     to show at all; so does the time before. For a shared resource that both arms suffer from alike, the time before
-    tells whether it began with the rollout. What was past the bound before the rollout is said beside either.
+    tells whether it began with the rollout. What was past the bound before the rollout is said beside either. Pods that
+    are `idle` beside it show only what their own requests show.
     """
     kind = KINDS[signal.kind]
     numbers = range(end - seen.slots + 1, end + 1)
-    beside = _pooled([ring[n] for n in numbers if n in ring], level, seen)
+    beside = _pooled([ring[n] for n in numbers if n in ring], level, seen) if kind.requests or not idle else None
     # Where a bad release came between, the good revision's own last slots are the time before.
     stood = [slot for slot in memory.before if slot.old.state is not ArmState.ABSENT]
     recent = _pooled(stood[-seen.slots :], level, seen)

@@ -68,8 +68,10 @@ class _Fed:
     answers: tuple[Answer, ...]
     before: tuple[Answer, ...]
 
-    def verdict(self, key: str, record: RolloutRecord, facts: UnitFacts, units: tuple[UnitName, ...]) -> Verdict:
-        """The verdict on one workload, whose rollout the record is."""
+    def verdict(
+        self, key: str, record: RolloutRecord, facts: UnitFacts, units: tuple[UnitName, ...], *, idle: bool = False
+    ) -> Verdict:
+        """The verdict on one workload, whose rollout the record is; `idle`: nobody asks what served before it."""
         context, memory = self.context, self.memory
         unit = context.store.unit(record.unit)
         rollout = Rollout(
@@ -89,6 +91,7 @@ class _Fed:
             before=self.before,
             store=self.policy.metrics,
             units=units,
+            idle=idle,
         )
         state = memory.judges.get(key) or judge.JudgeState(event_reached=_was_bad(record))
         memory.judges[key], verdict = judge.judge(state, seen, self.policy, self.watch)
@@ -102,7 +105,8 @@ def _of_member(fed: _Fed, record: RolloutRecord, passage: Passage, facts: UnitFa
     narrowed = replace(fed, watch=fed.watch.of_member(member)) if member is not None else fed
     units = tuple(sorted(UnitName.of_workload(side.workload) for side in (passage.old, passage.new)))
     alone = observe.member_record(record, passage)
-    return narrowed.verdict(passage.member, alone, observe.member_facts(facts, passage), units)
+    seen = observe.member_facts(facts, passage)
+    return narrowed.verdict(passage.member, alone, seen, units, idle=bool(passage.service))
 
 
 def _was_bad(record: RolloutRecord) -> bool:

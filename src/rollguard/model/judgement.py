@@ -43,6 +43,9 @@ class Arms:
     new: TemplateHash
     reference: TemplateHash | None
     apart: bool
+    idle: bool = False
+    """The reference's pods run beside the new ones, and nobody asks them: what depends on that is not compared with
+    theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

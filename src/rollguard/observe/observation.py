@@ -25,10 +25,12 @@ def observation(
     before: tuple[Answer, ...],
     store: MetricsStore,
     units: tuple[UnitName, ...] = (),
+    idle: bool = False,
 ) -> Observation:
     """All that the judge may look at: nothing from before the rollout stands among its answers.
 
-    Samples are those of the workloads that `units` guard, sorted; of the rollout's unit where there are none.
+    Samples are those of the workloads that `units` guard, sorted; of the rollout's unit where there are none. `idle`
+    says that what served before is not asked any more, though its pods run.
 
     A slot that straddles the start is in neither part. The reference is the baseline wherever the series can tell the
     arms apart, also when its last pod is gone: its slots are still coming in.
@@ -40,7 +42,7 @@ def observation(
     return Observation(
         now=now,
         rollout=rollout,
-        arms=Arms(new=rollout.target, reference=rollout.baseline if apart else None, apart=apart),
+        arms=Arms(new=rollout.target, reference=rollout.baseline if apart else None, apart=apart, idle=idle),
         facts=facts,
         answers=tuple(sorted(after, key=_in_time)),
         before=tuple(sorted(earlier, key=_in_time)),

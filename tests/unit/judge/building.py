@@ -136,6 +136,8 @@ class Case:
     started: Instant = STARTED
     migration: Migration | None = None
     charged: tuple[str, ...] = ()
+    idle: bool = False
+    """Nobody asks the old pods any more."""
     state: JudgeState = field(default_factory=JudgeState.empty)
 
     def see(
@@ -166,7 +168,7 @@ class Case:
                     baseline=self.baseline,
                     charged=self.charged,
                 ),
-                arms=Arms(new=NEW, reference=self.baseline, apart=True),
+                arms=Arms(new=NEW, reference=self.baseline, apart=True, idle=self.idle),
                 facts=replace(with_events(pods, events, when, conditions, available=available), migrations=migrations),
                 answers=answered,
                 before=tuple(before),

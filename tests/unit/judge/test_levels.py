@@ -212,6 +212,16 @@ def test_the_reference_of_a_rate_is_taken_for_as_many_pods() -> None:
     assert reading(verdict, LevelName.ROLLBACK).reference.not_worse
 
 
+def test_a_rate_is_not_compared_with_old_pods_that_nobody_asks_any_more() -> None:
+    slots = [grown(FIRST + i, [3.0], [0.0]) for i in range(4)]
+    before = [grown(FIRST - 8 + i, [], [3.0]) for i in range(8)]
+    asked, idle = Case((DB,)).see(slots, before=before), Case((DB,), idle=True).see(slots, before=before)
+    assert reading(asked, LevelName.ROLLBACK).reference.source == "old pods beside it"
+    assert reading(idle, LevelName.ROLLBACK).reference.source == "before the rollout"
+    assert reading(idle, LevelName.ROLLBACK).reference.value == pytest.approx(12.0)
+    assert reading(Case((DB,), idle=True).see(slots), LevelName.ROLLBACK).reference.source == "none"
+
+
 def test_a_rate_per_pod_is_the_mean_over_the_new_pods_and_needs_no_scaling_of_its_reference() -> None:
     per_pod = replace(DB, per_pod=True)
     verdict = Case((per_pod,)).see([grown(FIRST + i, [1, 2, 3], [1] * 9) for i in range(4)])
