@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -94,6 +95,24 @@ def test_after_a_switch_connections_move_over_within_lag_and_keep_alive_and_none
     assert at_once == 0.0
     assert 0.1 < meanwhile < 0.9
     assert (left, lost) == (0, 0.0)
+
+
+def test_whatever_is_switched_and_crashes_each_connection_is_with_one_pod_or_with_none() -> None:
+    async def story(pair: Pair) -> list[float]:
+        rng = random.Random(1)
+        wrong = []
+        for turn in range(60):
+            pair.world.services.select(pair.service, "version", rng.choice(("blue", "green")))
+            await asyncio.sleep(rng.uniform(0.0, 2.0))
+            for pod in rng.choice((pair.blue, pair.green)).pods() if turn % 3 == 0 else ():
+                pair.world.kubelet.crash(pod, 1)
+            await asyncio.sleep(rng.uniform(0.0, 4.0))
+            shares = pair.service.shares.values()
+            if min(shares, default=0.0) < 0.0 or sum(shares) > 1.0 + 1e-6:
+                wrong.append(sum(shares))
+        return wrong
+
+    assert played(story) == []
 
 
 def test_a_colour_that_goes_before_its_connections_have_moved_resets_them() -> None:

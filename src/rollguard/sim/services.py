@@ -307,8 +307,8 @@ class Services:
         now, step = self._loop.time(), self.timing.keep_alive / STEPS
         kept = {}
         for pod, share in service.shares.items():
-            left = service.leaving.get(pod)
-            part = 1.0 - 1.0 / service.moving if left is None else max(0.0, (left - now) / (left - now + step))
+            left = service.leaving[pod] - now if pod in service.leaving else None
+            part = 1.0 - 1.0 / service.moving if left is None else max(0.0, left) / (max(0.0, left) + step)
             kept[pod] = share * part
         self._reopen(service, kept)
         service.moving -= 1
