@@ -33,6 +33,7 @@ from tests.unit.doctor import building as sound
 pytestmark = pytest.mark.lab
 APPS = "doctor-apps"
 GUARD = "doctor-guard"
+SET = "doctor-set"
 RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CRD = f"{CRDS}/guardedunits.rollguard.dev"
@@ -284,23 +285,22 @@ async def test_a_container_without_a_probe_and_a_workload_without_a_way_back_are
     await here.admin.delete(deployments("unprobed"))
 
 
-async def test_an_autoscaler_that_is_off_or_may_take_every_pod_away_is_named(here: Surgery) -> None:
-    scaler = {
-        "metadata": {"name": "translation"},
+def autoscaler(target: str, *, least: int, most: int) -> dict[str, Any]:
+    usage = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}
+    return {
+        "metadata": {"name": target},
         "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "translation"},
-            "minReplicas": 2,
-            "maxReplicas": 4,
-            "metrics": [
-                {
-                    "type": "Resource",
-                    "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}},
-                }
-            ],
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": target},
+            "minReplicas": least,
+            "maxReplicas": most,
+            "metrics": [{"type": "Resource", "resource": usage}],
         },
     }
+
+
+async def test_an_autoscaler_that_is_off_or_may_take_every_pod_away_is_named(here: Surgery) -> None:
     path = f"/apis/autoscaling/v2/namespaces/{APPS}/horizontalpodautoscalers"
-    await here.admin.create(path, scaler)
+    await here.admin.create(path, autoscaler("translation", least=2, most=4))
     await here.until_named(plain(), "autoscaler", State.WARNING, "does not scale", timeout_s=40.0)
     queue = {"metric": {"name": "queue"}, "target": {"type": "Value", "value": "10"}}
     to_zero = {"minReplicas": 0, "metrics": [{"type": "External", "external": queue}]}
@@ -311,6 +311,60 @@ async def test_an_autoscaler_that_is_off_or_may_take_every_pod_away_is_named(her
     await here.until_named(plain(), "replicas", State.WARNING, "is scaled to 0")
     await here.admin.delete(f"{path}/translation")
     await here.admin.patch(deployments("translation"), {"spec": {"replicas": 2}}, MERGE)
+
+
+SERVICES = {"backend": "backend-service", "frontend": "frontend-service"}
+
+
+def service(member: str, **selector: str) -> dict[str, Any]:
+    made = manifests.service(SERVICES[member])
+    made["spec"]["selector"] = {"app": member, "version": "blue", **selector}
+    return made
+
+
+def colour(member: str, colour_: str) -> dict[str, Any]:
+    made = manifests.deployment(f"{member}-{colour_}", tag="v1")
+    labels = {"app": member, "version": colour_}
+    made["spec"]["selector"]["matchLabels"] = labels
+    made["spec"]["template"]["metadata"]["labels"] = labels
+    return made
+
+
+async def test_what_is_wrong_with_a_release_set_is_named(here: Surgery) -> None:
+    policy = policy_of(policies.set_policy(namespace=SET, prometheus=DEAD, services=SERVICES))
+    apps, core = f"/apis/apps/v1/namespaces/{SET}/deployments", f"/api/v1/namespaces/{SET}/services"
+    await here.admin.create("/api/v1/namespaces", manifests.namespace(SET))
+    for member in SERVICES:
+        await here.admin.create(core, service(member))
+        for colour_ in ("blue", "green"):
+            await here.admin.create(apps, colour(member, colour_))
+
+    async def sound_() -> bool:
+        checks = await here.checks(policy)
+        return [check.state for check in checks if check.name == "release-set"] == [State.OK]
+
+    async def selects(member: str, **selector: str | None) -> None:
+        await here.admin.patch(f"{core}/{SERVICES[member]}", {"spec": {"selector": selector}}, MERGE)
+
+    await until(sound_, what="a sound set")
+    await selects("backend", tier="web")
+    await here.until_named(policy, "release-set", State.FAILED, "the pods of backend-blue do not carry tier=web")
+    await selects("backend", tier=None, version="red")
+    await here.until_named(policy, "release-set", State.FAILED, "backend-service names version=red")
+    await selects("backend", version="green")
+    await here.until_named(policy, "release-set", State.WARNING, "it is switched in part: backend-service names green")
+    await selects("backend", version="blue")
+    scalers = f"/apis/autoscaling/v2/namespaces/{SET}/horizontalpodautoscalers"
+    await here.admin.create(scalers, autoscaler("backend-green", least=1, most=1))
+    await here.until_named(
+        policy, "release-set", State.WARNING, "lets backend-green have 1 pods, and backend-blue has 2"
+    )
+    await here.admin.delete(f"{scalers}/backend-green")
+    await here.admin.delete(f"{core}/{SERVICES['frontend']}")
+    await here.until_named(policy, "release-set", State.FAILED, f"there is no Service {SET}/frontend-service")
+    await here.admin.create(core, service("frontend"))
+    await here.admin.delete(f"{apps}/frontend-green")
+    await here.until_named(policy, "release-set", State.FAILED, f"there is no Deployment {SET}/frontend-green")
 
 
 async def test_a_guard_that_does_not_run_is_named(here: Surgery) -> None:
