@@ -12,7 +12,7 @@ from types import ModuleType
 from lab.scenarios.stage import ScenarioError, Stage
 from lab.world import Lab, LabSettings
 
-HELPERS = {"reaction", "stage", "words"}
+HELPERS = {"reaction", "sets", "stage", "words"}
 __all__ = ["ScenarioError", "Stage", "known", "play", "play_on"]
 
 

@@ -236,6 +236,20 @@ class Stage:
         )
         return found[nth - 1]
 
+    async def until_told(self, name: str, *words: str, nth: int = 1) -> Any:
+        """The n-th GuardedRollout of a workload, once a notice of it says all these words."""
+        found: list[Any] = []
+
+        async def told() -> bool:
+            found[:] = [await self.until_rollout(name, nth=nth)]
+            texts = [f"{notice['title']}: {notice['text']}" for notice in found[0]["notices"]]
+            return any(all(word in text for word in words) for text in texts)
+
+        await self.until(
+            told, what=f"a notice of {name} with {words}", seen=lambda: [n["text"] for n in found[0]["notices"]]
+        )
+        return found[0]
+
     async def until_undone(self, name: str, *, nth: int = 1, tag: str = "v1") -> Any:
         """The n-th GuardedRollout, once it is closed; raises unless it was undone, has recovered, and `tag` runs."""
         rollout = await self.until_rollout(name, "closed", "held", nth=nth)
