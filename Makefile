@@ -24,7 +24,7 @@ $(UV):
 setup: .venv/.ready ## install the project and its tools into .venv
 
 .PHONY: demo
-demo: setup ## a bad release is caught and undone, in a simulation, in under a minute (ARGS="--scenario ...")
+demo: setup ## a bad blue-green switch is caught and taken back, in a simulation, in under a minute (ARGS="--scenario ...")
 	@$(RUN) rollguard demo $(ARGS)
 
 .PHONY: test

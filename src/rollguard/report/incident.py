@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rollguard.model.action import DecisionKind
+from rollguard.model.action import DecisionKind, Plan, StepKind
 from rollguard.model.judgement import Finding
 from rollguard.model.records import Outcome, Passage, RolloutRecord, TimelineEntry
 from rollguard.model.time import Instant
@@ -19,7 +19,8 @@ class Figures:
     to_decision: float | None
     """Until the rollback was planned; where there was none, until the first decision that was not to go on."""
     to_undo: float | None
-    """Until the old template was back in the spec."""
+    """Until the old template was back in the spec; of a release set until the last Service was switched back, and where
+    none had to be, until the last step was done."""
     to_recovery: float | None
     """Until the recovery was seen."""
 
@@ -32,7 +33,7 @@ def figures(rollout: RolloutRecord) -> Figures:
     recovered = rollout.outcome is Outcome.RECOVERED
     return Figures(
         to_decision=_until(rollout, decided),
-        to_undo=_until(rollout, _moments(rollout, "step") if done else []),
+        to_undo=_until(rollout, _undone(rollout, plan) if plan is not None and done else []),
         to_recovery=_until(rollout, _moments(rollout, "recovery") if recovered else []),
     )
 
@@ -61,6 +62,12 @@ def incident_markdown(rollout: RolloutRecord) -> str:
 
 def _moments(rollout: RolloutRecord, kind: str) -> list[Instant]:
     return sorted(entry.at for entry in rollout.timeline if entry.kind == kind)
+
+
+def _undone(rollout: RolloutRecord, plan: Plan) -> list[Instant]:
+    switches = [step for step in plan.steps if step.kind is StepKind.SWITCH]
+    switched = sorted(step.over_at for step in switches if step.over_at is not None)
+    return switched or _moments(rollout, "step")
 
 
 def _until(rollout: RolloutRecord, moments: list[Instant]) -> float | None:

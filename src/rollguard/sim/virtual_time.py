@@ -70,7 +70,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now = 0.0
         self._shuffle = None if seed is None else random.Random(seed)
         self.pace = pace
-        self._paced_from: tuple[float, float] | None = None
+        self._paced_from: tuple[float, float, float] | None = None
         self._selector = self
         self.errors: list[BaseException] = []
         self.set_task_factory(_task_factory)
@@ -95,9 +95,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _keep_pace(self, due: float, pace: float) -> None:
         """Sleeps until `due` by the schedule since the pace was set: what the work itself took is not added to it."""
-        if self._paced_from is None:
-            self._paced_from = (time.monotonic(), self._now)
-        really, virtually = self._paced_from
+        if self._paced_from is None or self._paced_from[2] != pace:
+            self._paced_from = (time.monotonic(), self._now, pace)
+        really, virtually, _pace = self._paced_from
         time.sleep(max(0.0, really + (due - virtually) / pace - time.monotonic()))
 
     def _process_events(self, event_list: list[object]) -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from rich.console import Console, RenderableType
 
+from rollguard.cli.demo.picture import Moment
+from rollguard.cli.demo.scenarios import SCENARIOS, Scenario
+from rollguard.cli.demo.screen import BANNER, Picture
 from rollguard.cli.main import call
+from rollguard.model.action import StepState
 
 FAST = ("--speed", "1000000")
 
@@ -20,6 +29,87 @@ def played(scenario: str, directory: Path, capsys: pytest.CaptureFixture[str]) -
 def moment(lines: list[str], who: str, words: str) -> str:
     """The simulated time of the first line with these words."""
     return next(line[:5] for line in lines if line[7:].startswith(who) and words in line)
+
+
+def test_a_release_set_goes_back_to_blue_beside_a_healthy_release(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(["demo", "-d", str(tmp_path), *FAST]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("SIMULATION: no cluster is touched.")
+    steps = [line for line in lines if line[7:].startswith("dubbing") and "Step " in line and ") done: " in line]
+    kinds = [line.partition("(")[2].partition(" ")[0] for line in steps]
+    assert kinds == ["scale"] * 3 + ["switch"] * 2 + ["scale"] * 3
+    assert [line.partition(" up to ")[2][:1] for line in steps[:3]] == ["3", "3", "5"]
+    assert all("-green down to 0)" in line for line in steps[5:])
+    assert moment(lines, "-", "users see 1") < moment(lines, "dubbing", "Bad: backend: errors: 1")
+    assert moment(lines, "dubbing", "Blue serves again") <= moment(lines, "dubbing", "Recovered: backend: errors: 0")
+    assert moment(lines, "-", "errors in backend: as before") < moment(lines, "dubbing", "Recovered")
+    assert moment(lines, "translation", "Healthy") > "30:00"
+    (report,) = tmp_path.iterdir()
+    assert lines[-1] == f"Incident report: {report}"
+    assert "decided after 5m" in lines[-2]
+    assert "| Member workers | from blue (revision 1: " in report.read_text()
+
+
+class Pictures:
+    """The live screen in several sizes, drawn when the Services are back while the steps go on, and at the end."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.drawn: list[str] = []
+        self.pictures = [self._picture(scenario, columns, lines) for columns, lines in ((80, 24), (120, 40))]
+        self.acting = False
+
+    def _picture(self, scenario: Scenario, columns: int, lines: int) -> Picture:
+        console = Console(file=StringIO(), force_terminal=True, width=columns, height=lines, color_system=None)
+
+        def update(shown: RenderableType) -> None:
+            found = console.render_lines(shown, pad=False)
+            assert len(found) < lines
+            self.drawn.append("\n".join("".join(part.text for part in line).rstrip() for line in found))
+
+        return Picture(console, scenario, BANNER.format(speed=60, slow=6), update)
+
+    def tell(self, at: float, who: str, kind: str, text: str) -> None:
+        for picture in self.pictures:
+            picture.tell(at, who, kind, text)
+
+    def show(self, moment: Moment) -> None:
+        plan = moment.rollouts["dubbing"].plan if "dubbing" in moment.rollouts else None
+        half = plan is not None and plan.steps[4].state is StepState.DONE and not plan.done
+        if (half and not self.acting) or moment.now == SCENARIOS["blue-green"].seconds:
+            self.acting = True
+            for picture in self.pictures:
+                picture.show(moment)
+
+
+def test_in_a_terminal_the_screen_tells_the_colours_the_pods_what_users_see_and_the_steps(tmp_path: Path) -> None:
+    drawn: list[str] = []
+
+    @contextmanager
+    def screen(scenario: Scenario, _speed: float, _slow: float) -> Iterator[Pictures]:
+        pictures = Pictures(scenario)
+        yield pictures
+        drawn.extend(pictures.drawn)
+
+    with patch("rollguard.cli.demo.show.screen", screen):
+        assert call(["demo", "-d", str(tmp_path), *FAST]) == 0
+    acting, end = drawn[:2], drawn[2:]
+    for text in (*acting, *end):
+        assert "SIMULATION: no cluster is touched. Time runs 60x, and 6x while the guard acts." in text
+        assert all(len(line) <= 120 for line in text.splitlines())
+        assert "backend-service -> blue" in text
+        assert "✓ 5. switch frontend-service to blue" in text
+    for text in acting:
+        assert "verdict bad, acting" in text
+        assert text.count("3 ready, v1") == text.count("3 ready, v2") == 2
+        assert "· 8. scale workers-green down to 0" in text
+    for text in end:
+        assert "Release set dubbing: blue -> green, verdict bad, recovered" in text
+        assert "✓ 8. scale workers-green down to 0" in text
+        assert text.count("3 ready, v1") == 2
+        assert "ready, v2" not in text
+        assert text.splitlines()[-1].startswith("simulated time 33:00 of 33:00")
 
 
 def test_a_bad_release_is_undone_beside_a_healthy_one_and_the_report_is_written(
@@ -63,4 +153,4 @@ def test_the_same_seed_plays_the_same_story(tmp_path: Path, capsys: pytest.Captu
 
 def test_an_unknown_scenario_names_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["demo", "--scenario", "nonsense"]) == 2
-    assert "there are: errors, latency" in capsys.readouterr().err
+    assert "there are: blue-green, errors, latency" in capsys.readouterr().err

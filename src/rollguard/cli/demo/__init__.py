@@ -17,13 +17,13 @@ SPEED = 60.0
 
 def demo(
     *,
-    scenario: str = "errors",
+    scenario: str = "blue-green",
     speed: float = SPEED,
     seed: int = 1,
     directory: Annotated[Path, Parameter(name=["-d", "--directory"])] = Path("incidents"),
     list_: bool = False,
 ) -> int:
-    """A bad release is caught and undone beside a healthy one, in a simulation: no cluster is touched.
+    """A bad blue-green switch is caught and taken back beside a healthy release, all simulated: no cluster is touched.
 
     Parameters
     ----------

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rollguard.cli.demo.stage import BESIDE, Cast, image, replicas
 from rollguard.model.metrics import GapCause
-from rollguard.sim.objects import SimDeployment
 from rollguard.sim.world import Blind, World
 
-REGISTRY = "registry.example.com/dubbing"
-SERVICES = ("speech-to-text", "translation", "text-to-speech", "lip-sync")
 MINUTE = 60.0
 
-Cast = dict[str, SimDeployment]
 Act = Callable[[World, Cast], None]
 
 
@@ -28,21 +25,52 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A story; it plays for `seconds` of simulated time."""
+    """A story; it plays for `seconds` of simulated time. `release_set`: the platform's set is on the stage."""
 
     name: str
     about: str
     scenes: tuple[Scene, ...]
     seconds: float
+    release_set: bool = False
 
 
 def release(service: str, tag: str, at: float) -> Scene:
     """A pipeline releases another image."""
 
     def act(world: World, cast: Cast) -> None:
-        world.set_image(cast[service], f"{REGISTRY}/{service}:{tag}", actor="pipeline")
+        world.set_image(cast.deployments[service], image(service, tag), actor="pipeline")
 
     return Scene(at=at, line=f"the pipeline releases {service}:{tag}", act=act)
+
+
+def _into_green(tags: dict[str, str], at: float) -> Scene:
+    """A pipeline starts the next version beside the one that serves; workers begin later, for they work at once."""
+
+    def act(world: World, cast: Cast) -> None:
+        for member, tag in tags.items():
+            deployment = cast.deployments[f"{member}-green"]
+            world.set_image(deployment, image(member, tag), actor="pipeline")
+            if f"{member}-service" in cast.services:
+                world.scale(deployment, replicas(member), actor="pipeline")
+
+    what = ", ".join(f"{member}:{tag}" for member, tag in tags.items())
+    return Scene(at=at, line=f"the pipeline starts green beside blue: {what}", act=act)
+
+
+def _to_green(at: float) -> Scene:
+    def act(world: World, cast: Cast) -> None:
+        for service in cast.services.values():
+            world.services.select(service, "version", "green", actor="pipeline")
+        world.scale(cast.deployments["workers-green"], replicas("workers"), actor="pipeline")
+
+    return Scene(at=at, line="the pipeline switches all Services to green and starts the green workers", act=act)
+
+
+def _blue_workers_end(at: float) -> Scene:
+    def act(world: World, cast: Cast) -> None:
+        world.scale(cast.deployments["workers-blue"], 0, actor="pipeline")
+
+    return Scene(at=at, line="the pipeline ends the blue workers", act=act)
 
 
 def _database(down: bool, at: float) -> Scene:
@@ -60,7 +88,7 @@ def _store_dies(at: float, seconds: float) -> Scene:
     return Scene(at=at, line=f"Prometheus dies for {seconds / MINUTE:.0f} minutes", act=act)
 
 
-HEALTHY = release("translation", "v2", 10.0)
+HEALTHY = release(BESIDE, "v2", 10.0)
 
 
 def _bad(name: str, about: str, tag: str, *, minutes: float = 33.0) -> Scenario:
@@ -69,7 +97,19 @@ def _bad(name: str, about: str, tag: str, *, minutes: float = 33.0) -> Scenario:
 
 
 _ALL = (
-    _bad("errors", "15% errors for 5 minutes: undone; a healthy release passes beside it", "v2-errors-15pct"),
+    Scenario(
+        name="blue-green",
+        about="green fails after the switch: backend, frontend and workers go back to blue",
+        scenes=(
+            HEALTHY,
+            _into_green({"backend": "v2-errors-15pct", "frontend": "v2", "workers": "v2"}, 30.0),
+            _to_green(60.0),
+            _blue_workers_end(72.0),
+        ),
+        seconds=33 * MINUTE,
+        release_set=True,
+    ),
+    _bad("errors", "a rolling update with 15% errors for 5 minutes: undone", "v2-errors-15pct"),
     _bad("latency", "P95 over 5 s for 5 minutes: undone", "v2-slow-6000ms-20pct"),
     _bad("database-errors", "more than 10 database connection errors a minute: undone", "v2-dberrors-60permin"),
     _bad("crash-loop", "the new version crashes at once: undone in seconds", "v2-crash", minutes=8),

@@ -1,38 +1,33 @@
-"""The demo's screen: a live table with the story below it, or plain lines where there is no terminal."""
+"""The demo's screen: a live picture with the story below it, or plain lines where there is no terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from rollguard.cli import output
-from rollguard.cli.demo.scenarios import SERVICES, Scenario
-from rollguard.loop import Status
-from rollguard.model.judgement import LevelReading, Verdict
-from rollguard.model.policy import LevelName
-from rollguard.model.records import LifecycleState, RolloutRecord
-from rollguard.policy.amounts import amount
+from rollguard.cli.demo.picture import Moment, clock, services_table, set_picture
+from rollguard.cli.demo.scenarios import Scenario
 
-SHOWN_LINES = 14
 STYLES = {
     "story": "bold cyan",
+    "users": "bold magenta",
     "verdict": "yellow",
     "decision": "bold",
     "step": "bold green",
     "recovery": "green",
     "phase": "dim",
 }
-VERDICTS = {"healthy": "green", "bad": "bold red", "degraded": "yellow", "blind": "magenta", "undecided": "dim"}
-WATCHED = (LifecycleState.WATCHING, LifecycleState.AWAITING_APPROVAL, LifecycleState.HELD)
-BANNER = "SIMULATION: no cluster is touched. Simulated time passes {speed:g} times faster than life."
+LINES_AT_LEAST = 2
+BANNER = "SIMULATION: no cluster is touched. Time runs {speed:g}x, and {slow:g}x while the guard acts."
 
 
 class Screen(Protocol):
@@ -42,22 +37,23 @@ class Screen(Protocol):
         """A line of the story."""
         ...
 
-    def show(self, now: float, status: Status, rollouts: dict[str, RolloutRecord]) -> None:
+    def show(self, moment: Moment) -> None:
         """How everything stands."""
         ...
 
 
 @contextmanager
-def screen(scenario: Scenario, speed: float) -> Iterator[Screen]:
+def screen(scenario: Scenario, speed: float, slow: float) -> Iterator[Screen]:
     """The screen that fits: live in a terminal, else plain lines."""
     console = Console()
+    banner = BANNER.format(speed=speed, slow=slow)
     if not console.is_terminal:
-        output.say(BANNER.format(speed=speed))
+        output.say(banner)
         output.say(f"Scenario {scenario.name}: {scenario.about}")
         yield Lines()
         return
     with Live(console=console, auto_refresh=False, transient=False) as live:
-        yield Picture(live, scenario, speed)
+        yield Picture(console, scenario, banner, partial(live.update, refresh=True))
 
 
 class Lines:
@@ -68,64 +64,55 @@ class Lines:
         if at >= 0:
             output.say(f"{clock(at)}  {who or '-':<15} {kind:<9} {text}")
 
-    def show(self, now: float, status: Status, rollouts: dict[str, RolloutRecord]) -> None:
+    def show(self, moment: Moment) -> None:
         """Lines tell what changes; there is nothing to redraw."""
 
 
 class Picture:
-    """A live picture of all services, and the last lines of the story."""
+    """A live picture of what is guarded, and as many of the story's last lines as have room below it; `update` puts it
+    onto the screen."""
 
-    def __init__(self, live: Live, scenario: Scenario, speed: float) -> None:
-        self._live = live
+    def __init__(
+        self, console: Console, scenario: Scenario, banner: str, update: Callable[[RenderableType], None]
+    ) -> None:
+        self._console = console
         self._scenario = scenario
-        self._speed = speed
-        self._lines: list[Text] = []
+        self._banner = banner
+        self._update = update
+        self._told: list[tuple[str, Text]] = []
 
     def tell(self, at: float, who: str, kind: str, text: str) -> None:
-        """Adds the line below the table."""
+        """Adds the line below the picture."""
         if at >= 0:
-            line = f"{clock(at)}  {who:<15} {text}" if who else f"{clock(at)}  {text}"
-            self._lines.append(Text(line, style=STYLES.get(kind, ""), no_wrap=True, overflow="ellipsis"))
+            line = Text(f"{who + ': ' if who else ''}{text}", style=STYLES.get(kind, ""))
+            self._told.append((f"{clock(at)}  ", line))
 
-    def show(self, now: float, status: Status, rollouts: dict[str, RolloutRecord]) -> None:
+    def show(self, moment: Moment) -> None:
         """Draws everything anew."""
-        verdicts = {str(unit.unit).partition("/")[2]: unit.verdict for unit in status.units}
-        table = Table(expand=True, box=None, pad_edge=False)
-        for title in ("SERVICE", "VERSION", "STATE", "PHASE", "VERDICT", "ERRORS NOW (BOUND)"):
-            table.add_column(title, no_wrap=True)
-        for name in SERVICES:
-            table.add_row(*_row(name, rollouts.get(name), verdicts.get(name)))
-        bar = ProgressBar(total=self._scenario.seconds, completed=min(now, self._scenario.seconds))
-        head = Text(BANNER.format(speed=self._speed), style="reverse")
-        about = Text(f"{self._scenario.name}: {self._scenario.about}", style="italic")
-        when = Text(f"simulated time {clock(now)} of {clock(self._scenario.seconds)}", style="dim")
-        story = Panel(Group(*self._lines[-SHOWN_LINES:]), title="story", height=SHOWN_LINES + 2)
-        self._live.update(Group(head, about, table, story, when, bar), refresh=True)
+        whole = self._scenario.seconds
+        parts: list[RenderableType] = [
+            Text(self._banner, style="reverse"),
+            Text(f"{self._scenario.name}: {self._scenario.about}", style="italic"),
+            Text(),
+            *set_picture(moment),
+            services_table(moment),
+            Text(),
+        ]
+        end = Table.grid(expand=True, padding=(0, 1))
+        bar = ProgressBar(total=whole, completed=min(moment.now, whole))
+        end.add_row(Text(f"simulated time {clock(moment.now)} of {clock(whole)}", style="dim", no_wrap=True), bar)
+        used = len(self._console.render_lines(Group(*parts, end), pad=False))
+        room = max(LINES_AT_LEAST, self._console.height - used - 1)
+        self._update(Group(*parts, *self._story(room), end))
 
-
-def _row(name: str, rollout: RolloutRecord | None, verdict: Verdict | None) -> tuple[Text | str, ...]:
-    if rollout is None:
-        return (name, "v1", "steady", "-", "-", "-")
-    new = rollout.target_images[0][1].rpartition(":")[2]
-    state = rollout.state.value if rollout.outcome is None else rollout.outcome.value
-    watched = rollout.state in WATCHED
-    judged = verdict.kind.value if verdict is not None and watched else rollout.verdict.value
-    reading = _errors(verdict) if watched else None
-    errors = "-" if reading is None or reading.value is None else _value(reading)
-    return (name, f"v1 -> {new}", state, rollout.phase.value, Text(judged, style=VERDICTS.get(judged, "")), errors)
-
-
-def _value(reading: LevelReading) -> str:
-    assert reading.value is not None
-    return f"{amount(reading.value, reading.unit)} ({amount(reading.bound, reading.unit)})"
-
-
-def _errors(verdict: Verdict | None) -> LevelReading | None:
-    if verdict is None:
-        return None
-    return next((r for r in verdict.readings if r.signal == "errors" and r.level is LevelName.ROLLBACK), None)
-
-
-def clock(seconds: float) -> str:
-    """Minutes and seconds, as `05:40`."""
-    return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
+    def _story(self, room: int) -> list[Text]:
+        """The last lines, each as long as it is: it goes on below itself."""
+        console, shown = self._console, list[Text]()
+        for when, text in reversed(self._told):
+            wrapped = text.wrap(console, max(20, console.width - len(when)))
+            lines = [Text(" " * len(when)).append_text(line) for line in wrapped]
+            lines[0] = Text(when).append_text(wrapped[0])
+            shown = [*lines, *shown]
+            if len(shown) >= room:
+                break
+        return shown[-room:]
