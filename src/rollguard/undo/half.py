@@ -50,13 +50,14 @@ def stopped(plan: Plan) -> bool:
 
 def half_back(plan: Plan, readings: Mapping[Ref, Reading], because: str) -> str:
     """The state of a set that is on its way, by name, and why it stays so."""
-    said = [_serves(step, readings.get(step.target)) for step in steps_of(plan, StepKind.SWITCH)]
-    down = steps_of(plan, StepKind.SCALE_DOWN)
+    switches = [_serves(step, readings.get(step.target)) for step in steps_of(plan, StepKind.SWITCH)]
+    said, down = [*switches], steps_of(plan, StepKind.SCALE_DOWN)
     if all(step.state in OVER for step in steps_of(plan, StepKind.SWITCH)):
         said += [f"{step.target.name} is {'at' if step.state in OVER else 'not yet at'} {step.goal}" for step in down]
         minima = [step for step in steps_of(plan, StepKind.RESTORE_MINIMUM) if step.state not in OVER]
         said += [f"the minimum of {step.target.name} is not yet {step.goal} again" for step in minima]
-    return f"half back: {', '.join(said)}, because {because}"
+    state = "nothing is switched" if switches and not any(" serves " in text for text in switches) else "half back"
+    return f"{state}: {', '.join(said)}, because {because}"
 
 
 def _serves(step: Step, found: Reading | None) -> str:

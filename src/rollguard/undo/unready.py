@@ -14,7 +14,7 @@ HOPELESS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"}
 )
 """Reasons that time alone rarely mends: an image or a Secret is gone."""
-MESSAGE = 160
+MESSAGE = 240
 """Characters of a pod's message that are told."""
 
 
@@ -34,7 +34,7 @@ def unready(plan: Plan, facts: UnitFacts) -> Mapping[Ref, Unready]:
             continue
         name = (step.target.namespace, step.target.name)
         pods = [pod for pod in facts.pods if (pod.workload.namespace, pod.workload.name) == name]
-        said = [_said(pod) for pod in pods if not (pod.ready or pod.deleting)]
+        said = [_said(pod, facts) for pod in pods if not (pod.ready or pod.deleting)]
         words = Counter(text for text, _ in said if text)
         if words:
             found[step.target] = Unready(
@@ -44,14 +44,21 @@ def unready(plan: Plan, facts: UnitFacts) -> Mapping[Ref, Unready]:
     return found
 
 
-def _said(pod: Pod) -> tuple[str, bool]:
+def _said(pod: Pod, facts: UnitFacts) -> tuple[str, bool]:
     """What the pod says, and whether that is hopeless; nothing while it is only starting."""
     if pod.unschedulable:
         return f"it finds no node: {pod.unschedulable[:MESSAGE]}", False
     for container in pod.containers:
         if container.waiting_reason in {"", "ContainerCreating", "PodInitializing"}:
             continue
-        message = f": {container.waiting_message[:MESSAGE]}" if container.waiting_message else ""
-        return f"{container.name}: {container.waiting_reason}{message}", container.waiting_reason in HOPELESS
+        message = _cause(pod, facts) or container.waiting_message
+        said = f"{container.name}: {container.waiting_reason}" + (f": {message[:MESSAGE]}" if message else "")
+        return said, container.waiting_reason in HOPELESS
     failed = next((c for c in pod.containers if c.exit_code), None)
     return (f"{failed.name} ended with exit code {failed.exit_code}", False) if failed is not None else ("", False)
+
+
+def _cause(pod: Pod, facts: UnitFacts) -> str:
+    """Why an image cannot be pulled stands only in an Event, once the kubelet backs off."""
+    pulls = [event for event in facts.events if event.pod == pod.name and event.reason == "Failed"]
+    return next((event.message for event in reversed(pulls) if event.message.startswith("Failed to pull")), "")

@@ -9,6 +9,7 @@ import pytest
 
 from rollguard import undo
 from rollguard.model.action import Standing, StepKind, Target
+from rollguard.model.facts import ClusterEvent
 from rollguard.model.names import WorkloadKind
 from rollguard.model.records import HumanRequest, RequestKind
 from rollguard.model.situation import Situation
@@ -290,3 +291,44 @@ def test_one_member_can_only_be_named_of_a_release_set() -> None:
 
 def test_the_steps_of_a_member_are_told_by_its_name() -> None:
     assert step_of(planned(Cluster()), StepKind.SWITCH, "frontend").words == "switch frontend-service to blue"
+
+
+# --- what pods say ---
+
+
+def test_why_an_image_cannot_be_pulled_is_told_from_the_event_where_the_kubelet_backs_off() -> None:
+    cluster = Cluster(members=("backend",))
+    cluster.stuck["backend-blue"] = "ImagePullBackOff"
+    cluster.scale("backend-blue", NEEDED)
+    facts = cluster.facts()
+    stuck = [one.name for one in facts.pods if not one.ready]
+    why = 'Failed to pull image "backend:v1": manifest unknown'
+    events = (
+        ClusterEvent(pod=stuck[0], reason="Failed", message=why, last_seen=START),
+        ClusterEvent(pod=stuck[0], reason="Failed", message="Error: ImagePullBackOff", last_seen=START.plus(1)),
+    )
+    said = undo.unready(planned(cluster), replace(facts, events=events))[ref("backend-blue")]
+    assert said.hopeless
+    assert said.words == (f"app: ImagePullBackOff: {why} (1 pod); app: ImagePullBackOff: manifest unknown (1 pod)")
+
+
+def test_pods_that_find_no_node_or_crash_say_so_and_may_still_become_ready() -> None:
+    cluster = Cluster(members=("backend",))
+    cluster.scale("backend-blue", NEEDED)
+    facts = cluster.facts()
+    lost, crashed = [one for one in facts.pods if one.workload.name == "backend-blue"][2:]
+    failing = replace(crashed.containers[0], exit_code=1, ready=False)
+    pods = (
+        replace(lost, ready=False, unschedulable="0/3 nodes are available"),
+        replace(crashed, ready=False, containers=(failing,)),
+    )
+    said = undo.unready(planned(cluster), replace(facts, pods=pods))[ref("backend-blue")]
+    assert not said.hopeless
+    assert said.words == "it finds no node: 0/3 nodes are available (1 pod); app ended with exit code 1 (1 pod)"
+
+
+def test_pods_that_only_start_say_nothing() -> None:
+    cluster = Cluster(members=("backend",))
+    cluster.stuck["backend-blue"] = "ContainerCreating"
+    cluster.scale("backend-blue", NEEDED)
+    assert undo.unready(planned(cluster), cluster.facts()) == {}

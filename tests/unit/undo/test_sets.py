@@ -390,6 +390,18 @@ def test_a_freeze_in_the_half_state_stops_there_and_names_it(state: str) -> None
     assert len(at.cluster.sent) == sent
 
 
+def test_a_switch_that_may_still_arrive_leaves_the_old_colour_its_pods() -> None:
+    at = run(Cluster())
+    at.until(StepKind.SWITCH, StepState.TRYING)
+    at.go("delayed")
+    at.frozen = "by ana: launch"
+    at.turns(10)
+    assert at.over.startswith("nothing is switched: backend-service still green, frontend-service still green, because")
+    assert at.cluster.send(*at.under_way[0])
+    at.cluster.settle()
+    assert (at.cluster.colour("backend"), at.cluster.ready[ref("backend-blue")]) == ("blue", NEEDED)
+
+
 def test_a_service_that_a_person_switches_to_green_again_is_never_overwritten() -> None:
     at = halfway()
     at.cluster.select("backend", "green")
