@@ -59,7 +59,8 @@ PLAN_RULES = (
     (
         "self.id != oldSelf.id || (self.epoch == oldSelf.epoch && self.expires == oldSelf.expires"
         " && self.created == oldSelf.created && self.actor == oldSelf.actor"
-        " && self.reason == oldSelf.reason && self.target == oldSelf.target)",
+        " && self.reason == oldSelf.reason && self.target == oldSelf.target"
+        " && self.drain == oldSelf.drain && self.continues == oldSelf.continues)",
         "a plan is immutable but for the states of its steps",
     ),
     (
@@ -69,6 +70,7 @@ PLAN_RULES = (
         " && self.steps.map(s, s.revision) == oldSelf.steps.map(s, s.revision)"
         " && self.steps.map(s, s.kind) == oldSelf.steps.map(s, s.kind)"
         " && self.steps.map(s, s.target) == oldSelf.steps.map(s, s.target)"
+        " && self.steps.map(s, has(s.member) ? s.member : '') == oldSelf.steps.map(s, has(s.member) ? s.member : '')"
         " && self.steps.map(s, s.n) == oldSelf.steps.map(s, s.n))",
         "a plan's steps are immutable but for their states",
     ),
@@ -184,7 +186,7 @@ def _plan_schema() -> Schema:
     step["required"] = [*_list(step["required"]), "state"]
     fields["state"] = {**_child(fields, "state"), "default": "pending"}
     steps |= {"maxItems": STEPS_MAX, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["n"]}
-    required = [*_list(plan["required"]), "steps"]
+    required = [*_list(plan["required"]), "steps", "drain", "continues"]
     return {**plan, "required": required, "x-kubernetes-validations": _rules(PLAN_RULES)}
 
 
