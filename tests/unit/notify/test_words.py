@@ -17,6 +17,7 @@ from rollguard.model.records import Notice, NoticeClass, Response
 from rollguard.notify import payload, words
 from rollguard.notify.words import TITLES
 from tests.unit.records import START, rollout_record, unit_record
+from tests.unit.undo.colours import Cluster, run, stage
 
 POLICY = Policy(
     name="p",
@@ -119,3 +120,18 @@ def test_every_topic_that_the_product_tells_has_a_title() -> None:
     told = {topic for source in sources for topic in re.findall(r'topic="([a-z-]+)"', source.read_text())}
     assert len(told) > 10
     assert told <= TITLES.keys()
+
+
+def test_a_release_set_is_told_member_by_member_with_commands_that_fit_it() -> None:
+    at = run(Cluster())
+    unit = stage(at.cluster).unit
+    why = "half back: backend-service serves blue, frontend-service still green, because it is refused"
+    tell = Tell(class_=NoticeClass.PAGE, topic="half-back", reason=why)
+    said = words(tell, at.record, unit, POLICY, START)
+    assert said.title == "Half back: the rollback has not come to its end, and goes on: production/dubbing on eu-1"
+    assert said.text.startswith(why)
+    assert "- frontend: from blue (revision 1, frontend:v1) to green (revision 2, frontend:v2)" in said.text
+    assert "Next: rollguard status -n production" in said.text
+    stopped = words(replace(tell, topic="superseded"), at.record, unit, POLICY, START).text
+    assert "kubectl -n production get services,deployments -o wide" in stopped
+    assert "deployment/dubbing" not in stopped

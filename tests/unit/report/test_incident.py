@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from rollguard.model.action import DecisionKind
 from rollguard.model.records import Response, TimelineEntry
-from rollguard.report import figures, images_between, incident_markdown, numbers_between, summary
+from rollguard.report import account, figures, images_between, incident_markdown, numbers_between, summary
 from tests.unit.records import START, rollout_record
+from tests.unit.undo.colours import Cluster, run
 
 
 def test_the_report_has_evidence_actions_and_timeline_with_value_and_bound() -> None:
@@ -97,3 +98,17 @@ def test_a_first_revision_has_none_before_it() -> None:
     first = replace(rollout_record(), baseline=None, baseline_number=None, baseline_images=())
     assert numbers_between(first) == "none->2"
     assert images_between(first) == "registry.example.com/translation:v2"
+
+
+def test_a_release_sets_report_names_its_members_and_the_steps_of_its_way_back() -> None:
+    at = run(Cluster())
+    at.turns(200)
+    page = incident_markdown(at.record)
+    for fact in (
+        "| Member backend | from blue (revision 1: `backend:v1`) to green (revision 2: `backend:v2`) |",
+        "Plan `dubbing-s1.1` by rollguard: back to blue. bad",
+        "| 4 | switch backend-service to blue | Service `backend-service` | done |",
+        "| 9 | scale backend-blue back to 2 | Deployment `backend-blue` | skipped | the old colour serves,",
+    ):
+        assert fact in page
+    assert account(at.record) == "rolled back to blue by rollguard: bad"
