@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
-from rollguard.model.records import Freeze
+from rollguard.model.records import Freeze, HumanRequest, RequestKind
 from rollguard.sim.objects import at
 from rollguard.sim.services import Adjusted
 from rollguard.sim.world import World
@@ -232,8 +232,15 @@ async def _joins_late(world: World, platform: Platform, rng: random.Random) -> N
 
 
 async def _frozen_half_way(world: World, platform: Platform, rng: random.Random) -> None:
-    """A person freezes the set when one of its Services is back."""
-    world.on_adjust.append(lambda change: _freeze(world) if _ours(change, "Service") else None)
+    """A person freezes the set when one of its Services is back, once."""
+    done: list[float] = []
+
+    def freeze(change: Adjusted) -> None:
+        if _ours(change, "Service") and not done:
+            done.append(change.at)
+            _freeze(world)
+
+    world.on_adjust.append(freeze)
     await _bad(world, platform, rng)
 
 
@@ -252,6 +259,27 @@ def _ours(change: Adjusted, kind: str) -> bool:
 def _freeze(world: World) -> None:
     freeze = Freeze(until=at(world.loop.time() + 1000), actor="alice", reason="hands off")
     world.records.freeze(UNIT, freeze)
+
+
+async def _ordered_on(world: World, platform: Platform, rng: random.Random) -> None:
+    """A person freezes the set when one of its Services is back, thaws it later and orders the rest."""
+    await _frozen_half_way(world, platform, rng)
+    await until(lambda: any(stored.record.freeze is not None for stored in world.records.units.values()))
+    await asyncio.sleep(rng.uniform(3, 20))
+    world.records.freeze(UNIT, None)
+    await asyncio.sleep(rng.uniform(0.1, 3))
+    order = HumanRequest(
+        id="rollback-1", kind=RequestKind.ROLLBACK, actor="alice", at=at(world.loop.time()), reason="go on"
+    )
+    world.records.request(UNIT, order)
+
+
+async def _paused(world: World, platform: Platform, rng: random.Random) -> None:
+    """A person pauses a Deployment of either colour at about the time at which the guard acts."""
+    await _bad(world, platform, rng)
+    await near_the_rollback(world, rng)
+    deployment = platform.deployment(rng.choice(sorted(platform.services)), rng.choice((BLUE, GREEN)))
+    world.pause_rollout(deployment)
 
 
 async def _fixed_forward(world: World, platform: Platform, rng: random.Random) -> None:
@@ -329,6 +357,8 @@ SET_STORIES = (
     SetStory(name="set: joins late", play=_joins_late, bad=True, must_undo=True),
     SetStory(name="set: frozen half way", play=_frozen_half_way, bad=True, shape=WEB),
     SetStory(name="set: frozen", play=_frozen, bad=True, shape=PAIR),
+    SetStory(name="set: ordered on", play=_ordered_on, bad=True, must_undo=True, shape=WEB),
+    SetStory(name="set: paused", play=_paused, bad=True, shape=WEB),
     SetStory(name="set: fixed forward", play=_fixed_forward, bad=True, shape=PAIR),
     SetStory(name="set: outage", play=_outage, bad=False, shape=WEB),
     SetStory(name="set: bad twice", play=_bad_twice, bad=True, shape=PAIR),

@@ -90,7 +90,7 @@ async def retarget(
     back = [p for p in record.passages if _is_back(p, serving[p.member], facts)]
     if all(passage in back for passage in record.passages):
         colour, ours = record.passages[0].old.colour, stopped_half(record)
-        whose = "the guard had begun it, and it was brought to its end by hand" if ours else _BY_HAND
+        whose = "the guard had begun it, and stopped before its end" if ours else _BY_HAND
         reason = f"{colour} serves again: {whose}"
         return await _ended(context, memory, record, NewTarget(reason=reason, back=True))
     replaced = [p for p in record.passages if p.member in seen and seen[p.member].new.digest != p.new.digest]

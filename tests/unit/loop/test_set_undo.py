@@ -244,7 +244,7 @@ def test_a_freeze_half_way_stops_it_there_and_is_paged_with_the_state() -> None:
         colours.switch("frontend", to="blue")
         stage.world.scale(colours.deployments["workers-green"], 0, actor="alice")
         await stage.until(lambda: of_set(stage).closed is not None)
-        assert "the guard had begun it, and it was brought to its end by hand" in of_set(stage).why
+        assert "the guard had begun it, and stopped before its end" in of_set(stage).why
 
     often = set_policy()
     play_set(story, policy=replace(often, timing=replace(often.timing, repeat_notice=20.0)))
