@@ -33,7 +33,10 @@ class _Back:
     new: WorkloadName
     answered: int
     shed: int
+    lost: float
     reset: int
+    crashes: bool
+    """The bad colour's pods end by themselves: what is lost with them is not the guard's doing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +183,9 @@ class SetWatchdog(Watchdog):
             new=passage.new.workload,
             answered=traffic.answered.get(passage.old.workload, 0),
             shed=traffic.shed.get(passage.old.workload, 0),
+            lost=service.lost,
             reset=service.reset.get(passage.new.workload, 0),
+            crashes=any(of_image(image).crash_after is not None for _, image in passage.new.images),
         )
 
     def _check_undo(self, record: RolloutRecord, now: float) -> None:
@@ -330,6 +335,10 @@ class SetWatchdog(Watchdog):
         shed = self.world.traffic.shed.get(back.old, 0) - back.shed
         if shed > FAILED_AT_MOST * max(answered, 1) and not self.story.loses:
             raise InvariantBroken(f"{shed} of {answered} requests found too few pods of {back.old}")
+        lost = service.lost - back.lost
+        touched = max(self._people.get(back.old, 0.0), self._people.get(back.new, 0.0)) > back.planned
+        if lost > FAILED_AT_MOST * max(answered, 1) and not (self.story.loses or back.crashes or touched):
+            raise InvariantBroken(f"{lost:.1f} requests to {name} found nobody after it was switched back")
         resets = service.reset.get(back.new, 0) - back.reset
         if resets and self._people.get(back.new, 0.0) < back.planned:
             raise InvariantBroken(f"{resets} connections to {back.new} were reset after {name} was switched back")
