@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from rich.console import Console
 
 from rollguard.adapters.kubernetes import KubernetesCluster
 from rollguard.cli import exits, lookup, output
-from rollguard.cli.connect import Connection, session, unanswered
+from rollguard.cli.connect import Connection, Session, session, unanswered
 from rollguard.cli.waiting import ERROR, Answer, Goal, Seen, Wanted, answered, pinned
+from rollguard.cli.waiting_sets import SetSeen, answered_set
 from rollguard.model.action import Absent, FetchOutcome, Found, Unknown
 from rollguard.model.names import Ref, UnitName, WorkloadName
 from rollguard.model.records import RolloutRecord, StoredRollout, StoredUnit
@@ -86,6 +88,9 @@ class _Request:
 async def _wait(request: _Request, connection: Connection, format_: output.Format) -> int:
     async with session(connection) as opened:
         name = lookup.workload_named(request.text, opened)
+        meant = await lookup.meant(opened, request.text)
+        if meant.release_set is not None and not meant.member:
+            return await _wait_for_set(request, opened, meant.unit, format_)
         rng = random.Random()  # noqa: S311 (jitter of retries)
         cluster = KubernetesCluster(opened.api, opened.clock, rng, namespaces=(name.namespace,))
         ref = Ref(name.kind.value, name.namespace, name.name, "")
@@ -97,6 +102,14 @@ async def _wait(request: _Request, connection: Connection, format_: output.Forma
             screen=screen(format_),
         )
         return await waiting.until(request.goal, request.image, request.timeout)
+
+
+async def _wait_for_set(request: _Request, opened: Session, unit: UnitName, format_: output.Format) -> int:
+    if request.image:
+        text = "--image: the members of a set have images of their own; wait for one of its Deployments"
+        raise exits.CommandError(text, exits.UNREACHABLE)
+    waiting = WaitingForSet(unit=unit, records=opened.records, clock=opened.clock, screen=screen(format_))
+    return await waiting.until(request.goal, "", request.timeout)
 
 
 class Screen(Protocol):
@@ -112,11 +125,9 @@ class Screen(Protocol):
 
 
 @dataclass(slots=True, kw_only=True)
-class Waiting:
-    """A wait under way: what it reads, and what it knows from one look to the next."""
+class _Waiting(ABC):
+    """A wait under way, whatever it is for."""
 
-    name: WorkloadName
-    fetch: Fetch
     records: Records
     clock: Clock
     screen: Screen
@@ -132,14 +143,8 @@ class Waiting:
         told = ""
         with self.screen.live():
             while True:
-                seen = await self._look()
+                wanted, answer = await self.look(wanted)
                 waited = self.clock.mono().since(began)
-                if isinstance(seen, Seen):
-                    wanted = pinned(wanted, seen)
-                    answer = answered(wanted, seen)
-                    self.mine = answer.rollout
-                else:
-                    answer = seen
                 if answer.code is None and waited >= timeout:
                     line = f"not decided within {durations.format_(timeout)}: {answer.line}"
                     answer = Answer(line=line, code=answer.at_timeout, rollout=answer.rollout)
@@ -152,25 +157,12 @@ class Waiting:
                 if not self.reached and waited > REACHED_WITHIN_S:
                     raise exits.CommandError(answer.line)
 
-    async def _look(self) -> Seen | Answer:
-        found = await self.fetch()
-        if isinstance(found, Absent):
-            return Answer(code=ERROR, line=f"there is no Deployment {self.name.name} in {self.name.namespace}")
-        unit = UnitName.of_workload(self.name)
-        stored = await self.records.read_unit(unit)
-        rollouts = await self._rollouts(unit)
-        for outcome in (found, stored, rollouts):
-            if isinstance(outcome, Unknown) and outcome.unserved:
-                return Answer(code=ERROR, line=str(unanswered(outcome)))
-            if isinstance(outcome, Unknown):
-                return Answer(line=f"the cluster does not answer: {outcome.detail}", at_timeout=ERROR)
-        if not isinstance(found, Found) or isinstance(stored, Unknown) or isinstance(rollouts, Unknown):
-            raise TypeError("an outcome that no port has")
-        self.reached = True
-        record = stored.record if isinstance(stored, StoredUnit) else None
-        return Seen(deployment=found, unit=record, rollouts=rollouts, now=self.clock.now())
+    @abstractmethod
+    async def look(self, wanted: Wanted) -> tuple[Wanted, Answer]:
+        """One look: the wish as it is known by now, and how it stands."""
 
-    async def _rollouts(self, unit: UnitName) -> tuple[RolloutRecord, ...] | Unknown:
+    async def rollouts(self, unit: UnitName) -> tuple[RolloutRecord, ...] | Unknown:
+        """The unit's rollouts, or only the one that is waited for."""
         if self.mine is not None:
             found = await self.records.read_rollout(unit, self.mine.id)
             if isinstance(found, StoredRollout):
@@ -179,6 +171,64 @@ class Waiting:
                 return found
         listed = await self.records.list_rollouts(open_only=False)
         return listed if isinstance(listed, Unknown) else tuple(s.record for s in listed if s.record.unit == unit)
+
+
+@dataclass(slots=True, kw_only=True)
+class Waiting(_Waiting):
+    """For the version that a Deployment asks for."""
+
+    name: WorkloadName
+    fetch: Fetch
+
+    async def look(self, wanted: Wanted) -> tuple[Wanted, Answer]:
+        """Reads the Deployment and its records."""
+        found = await self.fetch()
+        if isinstance(found, Absent):
+            said = f"there is no Deployment {self.name.name} in {self.name.namespace}"
+            return wanted, Answer(code=ERROR, line=said)
+        unit = UnitName.of_workload(self.name)
+        stored = await self.records.read_unit(unit)
+        rollouts = await self.rollouts(unit)
+        if (silent := _unanswered(found, stored, rollouts)) is not None:
+            return wanted, silent
+        if not isinstance(found, Found) or isinstance(stored, Unknown) or isinstance(rollouts, Unknown):
+            raise TypeError("an outcome that no port has")
+        self.reached = True
+        record = stored.record if isinstance(stored, StoredUnit) else None
+        seen = Seen(deployment=found, unit=record, rollouts=rollouts, now=self.clock.now())
+        wanted = pinned(wanted, seen)
+        answer = answered(wanted, seen)
+        self.mine = answer.rollout
+        return wanted, answer
+
+
+@dataclass(slots=True, kw_only=True)
+class WaitingForSet(_Waiting):
+    """For the switch of a release set."""
+
+    unit: UnitName
+
+    async def look(self, wanted: Wanted) -> tuple[Wanted, Answer]:
+        """Reads the set's records."""
+        stored = await self.records.read_unit(self.unit)
+        rollouts = await self.rollouts(self.unit)
+        if (silent := _unanswered(stored, rollouts)) is not None:
+            return wanted, silent
+        if isinstance(rollouts, Unknown) or not isinstance(stored, StoredUnit):
+            return wanted, Answer(code=ERROR, line=f"{self.unit} is not guarded any more")
+        self.reached = True
+        # all of them each time: a member that is switched late begins another rollout, the one to wait for then
+        return wanted, answered_set(wanted, SetSeen(unit=stored.record, rollouts=rollouts, now=self.clock.now()))
+
+
+def _unanswered(*outcomes: object) -> Answer | None:
+    """What to say where one of them has no answer; None where all have."""
+    for outcome in outcomes:
+        if isinstance(outcome, Unknown) and outcome.unserved:
+            return Answer(code=ERROR, line=str(unanswered(outcome)))
+        if isinstance(outcome, Unknown):
+            return Answer(line=f"the cluster does not answer: {outcome.detail}", at_timeout=ERROR)
+    return None
 
 
 class Lines:

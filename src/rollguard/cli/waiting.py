@@ -103,7 +103,7 @@ def answered(wanted: Wanted, seen: Seen) -> Answer:
         return _other_image(wanted, seen, unit)
     mine = _of_version(seen, pin)
     if mine is not None:
-        return _of_rollout(wanted, mine)
+        return of_rollout(wanted, mine)
     if found.paused:
         return Answer(line=PAUSED)
     return _without_rollout(wanted, seen, unit)
@@ -126,13 +126,15 @@ def _of_version(seen: Seen, pin: Pinned) -> RolloutRecord | None:
     return max(mine, key=lambda record: record.started, default=None)
 
 
-def _of_rollout(wanted: Wanted, mine: RolloutRecord) -> Answer:
+def of_rollout(wanted: Wanted, mine: RolloutRecord) -> Answer:
+    """How the rollout stands, or ended."""
+
     def answer(line: str, code: int | None = None, at_timeout: int = OPEN) -> Answer:
         return Answer(line=line, code=code, at_timeout=at_timeout, rollout=mine)
 
     if mine.closed is not None:
         return answer(*_closed(mine))
-    version = f"revision {mine.target_number}"
+    version = _version(mine)
     if mine.state in UNDER_WAY:
         return answer(f"{version} is bad and being rolled back: {mine.why}", None, BAD)
     if mine.state is LifecycleState.VERIFYING:
@@ -153,8 +155,13 @@ def _of_rollout(wanted: Wanted, mine: RolloutRecord) -> Answer:
     return answer(f"{version} is {mine.verdict.value} in phase {mine.phase.value}: {mine.why}")
 
 
+def _version(mine: RolloutRecord) -> str:
+    """What the rollout brought: a revision, or a colour of a release set."""
+    return mine.passages[0].new.colour if mine.passages else f"revision {mine.target_number}"
+
+
 def _closed(mine: RolloutRecord) -> tuple[str, int]:
-    version, outcome = f"revision {mine.target_number}", mine.outcome
+    version, outcome = _version(mine), mine.outcome
     if outcome in ROLLED_BACK:
         return f"{version} was rolled back: {mine.why}", BAD
     if outcome is Outcome.PUT_BACK:
