@@ -79,6 +79,8 @@ async def _follow(context: Context, record: RolloutRecord, plan: Plan, answer: u
             await _finish(context, record, plan)
         case undo.MarkDone(step=step):
             await mark(context, record, step)
+            if told := undo.switched(plan, step):
+                await _tell(context, record, Tell(class_=NoticeClass.INFO, topic="switched-back", reason=told))
         case undo.Supersede(reason=why, refused=refused):
             await give_up(context, record, (PlanRefused if refused else PlanSuperseded)(reason=why), why)
         case undo.Abandon(step=step, reason=why):
@@ -88,7 +90,7 @@ async def _follow(context: Context, record: RolloutRecord, plan: Plan, answer: u
         case undo.Wait(reason=why, half=half, again=again):
             context.log("step-waits", {"plan": plan.id, "reason": why})
             if half:
-                await _tell_half(context, record, half)
+                await _tell(context, record, Tell(class_=NoticeClass.PAGE, topic="half-back", reason=half))
             return again
     return None
 
@@ -141,13 +143,12 @@ async def _resume(context: Context, record: RolloutRecord, plan: Plan, half: str
         return changes.with_entries(replace(present, plan=following), (line,))
 
     await note(context, record, resumed)
-    await _tell_half(context, record, half)
+    await _tell(context, record, Tell(class_=NoticeClass.PAGE, topic="half-back", reason=half))
 
 
-async def _tell_half(context: Context, record: RolloutRecord, half: str) -> None:
-    """The named half state is paged, once and then at the policy's interval, while it is pushed forward."""
+async def _tell(context: Context, record: RolloutRecord, tell: Tell) -> None:
+    """Tells how far a release set is; the same again only at the policy's interval."""
     unit, now = unit_of(context, record.unit), context.now()
-    tell = Tell(class_=NoticeClass.PAGE, topic="half-back", reason=half)
     await note(context, record, lambda r: changes.told(r, tell, unit=unit, policy=context.policies.of(r), now=now))
 
 

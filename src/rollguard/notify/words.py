@@ -32,6 +32,7 @@ TITLES = {
     "unconfirmed": "Restored, recovery unconfirmed",
     "did-not-help": "The rollback did not help",
     "stalled": "The rollback is stalled",
+    "switched-back": "Switched back",
     "half-back": "Half back: the rollback has not come to its end, and goes on",
     "verification-cut-short": "A newer change ended the watch over the restored version",
     "superseded": "The rollback stopped",

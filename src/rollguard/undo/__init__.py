@@ -9,7 +9,7 @@ from rollguard.undo.request import manual
 from rollguard.undo.sets import plan_set, remarks, resume_set, set_target
 from rollguard.undo.stepping import commits, next, reads, refused
 from rollguard.undo.switching import by_hand
-from rollguard.undo.told import caveat, undone
+from rollguard.undo.told import caveat, switched, undone
 from rollguard.undo.trials import trials
 from rollguard.undo.unready import Unready, unready
 
@@ -48,6 +48,7 @@ __all__ = [
     "set_target",
     "still_restored",
     "stopped",
+    "switched",
     "trials",
     "undone",
     "unready",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rollguard.model.action import Plan, StepKind, StepState
+from rollguard.model.action import Plan, Step, StepKind, StepState
 from rollguard.model.records import RolloutRecord
 from rollguard.undo import managers
-from rollguard.undo.half import of_set
+from rollguard.undo.half import OVER, of_set, steps_of
 
 
 def caveat(plan: Plan, record: RolloutRecord) -> str:
@@ -18,6 +18,16 @@ def caveat(plan: Plan, record: RolloutRecord) -> str:
         if step.state is StepState.SKIPPED and step.kind is not StepKind.SCALE_BACK
     ]
     return ". ".join([*left, *_alone(plan, record)])
+
+
+def switched(plan: Plan, last: Step) -> str:
+    """What is told when the last of the Services is done, long before the plan is; else empty."""
+    switches = steps_of(plan, StepKind.SWITCH)
+    others = [step for step in switches if step.n != last.n]
+    if last.kind is not StepKind.SWITCH or any(step.state not in OVER for step in others):
+        return ""
+    drained = f"{last.precondition} keeps its pods for {plan.drain:.0f} s, until its connections have drained"
+    return f"{plan.target.state}: every Service is switched and served; {drained}"
 
 
 def undone(plan: Plan, record: RolloutRecord) -> tuple[str, ...]:

@@ -107,6 +107,10 @@ def test_every_step_is_told_in_words_and_counts_as_one_rollback() -> None:
         assert len(unit.automatic_rollbacks) == 1
         bad = {passage.new.digest for passage in of_set(stage).passages}
         assert {digest for digest, _ in unit.undone} == bad
+        assert stage.told("switched-back")[0].startswith(
+            "blue serves again: every Service is switched and served; green keeps its pods for"
+        )
+        assert len(stage.told("switched-back")) == 1
         assert stage.told("rolled-back")[0].startswith("blue serves again; whether it helps is being watched")
 
     play_set(story)
