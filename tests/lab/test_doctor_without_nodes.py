@@ -357,7 +357,7 @@ async def test_what_is_wrong_with_a_release_set_is_named(here: Surgery) -> None:
     scalers = f"/apis/autoscaling/v2/namespaces/{SET}/horizontalpodautoscalers"
     await here.admin.create(scalers, autoscaler("backend-green", least=1, most=1))
     await here.until_named(
-        policy, "release-set", State.WARNING, "lets backend-green have 1 pods, and backend-blue has 2"
+        policy, "release-set", State.WARNING, "lets backend-green have 1 pod, and backend-blue has 2 pods"
     )
     await here.admin.delete(f"{scalers}/backend-green")
     await here.admin.delete(f"{core}/{SERVICES['frontend']}")
