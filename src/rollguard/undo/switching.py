@@ -35,6 +35,9 @@ def switch(step: Step, at: Moment) -> OfStep:
 
 
 def _served(step: Step, found: FoundService, at: Moment, *, ours: bool) -> OfStep:
+    gone = [reason for up in steps_of(at.plan, StepKind.SCALE_UP, step.member) if (reason := changed(up, at))]
+    if gone and not found.serving:
+        return Stop(step=step, reason=f"{step.target.name} selects {step.goal}, and nothing serves it: {gone[0]}")
     if found.strangers or not found.serving:
         seen = f"{found.serving} ready endpoints are {step.goal}'s, {found.strangers} are not"
         return Wait(reason=f"{step.target.name} selects {step.goal}, and its endpoints are behind: {seen}")

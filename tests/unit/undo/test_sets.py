@@ -347,6 +347,18 @@ def test_a_service_whose_endpoints_stay_empty_is_told_after_a_minute() -> None:
     assert at.over == "finished"
 
 
+def test_an_old_colour_that_is_deleted_as_it_is_switched_to_is_not_waited_for() -> None:
+    at = run(Cluster())
+    at.until(StepKind.SWITCH, StepState.TRYING)
+    at.go()
+    at.cluster.delete(ref("backend-blue"))
+    at.cluster.ready[ref("backend-blue")] = 0
+    at.turns(5)
+    assert (
+        "backend-service selects blue, and nothing serves it: Deployment production/backend-blue was deleted" in at.over
+    )
+
+
 def test_an_expired_plan_is_followed_by_one_with_the_steps_that_are_left() -> None:
     at = halfway()
     at.now = at.plan.expires
