@@ -286,6 +286,17 @@ def with_live(unit: UnitRecord, record: RolloutRecord, *, restored: bool, replac
     return replace(unit, live=tuple(after(each) for each in unit.live))
 
 
+def with_put_back(unit: UnitRecord, record: RolloutRecord) -> UnitRecord:
+    """The release set whose members are live again, by hand, on what they were before the rollout."""
+    passages = {passage.member: passage for passage in record.passages}
+
+    def after(live: LiveMember) -> LiveMember:
+        passage = passages.get(live.member)
+        return live if passage is None else replace(live, side=passage.old, beside=passage.new.hash)
+
+    return replace(unit, live=tuple(after(each) for each in unit.live))
+
+
 def _moved(record: RolloutRecord) -> frozenset[str]:
     """The members that the plan moved."""
     named = {step.target.name for step in record.plan.steps} if record.plan is not None else set()

@@ -15,7 +15,7 @@ from rollguard.model.facts import UnitFacts
 from rollguard.model.lifecycle import NewTarget, WorkloadGone
 from rollguard.model.names import RolloutId, UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import ReleaseSet
-from rollguard.model.records import OWN_UNDO, Passage, RolloutRecord, Side, TimelineEntry, UnitRecord
+from rollguard.model.records import OWN_UNDO, LifecycleState, Passage, RolloutRecord, Side, TimelineEntry, UnitRecord
 
 SETTLING = 5.0
 """Seconds that the caches may take to show what the guard wrote."""
@@ -75,10 +75,17 @@ async def retarget(
 ) -> RolloutRecord | None:
     """The rollout with the members that belong to it now; None once it is closed.
 
-    While the guard itself switches back, the steps of its plan look at each object: nothing is concluded here.
+    While the guard itself switches back, the steps of its plan look at each object: nothing is concluded here. Once it
+    is back, what is switched after that is a release of its own.
     """
-    if not facts.complete or record.state in OWN_UNDO:
+    if not facts.complete or record.state in (LifecycleState.PLANNED, LifecycleState.ACTING):
         return record
+    if unknown := [p for p in record.passages if not _known(release_set, p)]:
+        names = ", ".join(passage.member for passage in unknown)
+        reason = f"the policy's set {release_set.name} has no member {names} any more as it was released"
+        return await _ended(context, memory, record, NewTarget(reason=reason))
+    if record.state is LifecycleState.VERIFYING:
+        return await _verified_on(context, memory, record, release_set, facts)
     if not any(facts.member(passage.new.workload) for passage in record.passages):
         await transit(context, record, WorkloadGone(), change=ending(memory))
         return None
@@ -87,6 +94,8 @@ async def retarget(
     unit, now = unit_of(context, record.unit), context.server_now()
     seen = {passage.member: passage for passage in observe.passages(unit, release_set, facts, now)}
     serving = {each.member: each.side for each in observe.serving(release_set, facts, unit.live)}
+    if anew := [p for p in record.passages if _is_anew(p, serving[p.member], facts)]:
+        return await _released_anew(context, memory, record, anew)
     back = [p for p in record.passages if _is_back(p, serving[p.member], facts)]
     if all(passage in back for passage in record.passages):
         colour, ours = record.passages[0].old.colour, stopped_half(record)
@@ -121,12 +130,62 @@ def _lately(context: Context, record: RolloutRecord) -> bool:
 
 
 def _is_back(passage: Passage, side: Side | None, facts: UnitFacts) -> bool:
-    """Whether the old colour serves again. Without a Service the new one must have been ended: pods of it that are not
-    ready at this moment will be at work again."""
-    if side is None or side.colour != passage.old.colour:
+    """Whether the old colour serves again, with what it had."""
+    return side is not None and side.digest == passage.old.digest and _in_old_colour(passage, side, facts)
+
+
+def _is_anew(passage: Passage, side: Side | None, facts: UnitFacts) -> bool:
+    """Whether the old colour serves with another version than it had: the next release, in the colour that was idle."""
+    return side is not None and side.digest != passage.old.digest and _in_old_colour(passage, side, facts)
+
+
+def _in_old_colour(passage: Passage, side: Side, facts: UnitFacts) -> bool:
+    """Whether the old colour serves. Without a Service the new one must have been ended: pods of it that are not ready
+    at this moment will be at work again."""
+    if side.colour != passage.old.colour:
         return False
     new = facts.member(passage.new.workload)
     return bool(passage.service) or new is None or new.desired == 0
+
+
+async def _released_anew(
+    context: Context, memory: Memory, record: RolloutRecord, anew: list[Passage]
+) -> RolloutRecord | None:
+    """The rollout ends, and what it was about is what serves before the next one."""
+    names = ", ".join(passage.old.workload.name for passage in anew)
+    await context.store.change_unit(
+        record.unit, lambda unit: changes.with_live(unit, record, restored=False, replaced=False)
+    )
+    reason = f"{names} serves with another version than before: that is the release that is guarded now"
+    return await _ended(context, memory, record, NewTarget(reason=reason))
+
+
+async def _verified_on(
+    context: Context, memory: Memory, record: RolloutRecord, release_set: ReleaseSet, facts: UnitFacts
+) -> RolloutRecord | None:
+    """The rollout that was undone, unless somebody has switched to the other colour since."""
+    plan = record.plan
+    if plan is None or _lately(context, record):
+        return record
+    seen = observe.passages(unit_of(context, record.unit), release_set, facts, context.server_now())
+    stay = {p.member for p in record.passages if not undo.went_back(plan, p.member)}
+    after = [p for p in seen if p.member not in stay and (p.service or _desired(p.new, facts))]
+    if not after:
+        return record
+    names = ", ".join(f"{p.member} to {p.new.colour} (revision {p.new.number})" for p in after)
+    reason = f"somebody has switched {names} since it was rolled back: that is the release that is guarded now"
+    return await _ended(context, memory, record, NewTarget(reason=reason))
+
+
+def _desired(side: Side, facts: UnitFacts) -> int:
+    workload = facts.member(side.workload)
+    return workload.desired if workload is not None else 0
+
+
+def _known(release_set: ReleaseSet, passage: Passage) -> bool:
+    """Whether the policy still has the member, with the Service and the Deployments that it had."""
+    sides = all(observe.is_of(release_set, passage.member, side) for side in (passage.old, passage.new))
+    return sides and any((m.name, m.service) == (passage.member, passage.service) for m in release_set.members)
 
 
 async def _ended(context: Context, memory: Memory, record: RolloutRecord, input_: NewTarget) -> RolloutRecord | None:

@@ -127,7 +127,9 @@ def _set_at_rest(unit: UnitRecord, record: RolloutRecord) -> UnitRecord:
     """The release set's record with the colour that each member is live on after the rollout."""
     good = {each.digest for each in unit.healthy}
     judged = all(digest in good for digest in record.digests())
-    replaced = record.outcome in (Outcome.SUPERSEDED, Outcome.GONE, Outcome.PUT_BACK) and not judged
+    replaced = record.outcome in (Outcome.SUPERSEDED, Outcome.GONE) and not judged
+    if record.outcome is Outcome.PUT_BACK:
+        return changes.with_put_back(unit, record)
     restored = record.outcome in RESTORED and record.plan is not None
     return changes.with_live(unit, record, restored=restored, replaced=replaced)
 

@@ -11,6 +11,7 @@ from rollguard.observe.rollouts import Begun, adoption, rollout_begun, rollout_i
 from rollguard.observe.sets import (
     at_rest,
     good_side,
+    is_of,
     joined,
     live_colours,
     member_facts,
@@ -38,6 +39,7 @@ __all__ = [
     "good_revision",
     "good_side",
     "instants",
+    "is_of",
     "joined",
     "known_revisions",
     "live_colours",

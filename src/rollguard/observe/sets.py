@@ -67,7 +67,7 @@ def live_colours(
     soon as they run; where both have, the one that got its first only since nothing rolled out; where nothing was
     known before, the one that the set's Services name.
     """
-    before = {live.member: live for live in known}
+    before = {live.member: live for live in _of_set(release_set, known)}
     with_service = {m.name: _selected(release_set, m, facts) for m in release_set.members if m.service}
     named = {colour for colour, _why in with_service.values() if colour}
     found = []
@@ -78,6 +78,17 @@ def live_colours(
             colour, why = _working(release_set, member, facts, before.get(member.name), named)
         found.append((member.name, colour, why))
     return tuple(found)
+
+
+def is_of(release_set: ReleaseSet, member: str, side: Side) -> bool:
+    """Whether the set, as the policy has it now, has that member with that Deployment in that colour."""
+    found = release_set.member_of(side.workload.name)
+    return found is not None and (found[0].name, found[1]) == (member, side.colour)
+
+
+def _of_set(release_set: ReleaseSet, known: tuple[LiveMember, ...]) -> tuple[LiveMember, ...]:
+    """Without what was known of members that a changed policy has no more, or names otherwise."""
+    return tuple(live for live in known if is_of(release_set, live.member, live.side))
 
 
 def serving(release_set: ReleaseSet, facts: UnitFacts, known: tuple[LiveMember, ...]) -> tuple[Serving, ...]:
@@ -131,7 +142,7 @@ def passages(unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts, now: I
 
     One that runs another template on the same colour is none: nothing was switched. `now` is the API server's time.
     """
-    known = {live.member: live.side for live in unit.live}
+    known = {live.member: live.side for live in _of_set(release_set, unit.live)}
     found = []
     for member, seen in zip(release_set.members, serving(release_set, facts, unit.live), strict=True):
         old, new = known.get(member.name), seen.side
@@ -149,7 +160,7 @@ def ready_pods(facts: UnitFacts, workload: WorkloadName) -> tuple[Pod, ...]:
 
 def at_rest(unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts) -> tuple[LiveMember, ...]:
     """What serves, to be remembered while nothing rolls out; of a member that is not seen, what was known of it."""
-    known = {live.member: live for live in unit.live}
+    known = {live.member: live for live in _of_set(release_set, unit.live)}
     found = []
     for member, seen in zip(release_set.members, serving(release_set, facts, unit.live), strict=True):
         live = known.get(member.name)
@@ -198,7 +209,7 @@ def ways_back(unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts, now: 
 
     A member whose other colour has no Deployment, or one that is not settled, is left out.
     """
-    live = {each.member: each.side for each in unit.live}
+    live = {each.member: each.side for each in _of_set(release_set, unit.live)}
     found = []
     for member in release_set.members:
         new = live.get(member.name)
