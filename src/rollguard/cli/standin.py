@@ -77,7 +77,7 @@ async def dry_run(opened: Session, workload: WorkloadName, request: HumanRequest
         raise exits.CommandError(f"{unit} is not guarded; `rollguard status` lists what is")
     async with _cluster(opened, stored.record) as cluster:
         facts = await seen(cluster, unit, opened.clock)
-        situation = await _situation(opened, stored.record, facts)
+        situation = await _situation(opened, stored.record, facts, request)
         target = undo.manual(situation, request, (), opened.clock.now())
         if isinstance(target, undo.Refused):
             raise exits.CommandError(target.reason)
@@ -227,13 +227,13 @@ async def _tried(cluster: KubernetesCluster, plan: Plan, now: Instant) -> None:
             raise exits.CommandError(changed)
 
 
-async def _situation(opened: Session, unit: UnitRecord, facts: UnitFacts) -> Situation:
+async def _situation(opened: Session, unit: UnitRecord, facts: UnitFacts, request: HumanRequest) -> Situation:
     policy = _policy(unit)
     if not facts.members:
         raise exits.CommandError(f"{unit.workload} does not exist")
     rollout = _of_what_runs(unit, facts, opened.clock)
     if unit.release_set is not None:
-        rollout = replace(rollout, passages=await _passages(opened, unit, unit.release_set, facts))
+        rollout = replace(rollout, passages=await _passages(opened, unit, unit.release_set, facts, request.only))
     return Situation(
         unit=unit,
         rollout=rollout,
@@ -247,14 +247,14 @@ async def _situation(opened: Session, unit: UnitRecord, facts: UnitFacts) -> Sit
 
 
 async def _passages(
-    opened: Session, unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts
+    opened: Session, unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts, only: str
 ) -> tuple[Passage, ...]:
     """The members that the present rollout changed; where nothing rolls out, all that have another colour."""
     current = unit.current_rollout
     stored = await opened.records.read_rollout(unit.name, current) if current is not None else None
     if isinstance(stored, StoredRollout):
         return stored.record.passages
-    return observe.ways_back(unit, release_set, facts, opened.clock.now())
+    return observe.ways_back(unit, release_set, facts, opened.clock.now(), only=only)
 
 
 def _of_what_runs(unit: UnitRecord, facts: UnitFacts, clock: Clock) -> RolloutRecord:

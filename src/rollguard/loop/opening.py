@@ -213,10 +213,12 @@ def ordered_without_rollout(unit: UnitRecord, order: HumanRequest, facts: UnitFa
     )
 
 
-def set_without_rollout(unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts, context: Context) -> Begun | None:
+def set_without_rollout(
+    unit: UnitRecord, release_set: ReleaseSet, order: HumanRequest, facts: UnitFacts, context: Context
+) -> Begun | None:
     """The same for a release set: to the colours beside the live ones, where those are there; else None."""
     now = context.now()
-    passages = observe.ways_back(unit, release_set, facts, now)
+    passages = observe.ways_back(unit, release_set, facts, now, only=order.only)
     return observe.switch_begun(unit, release_set, passages, facts, now) if passages else None
 
 

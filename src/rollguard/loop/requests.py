@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rollguard import undo
+from rollguard import observe, undo
 from rollguard.loop import changes, opening, surroundings
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.transitions import note, transit
@@ -32,6 +32,10 @@ OPEN_TO_REJECTION = (LifecycleState.AWAITING_APPROVAL, LifecycleState.PLANNED)
 AGAIN = 0.5
 SETTLING = 10.0
 """Seconds that an order waits for the rollout that it is for to be taken under guard."""
+NO_COLOUR = (
+    "there is no other colour to go back to whose Deployments are there and settled, or the members are live on two"
+    " colours: --only takes one of them back"
+)
 
 
 def pending(unit: UnitRecord) -> tuple[HumanRequest, ...]:
@@ -134,6 +138,8 @@ async def _rollback(
         return
     if request.rollout is not None and (record is None or record.id != request.rollout):
         await refuse(context, unit, request, f"the rollout {request.rollout} is over")
+    elif _unseen(context, memory, unit, request, record=record, facts=facts):
+        context.workers.later(AGAIN, Priority.WAKE, name)
     elif record is None:
         await _without_rollout(context, memory, unit, request, facts)
     elif record.state in OPEN_TO_ORDERS:
@@ -161,7 +167,8 @@ async def _without_rollout(
         context.workers.later(AGAIN, Priority.WAKE, unit.name)
         return
     if begun is None:
-        await refuse(context, unit, request, "the workload is gone, or its status is behind its spec")
+        gone = "the workload is gone, or its status is behind its spec"
+        await refuse(context, unit, request, gone if memory.watch.release_set is None else NO_COLOUR)
         return
     imagined = opening.new_record(context, memory, begun, facts, order=request.id)
     target = _target(context, memory, unit, request, record=imagined, facts=facts)
@@ -180,7 +187,7 @@ def _begun_by_order(
 ) -> Begun | None:
     release_set = memory.watch.release_set
     if release_set is not None:
-        return opening.set_without_rollout(unit, release_set, facts, context)
+        return opening.set_without_rollout(unit, release_set, request, facts, context)
     return opening.ordered_without_rollout(unit, request, facts, context)
 
 
@@ -205,6 +212,27 @@ def _unsettled(context: Context, request: HumanRequest, rolled_out: str, facts: 
         return False
     runs = facts.members[0].template.digest
     return runs != rolled_out or request.against not in ("", runs)
+
+
+def _unseen(
+    context: Context,
+    memory: Memory,
+    unit: UnitRecord,
+    request: HumanRequest,
+    *,
+    record: RolloutRecord | None,
+    facts: UnitFacts,
+) -> bool:
+    """Whether members of the set were switched that its rollout does not know yet: this look takes them in, and the
+    order is for them as well. Not for ever: an order that has become too old is refused as that."""
+    release_set = memory.watch.release_set
+    outdated = context.now().since(request.at) > context.policy.timing.plan_expiry
+    settled = record is not None and record.state not in OPEN_TO_ORDERS
+    if release_set is None or context.settings.orders_only or outdated or settled or not facts.complete:
+        return False
+    known = {passage.member for passage in record.passages} if record is not None else set[str]()
+    seen = observe.passages(unit, release_set, facts, context.server_now())
+    return any(passage.member not in known for passage in seen)
 
 
 async def _accept(context: Context, record: RolloutRecord, request: HumanRequest) -> None:

@@ -204,22 +204,32 @@ def switch_begun(
     )
 
 
-def ways_back(unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts, now: Instant) -> tuple[Passage, ...]:
-    """Every member with the colour beside the live one as its old side: for an order while nothing rolls out.
+def ways_back(
+    unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts, now: Instant, *, only: str = ""
+) -> tuple[Passage, ...]:
+    """Which members an order takes back, `only` that one, while no rollout is under guard.
 
-    A member whose other colour has no Deployment, or one that is not settled, is left out.
+    Those that were switched since, where there are any: the order is about them. Else every member, with the colour
+    beside the live one as its old side. A member whose other colour has no Deployment, or one that is not settled, is
+    left out; so is, where the members are live on two colours, one whose other side was undone. None where two colours
+    are left.
     """
+    if changed := passages(unit, release_set, facts, now):
+        return changed
     live = {each.member: each.side for each in _of_set(release_set, unit.live)}
     found = []
     for member in release_set.members:
-        new = live.get(member.name)
+        new = live.get(member.name) if only in ("", member.name) else None
         old = side_of(release_set, member, release_set.other(new.colour), facts) if new is not None else None
         if new is not None and old is not None:
             needed = max(1, len(ready_pods(facts, new.workload)))
             found.append(
                 Passage(member=member.name, service=member.service, old=old, new=new, since=now, needed=needed)
             )
-    return tuple(found)
+    if len({way.old.colour for way in found}) > 1:
+        undone = {digest for digest, _at in unit.undone}
+        found = [way for way in found if way.old.digest not in undone]
+    return tuple(found) if len({way.old.colour for way in found}) == 1 else ()
 
 
 def joined(record: RolloutRecord, seen: tuple[Passage, ...], facts: UnitFacts, timing: Timing, now: Instant) -> bool:

@@ -1,0 +1,117 @@
+"""Orders for a release set at odd moments: before its switch is under guard, and while it is live on two colours."""
+
+from __future__ import annotations
+
+import asyncio
+
+from rollguard.model.judgement import VerdictKind
+from rollguard.model.records import HumanRequest, Outcome, RequestKind, RolloutRecord
+from rollguard.sim.objects import at
+from tests.unit.loop.colours import SET, UNIT, Colours, play_set
+from tests.unit.loop.stage import Stage
+
+GOOD = "registry.lab/api:v2"
+ALL = tuple(member.name for member in SET.members)
+
+
+def of_set(stage: Stage) -> list[RolloutRecord]:
+    """The set's rollouts."""
+    return [record for record in stage.rollouts() if record.unit == UNIT]
+
+
+def order(stage: Stage, number: int, *, force: bool = False, only: str = "") -> None:
+    """Alice orders the set back."""
+    entry = HumanRequest(
+        id=f"r{number}",
+        kind=RequestKind.ROLLBACK,
+        actor="alice",
+        at=at(stage.world.loop.time()),
+        reason="customers call",
+        force=force,
+        only=only,
+    )
+    assert stage.world.records.request(UNIT, entry)
+
+
+def lives(colours: Colours) -> list[str]:
+    """What the Services select."""
+    return [colours.live("backend"), colours.live("frontend")]
+
+
+async def ready(stage: Stage, colours: Colours, *members: str) -> None:
+    """Blue is adopted, and green of the members is ready beside it."""
+    await stage.until(colours.adopted)
+    colours.release(GOOD, *members)
+    await stage.until(lambda: colours.ready(*members))
+
+
+def test_an_order_takes_back_all_that_was_switched_while_no_controller_lived() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        guard = stage.start()
+        await ready(stage, colours, *ALL)
+        await guard.kill()
+        colours.switch("backend", "frontend")
+        order(stage, 1)
+        stage.start("guard-1")
+        await stage.until(lambda: lives(colours) == ["blue", "blue"])
+        await stage.until(lambda: all(colours.deployments[f"{name}-green"].replicas == 0 for name in ALL))
+        assert len(of_set(stage)) == 1
+
+    play_set(story)
+
+
+def test_a_forced_order_right_after_a_switch_never_goes_to_the_colour_that_was_just_switched_to() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        guard = stage.start()
+        await ready(stage, colours, "backend", "frontend")
+        await guard.kill()
+        colours.switch("backend", "frontend")
+        order(stage, 1, force=True)
+        stage.start("guard-1")
+        await stage.until(lambda: lives(colours) == ["blue", "blue"])
+        await asyncio.sleep(60)
+        assert lives(colours) == ["blue", "blue"]
+        assert [colours.deployments[f"{name}-blue"].replicas for name in ("backend", "frontend")] == [3, 3]
+
+    play_set(story)
+
+
+def test_after_one_member_went_back_alone_the_next_order_takes_the_others_after_it() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        stage.start()
+        await ready(stage, colours, *ALL)
+        colours.switch("backend", "frontend")
+        await stage.until(lambda: bool(of_set(stage)) and len(of_set(stage)[-1].passages) == 3)
+        order(stage, 1, only="backend")
+        await stage.until(lambda: of_set(stage)[-1].closed is not None, within=300)
+        assert lives(colours) == ["blue", "green"]
+        await stage.until(colours.at_rest)
+        order(stage, 2)
+        await stage.until(lambda: lives(colours) == ["blue", "blue"])
+        await stage.until(lambda: colours.deployments["workers-green"].replicas == 0)
+        assert colours.deployments["backend-blue"].replicas == 3
+        assert [p.member for p in of_set(stage)[-1].passages] == ["frontend", "workers"]
+
+    play_set(story)
+
+
+def test_an_order_for_a_set_on_two_colours_that_are_both_good_is_refused_with_what_to_say_instead() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        stage.start()
+        await ready(stage, colours, "backend")
+        colours.release("registry.lab/api:v1", "frontend", "workers")
+        colours.switch("backend")
+        await stage.until(lambda: bool(of_set(stage)) and of_set(stage)[-1].closed is not None, within=300)
+        assert of_set(stage)[-1].verdict is VerdictKind.HEALTHY
+        await stage.until(colours.at_rest)
+        stage.world.scale(colours.deployments["frontend-green"], 3, actor="alice")
+        await asyncio.sleep(20)
+        order(stage, 1)
+        await stage.until(lambda: bool(stage.told("order-refused")))
+        assert "--only takes one of them back" in stage.told("order-refused")[0]
+        order(stage, 2, only="backend")
+        await stage.until(lambda: lives(colours) == ["blue", "blue"])
+        await stage.until(lambda: of_set(stage)[-1].closed is not None, within=300)
+        assert of_set(stage)[-1].outcome is not Outcome.HELD
+
+    play_set(story)
