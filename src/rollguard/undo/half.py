@@ -35,6 +35,19 @@ def committed(plan: Plan) -> bool:
     return any(step.state in BEGUN for step in steps_of(plan, decisive(plan)))
 
 
+def moved(plan: Plan, readings: Mapping[Ref, Reading]) -> bool:
+    """Whether a Service serves the old colour already: until then what is tried may still be left. Without Services:
+    whether the bad colour's end was tried."""
+    if not steps_of(plan, StepKind.SWITCH):
+        return committed(plan)
+    for step in steps_of(plan, StepKind.SWITCH):
+        found = readings.get(step.target)
+        there = isinstance(found, FoundService) and dict(found.selector).get(step.body) == step.goal
+        if there or step.state is StepState.DONE:
+            return True
+    return False
+
+
 def abandoned(plan: Plan) -> bool:
     """Whether it was given up before its first decisive step."""
     return any(step.state is StepState.FAILED for step in plan.steps) and not committed(plan)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rollguard.model.action import Absent, Found, Plan, Step, StepKind, StepState, Unknown, Write
 from rollguard.undo.answers import OfStep, Send, Stop, Wait, over
-from rollguard.undo.half import BEGUN, committed, steps_of
+from rollguard.undo.half import BEGUN, committed, moved, steps_of
 from rollguard.undo.moment import Moment, unreadable
 from rollguard.undo.patch import leave_receipt, left_by, operation, parse, receipt_of, write
 
@@ -46,7 +46,7 @@ def able(step: Step, at: Moment, *, ready: int) -> str:
 
 def wait_before(step: Step, at: Moment, reason: str) -> Stop | Wait:
     """Waits for the old colour, before the first decisive step no longer than it may take to be ready."""
-    if at.too_long and not committed(at.plan):
+    if at.too_long and not moved(at.plan, at.readings):
         return Stop(step=step, reason=f"{reason}, after {at.now.since(at.plan.created):.0f} s")
     return Wait(reason=reason)
 

@@ -6,7 +6,7 @@ from rollguard.model.action import Absent, FoundService, Plan, Step, StepKind, S
 from rollguard.model.names import Ref
 from rollguard.undo.answers import OfStep, Send, Stop, Wait, over
 from rollguard.undo.autoscaling import still_raised
-from rollguard.undo.half import committed, steps_of
+from rollguard.undo.half import moved, steps_of
 from rollguard.undo.moment import Moment, unreadable
 from rollguard.undo.patch import escaped, leave_receipt, left_by, operation, receipt_of, write
 from rollguard.undo.scaling import able, changed, released_anew, switched_again, wait_before
@@ -49,7 +49,7 @@ def _hindered(step: Step, at: Moment) -> Stop | Wait | None:
     """Why it is not switched now. Before the first switch every member's old colour must be whole, and its bad one the
     one that was judged; after it, a member's own old colour must have ready pods, and nobody may have switched another
     one again."""
-    first = not committed(at.plan)
+    first = not moved(at.plan, at.readings)
     for other in steps_of(at.plan, StepKind.SWITCH):
         if other.state is StepState.DONE and (found := switched_again(other, at)):
             return found if isinstance(found, Wait) else Stop(step=step, reason=found)

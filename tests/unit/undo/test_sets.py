@@ -347,6 +347,16 @@ def test_a_service_whose_endpoints_stay_empty_is_told_after_a_minute() -> None:
     assert at.over == "finished"
 
 
+def test_a_newer_release_that_comes_as_the_first_switch_is_about_to_leave_is_not_switched_away() -> None:
+    at = run(Cluster())
+    at.until(StepKind.SWITCH, StepState.TRYING)
+    at.cluster.release("backend-green")
+    at.turns(5)
+    assert at.over.startswith("nothing is switched: ")
+    assert "the template of backend-green was changed since it was judged" in at.over
+    assert (at.cluster.colour("backend"), at.cluster.colour("frontend")) == ("green", "green")
+
+
 def test_an_old_colour_that_is_deleted_as_it_is_switched_to_is_not_waited_for() -> None:
     at = run(Cluster())
     at.until(StepKind.SWITCH, StepState.TRYING)
