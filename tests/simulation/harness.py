@@ -75,9 +75,10 @@ class Plan:
         point, fault = CELLS[seed % len(CELLS)]
         wanted = next((s for s in (*STORIES, *SET_STORIES) if s.name == _VISITED_BY.get(point)), None)
         story: Story | SetStory = STORIES[(seed + seed // len(STORIES)) % len(STORIES)]
-        if wanted is not None and not (wanted.name == "bad" and story.bad):
+        acting = point in _ACTING and _acts(seed)
+        if wanted is not None and not (wanted.name == "bad" and (story.must_undo if acting else story.bad)):
             story = wanted
-        of_set = _set_story(seed)
+        of_set = _set_story(seed, acting=acting)
         if of_set is not None and (wanted is None or (wanted.name == "bad" and of_set.bad)):
             story = of_set
         faulty = rng.random() < 0.97
@@ -113,14 +114,22 @@ class Plan:
 
 
 _WEIGHTS = {
-    "cluster.apply": 19,
-    "cluster.dry_run": 14,
-    "records.read_unit": 18,
-    "cluster.save_evidence": 11,
-    "records.delete_rollout": 15,
-    "leadership.write": 4,
-    "metrics.ask": 4,
-    "records.replace_rollout": 4,
+    "cluster.apply": 22,
+    "cluster.dry_run": 15,
+    "cluster.fetch": 7,
+    "cluster.fetch_autoscaler": 13,
+    "cluster.load_template": 18,
+    "records.list_units": 11,
+    "records.list_rollouts": 8,
+    "records.read_unit": 13,
+    "records.create_rollout": 9,
+    "records.replace_unit": 9,
+    "cluster.save_evidence": 13,
+    "records.delete_rollout": 18,
+    "leadership.read": 5,
+    "leadership.write": 3,
+    "metrics.ask": 3,
+    "records.replace_rollout": 3,
 }
 """How often a fault is aimed at a point, where not at `_WEIGHT`: more where not every try comes to it, less where
 the faults that strike at random come to it often enough."""
@@ -153,6 +162,8 @@ _VISITED_BY = {
     "records.delete_rollout": "in a row",
 }
 """Points that only some stories come to."""
+_ACTING = frozenset({"cluster.apply", "cluster.dry_run", "cluster.save_evidence"})
+"""Points of a rollback under way: half of their seeds play a story that surely comes to one."""
 _EARLY = frozenset(
     {"cluster.save_template", "records.create_unit", "records.list_units", "records.list_rollouts", "leadership.read"}
 )
@@ -176,19 +187,24 @@ def _policy_change(seed: int) -> str:
 _SETS = 0.3
 """Share of the seeds whose story is of a release set, where the fault's point is on its way."""
 _OFTEN_IN_SETS = {
-    "cluster.apply": 8,
-    "cluster.dry_run": 6,
+    "cluster.apply": 6,
+    "cluster.dry_run": 5,
     "cluster.fetch": 20,
     "cluster.fetch_service": 12,
-    "cluster.fetch_autoscaler": 8,
+    "cluster.fetch_autoscaler": 5,
     "records.read_unit": 12,
 }
 
 
-def _set_story(seed: int) -> SetStory | None:
-    """Drawn apart from all else: what a seed plays besides does not hang on it."""
+def _set_story(seed: int, *, acting: bool) -> SetStory | None:
+    """Drawn apart from all else: what a seed plays besides does not hang on it. `acting`: one that must be undone."""
     rng = random.Random(seed ^ 0x5E75)
-    return rng.choice(SET_STORIES) if rng.random() < _SETS else None
+    chosen = [story for story in SET_STORIES if story.must_undo or not acting]
+    return rng.choice(chosen) if rng.random() < _SETS else None
+
+
+def _acts(seed: int) -> bool:
+    return random.Random(seed ^ 0xAC75).random() < 0.5
 
 
 def _visit(point: str, rng: random.Random, story: Story | SetStory) -> int:
