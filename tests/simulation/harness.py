@@ -117,7 +117,7 @@ _WEIGHTS = {
     "cluster.apply": 22,
     "cluster.dry_run": 15,
     "cluster.fetch": 7,
-    "cluster.fetch_autoscaler": 13,
+    "cluster.fetch_autoscaler": 16,
     "cluster.load_template": 18,
     "records.list_units": 11,
     "records.list_rollouts": 8,
@@ -191,7 +191,7 @@ _OFTEN_IN_SETS = {
     "cluster.dry_run": 5,
     "cluster.fetch": 20,
     "cluster.fetch_service": 12,
-    "cluster.fetch_autoscaler": 5,
+    "cluster.fetch_autoscaler": 3,
     "records.read_unit": 12,
 }
 

@@ -115,7 +115,7 @@ async def _blue_idles(world: World, platform: Platform, rng: random.Random) -> N
     for member in platform.services:
         world.scaling.set_minimum(platform.scalers[member, BLUE], 1)
         world.scaling.set_minimum(platform.scalers[member, GREEN], 5)
-    await platform.release(_images(platform, backend="errors-40pct-after-30s"), leave=True)
+    await platform.release(_images(platform, backend="errors-40pct-after-15s"), leave=True)
     for member in platform.services:
         world.scale(platform.deployment(member, BLUE), 1)
 

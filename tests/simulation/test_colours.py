@@ -110,7 +110,10 @@ def test_whatever_is_switched_and_crashes_each_connection_is_with_one_pod_or_wit
             shares = pair.service.shares.values()
             if min(shares, default=0.0) < 0.0 or sum(shares) > 1.0 + 1e-6:
                 wrong.append(sum(shares))
-        return wrong
+            await asyncio.sleep(rng.choice((0.0, 5.0)))
+        pair.world.services.select(pair.service, "version", "blue")
+        await asyncio.sleep(6.0)
+        return [*wrong, *(left for left in [pair.service.share_of(pair.green.name)] if left)]
 
     assert played(story) == []
 

@@ -76,6 +76,7 @@ class SimService:
     """The part of the connections that each pod has; they make 1 but where new ones find nobody."""
     moving: int = 0
     """Steps until the connections are spread evenly over where new ones go."""
+    stepping: bool = False
     leaving: dict[SimPod, float] = field(default_factory=dict)
     """When the last connection ends to a pod that no new one goes to."""
     settled: float = 0.0
@@ -295,24 +296,26 @@ class Services:
         left = (pod for pod in service.shares if pod not in ready)
         service.leaving = {pod: service.leaving.get(pod, ends) for pod in left}
         self._reopen(service, service.shares)
-        idle = not service.moving
         service.moving = STEPS
-        if idle:
+        if not service.stepping:
+            service.stepping = True
             self._loop.call_later(self.timing.keep_alive / STEPS, self._step, service)
 
     def _step(self, service: SimService) -> None:
         """One part of the connections ends, and is opened again where new ones go."""
-        if service.deleted or not service.moving:
+        service.stepping = False
+        if service.deleted:
             return
         now, step = self._loop.time(), self.timing.keep_alive / STEPS
         kept = {}
         for pod, share in service.shares.items():
             left = service.leaving[pod] - now if pod in service.leaving else None
-            part = 1.0 - 1.0 / service.moving if left is None else max(0.0, left) / (max(0.0, left) + step)
+            part = 1.0 - 1.0 / max(1, service.moving) if left is None else max(0.0, left) / (max(0.0, left) + step)
             kept[pod] = share * part
         self._reopen(service, kept)
-        service.moving -= 1
-        if service.moving:
+        service.moving = max(0, service.moving - 1)
+        if service.moving or any(pod in service.leaving for pod in service.shares):
+            service.stepping = True
             self._loop.call_later(step, self._step, service)
 
     def _pods_gone(self, service: SimService) -> None:
