@@ -99,7 +99,8 @@ def _window_over(state: LifecycleState, input: WindowOver) -> Transition:
                 return _close(Outcome.HEALTHY, "the guard window is over and the revision was judged healthy")
             return _close(Outcome.UNDECIDED, "the guard window is over without a conclusion")
         case LifecycleState.AWAITING_APPROVAL | LifecycleState.HELD:
-            reason = "the guard window is over and nobody decided: the new version is left as it is"
+            rests = f"it is left as it is, {input.left}" if input.left else "the new version is left as it is"
+            reason = f"the guard window is over and nobody decided: {rests}"
             told = Tell(class_=NoticeClass.PAGE, topic="held-to-the-end", reason=reason)
             return _close(Outcome.HELD, reason, told)
         case LifecycleState.PLANNED | LifecycleState.ACTING | LifecycleState.VERIFYING | LifecycleState.CLOSED:

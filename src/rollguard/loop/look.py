@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rollguard import decide, judge, observe
+from rollguard import decide, judge, observe, undo
 from rollguard.loop import (
     changes,
     conditions,
@@ -16,6 +16,7 @@ from rollguard.loop import (
     kept,
     migrations,
     opening,
+    reading,
     requests,
     sets,
     surroundings,
@@ -142,8 +143,18 @@ async def _drop(context: Context, memory: Memory, name: UnitName) -> None:
     if record is None:
         return
     if record.state is LifecycleState.ACTING:
-        record = await executor.give_up(context, record, PlanSuperseded(reason=reason), reason)
+        why = await _leaves(context, record, reason)
+        record = await executor.give_up(context, record, PlanSuperseded(reason=why), why)
     await transit(context, record, NewTarget(reason=reason), change=ending(memory))
+
+
+async def _leaves(context: Context, record: RolloutRecord, reason: str) -> str:
+    """Why its plan is given up, with what that leaves of a release set, by a fresh read."""
+    plan = record.plan
+    if plan is None or not undo.of_set(plan):
+        return reason
+    readings = await reading.read(context.cluster, undo.reads(plan), timeout=context.settings.request_timeout)
+    return undo.given_up(plan, readings, reason)
 
 
 async def _go_on(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> str:
@@ -184,7 +195,8 @@ async def _left_to_people(context: Context, memory: Memory, record: RolloutRecor
         tell = Tell(class_=NoticeClass.PAGE, topic="superseded", reason=record.why)
         policy = context.policies.of(record)
         return await note(context, record, lambda r: changes.told(r, tell, unit=unit, policy=policy, now=now))
-    return await transit(context, record, WindowOver(), change=ending(memory))
+    await sets.remember(context, memory, record.unit)
+    return await transit(context, record, WindowOver(left=record.why), change=ending(memory))
 
 
 async def _decided(

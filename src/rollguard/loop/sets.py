@@ -70,6 +70,13 @@ async def _rest(context: Context, unit: UnitRecord, release_set: ReleaseSet, fac
             context.log("adopted", {"unit": str(unit.name), "workload": good.workload, "revision": good.number})
 
 
+async def remember(context: Context, memory: Memory, name: UnitName) -> None:
+    """What serves now is what the set is at rest with: where its way back ends half way, for good."""
+    release_set, facts = memory.watch.release_set, context.cluster.facts(name)
+    if release_set is not None:
+        await context.store.change_unit(name, lambda u: replace(u, live=observe.at_rest(u, release_set, facts)))
+
+
 async def retarget(
     context: Context, memory: Memory, record: RolloutRecord, release_set: ReleaseSet, facts: UnitFacts
 ) -> RolloutRecord | None:

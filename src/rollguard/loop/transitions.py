@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from rollguard import lifecycle, observe
+from rollguard import lifecycle, observe, undo
 from rollguard.loop import changes, migrations
 from rollguard.loop.context import Context, LookAgain
 from rollguard.loop.outbox import WorkloadEvent
@@ -130,6 +130,8 @@ def _set_at_rest(unit: UnitRecord, record: RolloutRecord) -> UnitRecord:
     replaced = record.outcome in (Outcome.SUPERSEDED, Outcome.GONE) and not judged
     if record.outcome is Outcome.PUT_BACK:
         return changes.with_put_back(unit, record)
+    if record.outcome is Outcome.HELD and record.plan is not None and undo.stopped(record.plan):
+        return unit  # half back: what serves was remembered when it was left so
     restored = record.outcome in RESTORED and record.plan is not None
     return changes.with_live(unit, record, restored=restored, replaced=replaced)
 

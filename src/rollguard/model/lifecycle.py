@@ -95,6 +95,8 @@ class WindowOver:
     """The guard window has ended; `healthy` where the revision was marked healthy within it."""
 
     healthy: bool = False
+    left: str = ""
+    """How a release set rests that the guard took back half way, in words; else empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,14 +12,18 @@ MINIMUM = "/spec/minReplicas"
 
 
 def raise_minimum(step: Step, at: Moment) -> OfStep:
-    """Raised: done. Set back after it was raised, or another value than it had: stop."""
+    """Raised: done. Set back after it was raised, or another value than it had: stop.
+
+    Where it was found raised by an earlier plan, our receipt on it is what is written.
+    """
     found = at.autoscaler(step.target)
     if isinstance(found, Unknown):
         return Wait(reason=unreadable(step.target, found))
     if isinstance(found, Absent):
         return Stop(step=step, reason=unreadable(step.target, found))
     ours = left_by(at.plan, step, found.receipt)
-    if found.minimum >= int(step.goal):
+    taken_over = step.precondition == step.goal == str(found.minimum)
+    if found.minimum >= int(step.goal) and (ours or not taken_over):
         detail = "the receipt is there" if ours else f"it was {found.minimum} already: nothing written"
         return over(step, StepState.DONE, detail, at.now)
     if lowered := still_raised(step, at):

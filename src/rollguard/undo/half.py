@@ -73,10 +73,27 @@ def half_back(plan: Plan, readings: Mapping[Ref, Reading], because: str) -> str:
     said, down = [*switches], steps_of(plan, StepKind.SCALE_DOWN)
     if all(step.state in OVER for step in steps_of(plan, StepKind.SWITCH)):
         said += [f"{step.target.name} is {'at' if step.state in OVER else 'not yet at'} {step.goal}" for step in down]
-        minima = [step for step in steps_of(plan, StepKind.RESTORE_MINIMUM) if step.state not in OVER]
-        said += [f"the minimum of {step.target.name} is not yet {step.goal} again" for step in minima]
+    said += _raised(plan)
     state = "nothing is switched" if switches and not any(" serves " in text for text in switches) else "half back"
     return f"{state}: {', '.join(said)}, because {because}"
+
+
+def given_up(plan: Plan, readings: Mapping[Ref, Reading], reason: str) -> str:
+    """Why the plan is ended from outside, and what it leaves behind: a set that is half back, a minimum that it raised.
+
+    The reason alone where it leaves nothing.
+    """
+    if committed(plan):
+        return half_back(plan, readings, reason)
+    raised = _raised(plan)
+    return f"{reason}; left as it is: {', '.join(raised)}" if raised else reason
+
+
+def _raised(plan: Plan) -> list[str]:
+    """The minima that the plan has raised, or may have, and has not set back."""
+    begun = {step.target for step in steps_of(plan, StepKind.RAISE_MINIMUM) if step.state in BEGUN}
+    open_ = [step for step in steps_of(plan, StepKind.RESTORE_MINIMUM) if step.state not in OVER]
+    return [f"the minimum of {step.target.name} is not yet {step.goal} again" for step in open_ if step.target in begun]
 
 
 def _serves(step: Step, found: Reading | None) -> str:

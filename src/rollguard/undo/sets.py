@@ -11,6 +11,7 @@ from rollguard.model.names import AUTOSCALER, SERVICE, Ref
 from rollguard.model.records import Passage
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
+from rollguard.undo.half import steps_of
 from rollguard.undo.planning import Refused
 
 STEPS = 32
@@ -29,6 +30,8 @@ class _Move:
     """The old colour's."""
     service: str
     """Its Service's uid, empty where it has none."""
+    before: int | None
+    """What the minimum of the autoscaler was before an earlier plan raised it; None where none left it raised."""
 
     @property
     def needed(self) -> int:
@@ -47,7 +50,8 @@ def plan_set(
     target = set_target(situation, only=only)
     if isinstance(target, Refused):
         return target
-    moves = [_move(situation.facts, passage) for passage in moved(situation, only)]
+    earlier = situation.rollout.plan
+    moves = [_move(situation.facts, passage, earlier) for passage in moved(situation, only)]
     key = situation.watch.release_set.selector_key if situation.watch.release_set is not None else ""
     steps = tuple(replace(step, n=n) for n, step in enumerate(_steps(moves, key), 1))
     if len(steps) > STEPS:
@@ -186,18 +190,33 @@ def _scaler(facts: UnitFacts, workload: Workload) -> Autoscaler | None:
     return next((scaler for scaler in facts.autoscalers if scaler.workload == workload.name), None)
 
 
-def _move(facts: UnitFacts, passage: Passage) -> _Move:
+def _move(facts: UnitFacts, passage: Passage, earlier: Plan | None) -> _Move:
     old = facts.member(passage.old.workload)
     if old is None:
         raise ValueError(f"{passage.old.workload} is not in the facts")
-    service = facts.service(passage.service) if passage.service else None
+    service, scaler = facts.service(passage.service) if passage.service else None, _scaler(facts, old)
     return _Move(
         passage=passage,
         old=old,
         new=facts.member(passage.new.workload),
-        scaler=_scaler(facts, old),
+        scaler=scaler,
         service=service.uid if service is not None else "",
+        before=_left_raised(scaler, earlier),
     )
+
+
+def _left_raised(scaler: Autoscaler | None, earlier: Plan | None) -> int | None:
+    """What the minimum was before a plan that was given up raised it, where it is as that plan left it."""
+    if scaler is None or earlier is None:
+        return None
+    left = (
+        int(step.goal)
+        for step in steps_of(earlier, StepKind.RESTORE_MINIMUM)
+        if step.target.uid == scaler.uid
+        and step.state is not StepState.DONE
+        and scaler.minimum == int(step.precondition)
+    )
+    return next(left, None)
 
 
 def _steps(moves: list[_Move], key: str) -> Iterator[Step]:
@@ -211,12 +230,17 @@ def _steps(moves: list[_Move], key: str) -> Iterator[Step]:
 
 
 def _raise(move: _Move, _key: str) -> Step | None:
-    """Not where a tool keeps it, or its maximum is below: then the old colour has enough pods as it is."""
+    """Not where a tool keeps it, or its maximum is below: then the old colour has enough pods as it is.
+
+    One that an earlier plan left raised is taken over: this plan's receipt says that it sets it back.
+    """
     scaler = move.scaler
-    if scaler is None or scaler.owner or not scaler.minimum < move.needed <= scaler.maximum:
+    if scaler is None or scaler.owner or move.needed > scaler.maximum:
+        return None
+    if scaler.minimum >= move.needed and move.before is None:
         return None
     ref = Ref(AUTOSCALER, scaler.namespace, scaler.name, scaler.uid)
-    return _step(move, StepKind.RAISE_MINIMUM, ref, str(scaler.minimum), str(move.needed))
+    return _step(move, StepKind.RAISE_MINIMUM, ref, str(scaler.minimum), str(max(scaler.minimum, move.needed)))
 
 
 def _up(move: _Move, _key: str) -> Step:
@@ -250,7 +274,8 @@ def _restore(move: _Move, key: str) -> Step | None:
     raising = _raise(move, key)
     if raising is None:
         return None
-    return replace(raising, kind=StepKind.RESTORE_MINIMUM, precondition=raising.goal, goal=raising.precondition)
+    goal = raising.precondition if move.before is None else str(move.before)
+    return replace(raising, kind=StepKind.RESTORE_MINIMUM, precondition=raising.goal, goal=goal)
 
 
 def _back(move: _Move, _key: str) -> Step | None:
