@@ -70,10 +70,14 @@ def _unserved(plan: Plan, facts: UnitFacts) -> Iterator[str]:
 
 def _short(plan: Plan, facts: UnitFacts) -> Iterator[str]:
     for step in steps_of(plan, StepKind.SCALE_UP):
-        workload = deployment(step, facts)
+        workload, wanted = deployment(step, facts), int(step.goal)
         ready = workload.ready if workload is not None else 0
-        if ready < int(step.goal):
-            yield f"{ready} of {step.goal} pods of {step.target.name} are ready"
+        given_back = steps_of(plan, StepKind.RESTORE_MINIMUM, step.member)
+        if workload is not None and any(each.state is StepState.DONE for each in given_back):
+            # Its autoscaler decides again, and may find that fewer do.
+            wanted = max(1, min(wanted, workload.desired))
+        if ready < wanted:
+            yield f"{ready} of {wanted} pods of {step.target.name} are ready"
 
 
 def _left(plan: Plan, facts: UnitFacts) -> Iterator[str]:

@@ -16,6 +16,7 @@ from rollguard.model.situation import Situation
 from rollguard.undo.half import steps_of
 from tests.unit.records import START
 from tests.unit.undo.colours import (
+    IDLE,
     NEEDED,
     Cluster,
     good,
@@ -198,6 +199,17 @@ def test_a_set_is_back_once_nothing_is_missing() -> None:
     cluster.change(scaler_ref("backend-blue"), "minReplicas", NEEDED)
     lacking = undo.progress(at.plan, cluster.facts())
     assert lacking == undo.StillRolling(detail="the minimum of backend-blue-hpa is not 2 again yet")
+
+
+def test_an_autoscaler_that_has_its_minimum_back_may_find_fewer_pods_enough() -> None:
+    at = run(Cluster(autoscaled=AUTOSCALED))
+    at.turns(200)
+    at.cluster.scale("backend-blue", IDLE)
+    at.cluster.settle()
+    assert undo.progress(at.plan, at.cluster.facts()) == undo.Restored()
+    at.cluster.ready[ref("backend-blue")] = 1
+    short = undo.progress(at.plan, at.cluster.facts())
+    assert short == undo.StillRolling(detail="1 of 2 pods of backend-blue are ready")
 
 
 def test_endpoints_that_are_not_the_old_colours_are_missing_too() -> None:
