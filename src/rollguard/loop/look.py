@@ -141,6 +141,7 @@ async def _drop(context: Context, memory: Memory, name: UnitName) -> None:
     reason = memory.dropped
     record = await _own(context, memory, name)
     if record is None:
+        await sets.let_go(context, name)
         return
     if record.state is LifecycleState.ACTING:
         why = await _leaves(context, record, reason)

@@ -31,15 +31,34 @@ def select(context: Context) -> bool:
     for record in context.store.rollouts:
         if record.closed is None and record.unit not in selected and record.unit not in context.units:
             context.remember(record.workload, NOBODY)
+    left = _left_sets(context, selected)
+    for name, workload in left.items():
+        if name not in context.units:
+            context.remember(workload, NOBODY)
     for name in [n for n in context.units if n not in selected]:
         memory = context.units[name]
-        if context.store.rollout(name) is None and not context.store.strays(name):
+        if context.store.rollout(name) is None and not context.store.strays(name) and name not in left:
             del context.units[name]
         elif memory.workload in existing or memory.workload.kind is WorkloadKind.RELEASE_SET:
             memory.dropped = f"{memory.workload} is not guarded any more"
     context.cluster.sets(tuple(watch.release_set for watch in context.policy.watches if watch.release_set is not None))
     context.cluster.guard(frozenset(context.units))
     return True
+
+
+def _left_sets(context: Context, selected: set[UnitName]) -> dict[UnitName, WorkloadName]:
+    """Release sets that the policy had, and whose Deployments it guards otherwise now: their records must not speak for
+    these any more. A set of another guard is none of them."""
+    ours = {
+        (memory.workload.namespace, memory.workload.name) for name, memory in context.units.items() if name in selected
+    }
+    return {
+        unit.name: unit.workload
+        for unit in context.store.units
+        if unit.release_set is not None
+        and unit.name not in selected
+        and any((unit.name.namespace, workload) in ours for workload in unit.release_set.workloads())
+    }
 
 
 def _enter(context: Context, workload: WorkloadName, watch: Watch) -> UnitName:

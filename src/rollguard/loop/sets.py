@@ -70,6 +70,12 @@ async def _rest(context: Context, unit: UnitRecord, release_set: ReleaseSet, fac
             context.log("adopted", {"unit": str(unit.name), "workload": good.workload, "revision": good.number})
 
 
+async def let_go(context: Context, name: UnitName) -> None:
+    """The unit stands for no Deployments any more: who names one means what guards it now."""
+    if context.store.unit(name) is not None:
+        await context.store.change_unit(name, lambda unit: replace(unit, release_set=None))
+
+
 async def remember(context: Context, memory: Memory, name: UnitName) -> None:
     """What serves now is what the set is at rest with: where its way back ends half way, for good."""
     release_set, facts = memory.watch.release_set, context.cluster.facts(name)

@@ -144,3 +144,19 @@ def test_a_policy_with_other_colours_than_those_that_were_known_does_not_stop_th
         assert of_set(stage) == []
 
     play_set(story, policy=long_window())
+
+
+def test_a_set_that_the_policy_renames_does_not_stand_for_its_deployments_any_more() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        guard = stage.start()
+        await stage.until(colours.adopted)
+        await guard.kill()
+        renamed = replace(SET, name="platform")
+        watch = replace(stage.policy.watches[0], release_set=renamed)
+        stage.write_policy(replace(stage.policy, digest="sha256:changed", watches=(watch,)))
+        stage.start("guard-1")
+        await stage.until(lambda: renamed.unit in stage.world.records.units)
+        await stage.until(lambda: (unit := colours.unit()) is not None and unit.release_set is None, within=30)
+        assert stage.world.records.units[renamed.unit].record.release_set == renamed
+
+    play_set(story, policy=long_window())
