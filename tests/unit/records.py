@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rollguard.model.action import Plan, Step, StepKind, StepState, Target
 from rollguard.model.judgement import Attribution, Finding, Phase, Reference, VerdictKind
 from rollguard.model.names import Ref, RolloutId, TemplateHash, UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import LevelName, Mode
-from rollguard.model.records import LifecycleState, Outcome, RolloutRecord, TimelineEntry, UnitRecord
+from rollguard.model.records import (
+    LifecycleState,
+    LiveMember,
+    Outcome,
+    Passage,
+    RolloutRecord,
+    Side,
+    TimelineEntry,
+    UnitRecord,
+)
 from rollguard.model.time import Instant
+from tests.unit.sets import PLATFORM
 
 START = Instant.parse("2026-11-03T02:00:00Z")
 WORKLOAD = WorkloadName("production", WorkloadKind.DEPLOYMENT, "translation")
@@ -94,4 +106,64 @@ def rollout_record() -> RolloutRecord:
         outcome=Outcome.RECOVERED,
         incident="INC-translation-r2",
         closed=START.plus(480),
+    )
+
+
+SET = WorkloadName("production", WorkloadKind.RELEASE_SET, "platform")
+
+
+def side(member: str, colour: str, tag: str) -> Side:
+    """What the member runs on that colour."""
+    name = f"{member}-{colour}"
+    return Side(
+        colour=colour,
+        workload=WorkloadName("production", WorkloadKind.DEPLOYMENT, name),
+        uid=name,
+        hash=TemplateHash(f"{name}-{tag}"),
+        number=int(tag[1:]),
+        digest=f"{name}-{tag}",
+        images=(("app", f"registry.example.com/{member}:{tag}"),),
+    )
+
+
+def passage(member: str, old: str = "v1", new: str = "v2") -> Passage:
+    """The member on its way from blue to green; workers have no Service."""
+    return Passage(
+        member=member,
+        service="" if member == "workers" else f"{member}-service",
+        old=side(member, "blue", old),
+        new=side(member, "green", new),
+        since=START,
+        needed=3,
+    )
+
+
+def set_unit() -> UnitRecord:
+    """The release set of `set_record`, at rest on blue."""
+    live = tuple(LiveMember(member=member, side=side(member, "blue", "v1")) for member in ("backend", "workers"))
+    return UnitRecord(name=UnitName.of_workload(SET), workload=SET, uid="uid-1", live=live, release_set=PLATFORM)
+
+
+def set_record() -> RolloutRecord:
+    """A release set that went back to blue and recovered; backend was bad."""
+    step = PLAN.steps[0]
+    service = Ref("Service", "production", "backend-service", "uid-s")
+    down = Ref("Deployment", "production", "backend-green", "uid-d")
+    plan = replace(
+        PLAN,
+        target=replace(PLAN.target, workload="backend-blue", colour="blue"),
+        steps=(
+            replace(step, kind=StepKind.SWITCH, target=service, goal="blue", member="backend", over_at=START.plus(331)),
+            replace(
+                step, n=2, kind=StepKind.SCALE_DOWN, target=down, goal="0", member="backend", over_at=START.plus(361)
+            ),
+        ),
+    )
+    return replace(
+        rollout_record(),
+        unit=UnitName.of_workload(SET),
+        workload=SET,
+        findings=(replace(ERRORS, member="backend", text=f"backend: {ERRORS.text}"),),
+        plan=plan,
+        passages=(passage("backend"), passage("workers", "v3", "v4")),
     )

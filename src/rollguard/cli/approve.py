@@ -81,9 +81,8 @@ async def _answer(
 
 
 def passage(rollout: RolloutRecord) -> str:
-    """`production/api, revision 1 -> 2`."""
-    workload = rollout.workload
-    return f"{workload}, revision {report.numbers_between(rollout).replace('->', ' -> ')}"
+    """`production/api, revision 1 -> 2`, or of a release set `production/dubbing, blue -> green`."""
+    return f"{rollout.workload}, {report.moved(rollout)}"
 
 
 def refuse_unless_asked(rollout: RolloutRecord, kind: RequestKind) -> None:

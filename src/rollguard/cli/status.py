@@ -91,7 +91,7 @@ def page(units: list[UnitRecord], rollouts: dict[str, RolloutRecord], now: Insta
             " watches name."
         )
         return "\n".join(lines)
-    rows = [row(unit, rollouts.get(str(unit.name)), now, wide=shown.wide) for unit in guarded]
+    rows = rows_of(guarded, rollouts, now, wide=shown.wide)
     header = (*HEADER[:-1], *WIDE, HEADER[-1]) if shown.wide else HEADER
     return "\n".join([output.table(header, rows, headers=shown.headers, within=shown.within), *lines])
 
@@ -107,17 +107,50 @@ def questions(units: list[UnitRecord], rollouts: dict[str, RolloutRecord]) -> li
     ]
 
 
-def row(unit: UnitRecord, rollout: RolloutRecord | None, now: Instant, *, wide: bool = False) -> tuple[str, ...]:
-    """One unit's line; a unit without an open rollout is steady, and `rollout` is then its last one."""
+def rows_of(
+    units: list[UnitRecord], rollouts: dict[str, RolloutRecord], now: Instant, *, wide: bool = False
+) -> list[tuple[str, ...]]:
+    """A line for each of the guarded units."""
+    colours = {name: told for unit in units if unit.release_set is not None for name, told in _colours(unit)}
+    return [
+        row(unit, rollouts.get(str(unit.name)), now, wide=wide, colour=colours.get(str(unit.name), ""))
+        for unit in units
+    ]
+
+
+def _colours(unit: UnitRecord) -> list[tuple[str, str]]:
+    """(unit of a Deployment of the release set, what it is there)."""
+    release_set = unit.release_set
+    if release_set is None:
+        return []
+    serves = {live.side.workload.name for live in unit.live}
+    return [
+        (
+            f"{release_set.namespace}/{name}",
+            f"{colour} of {member.name} in the set {release_set.name}"
+            + (", serves" if name in serves else ", idle" if unit.live and unit.current_rollout is None else ""),
+        )
+        for member in release_set.members
+        for colour, name in member.workloads
+    ]
+
+
+def row(
+    unit: UnitRecord, rollout: RolloutRecord | None, now: Instant, *, wide: bool = False, colour: str = ""
+) -> tuple[str, ...]:
+    """One unit's line; a unit without an open rollout is steady, and `rollout` is then its last one.
+
+    `colour` says what a Deployment of a release set is there: it is no way back of its own.
+    """
     owners = ", ".join(unit.owners) or "-"
     place = (unit.workload.namespace, unit.workload.name, unit.mode.value)
     if rollout is None or rollout.id != unit.current_rollout:
         good = "" if unit.good() else "no good revision known"
-        why = "; ".join(part for part in (good, _last(rollout)) if part)
-        return (*place, "steady", "-", "-", "-", "-", *((owners, *("-",) * (len(WIDE) - 1)) if wide else ()), why)
+        why = "; ".join(part for part in (colour or good, _last(rollout)) if part)
+        live = report.live_colours(unit) or "-"
+        return (*place, "steady", "-", "-", live, "-", *((owners, *("-",) * (len(WIDE) - 1)) if wide else ()), why)
     age = output.ago(now.since(rollout.started))
-    images = ",".join(image for _, image in rollout.target_images)
-    more = (owners, rollout.id, images, rollout.policy_digest) if wide else ()
+    more = (owners, rollout.id, report.versions(rollout), rollout.policy_digest) if wide else ()
     judged = ("-", "-") if rollout.order else (rollout.phase.value, rollout.verdict.value)
     state = (rollout.state.value, *judged)
     return (*place, *state, report.numbers_between(rollout), age, *more, _would(rollout) + rollout.why)
@@ -141,7 +174,8 @@ def _last(rollout: RolloutRecord | None) -> str:
     if rollout.order and rollout.plan is not None and rollout.plan.done:
         outcome = f"{report.account(rollout)} ({outcome})"
     ended = would[0].sentence() + by_hand if would else outcome
-    return f"revision {rollout.target_number}, {rollout.closed.iso_second()}: {ended}"
+    what = report.numbers_between(rollout) if rollout.passages else f"revision {rollout.target_number}"
+    return f"{what}, {rollout.closed.iso_second()}: {ended}"
 
 
 def _frozen(unit: UnitRecord) -> str:

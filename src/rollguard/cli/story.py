@@ -54,18 +54,23 @@ def _ending(rollout: RolloutRecord, request: HumanRequest, format_: output.Forma
 
 def restored(rollout: RolloutRecord, plan: Plan, request: HumanRequest, format_: output.Format) -> str:
     """What was put back, and the incident that tells of it."""
-    number, incident = plan.target.number, rollout.incident
+    target = plan.target
     if not format_.for_programs:
-        return f"restored: {plan.target.name} of {rollout.workload}; incident {incident}"
+        return f"restored: {target.name} of {rollout.workload}; incident {rollout.incident}"
+    what: dict[str, str | int | list[str]] = {
+        "revision": target.number,
+        "images": ", ".join(image for _, image in target.images),
+    }
+    if target.colour:
+        what = {"colour": target.colour, "members": [passage.member for passage in rollout.passages]}
     told = output.as_object(
         workload=str(rollout.workload),
         order=request.id,
         actor=plan.actor,
         reason=plan.reason,
         plan=plan.id,
-        revision=number,
-        images=", ".join(image for _, image in plan.target.images),
-        judged=plan.target.judged,
-        incident=incident,
+        judged=target.judged,
+        incident=rollout.incident,
+        **what,
     )
     return output.document(told, format_)

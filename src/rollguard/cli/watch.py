@@ -11,7 +11,7 @@ from rich.text import Text
 
 from rollguard.cli import exits, output
 from rollguard.cli.connect import Connection, Session, session
-from rollguard.cli.status import HEADER, look, questions, row
+from rollguard.cli.status import HEADER, look, questions, rows_of
 from rollguard.model.records import EVERYTHING, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant
 
@@ -87,7 +87,7 @@ def line(cells: tuple[str, ...], format_: output.Format) -> str:
 
 def _rows(units: list[UnitRecord], rollouts: dict[str, RolloutRecord], now: Instant) -> list[tuple[str, ...]]:
     guarded = [unit for unit in units if unit.name.object_name != EVERYTHING]
-    return [row(unit, rollouts.get(str(unit.name)), now) for unit in guarded]
+    return rows_of(guarded, rollouts, now)
 
 
 def coloured(rows: list[tuple[str, ...]]) -> Table:

@@ -7,10 +7,10 @@ import asyncio
 from rollguard import report
 from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, session
-from rollguard.model.action import DecisionKind
-from rollguard.model.judgement import LevelReading, Reference, VerdictKind
+from rollguard.model.action import DecisionKind, Standing
+from rollguard.model.judgement import LevelReading, Reference, SignalGap, VerdictKind
 from rollguard.model.policy import LevelName, Mode
-from rollguard.model.records import LastLook, LifecycleState, RolloutRecord
+from rollguard.model.records import LastLook, LifecycleState, Response, RolloutRecord
 from rollguard.model.time import Instant
 from rollguard.policy import durations
 from rollguard.policy.amounts import amount
@@ -18,6 +18,9 @@ from rollguard.record import rollout_to_json
 
 LEVELS = ("SIGNAL", "LEVEL", "VALUE", "BOUND", "FOR", "REQUESTS", "SLOTS", "GAPS", "REACHED", "BESIDE")
 INTERLOCKS = ("INTERLOCK", "STANDS", "BECAUSE")
+STEPS = ("STEP", "WHAT", "STATE", "DETAIL")
+MEMBER = ("MEMBER",)
+"""In front of the others, of a release set."""
 UNDER_WAY = (LifecycleState.PLANNED, LifecycleState.ACTING, LifecycleState.VERIFYING)
 
 
@@ -61,9 +64,11 @@ def page(rollout: RolloutRecord, now: Instant, *, wide: bool = False) -> str:
     elif look is None:
         parts.append("No look at it is written down yet: its controller does that at its first look.")
     else:
-        parts += [_levels(look, now, wide=wide), _gaps(look), _interlocks(look)]
+        of_set = bool(rollout.passages)
+        parts += [_levels(look, now, wide=wide, of_set=of_set), _gaps(look), _interlocks(look, of_set=of_set)]
         if look.left_out:
             parts.append(f"{look.left_out} more levels and interlocks had no room in the record; none of them decided.")
+    parts.append(_steps(rollout))
     parts.append("What would change it:\n" + "\n".join(f"- {line}" for line in changes(rollout, now)))
     return "\n\n".join(part for part in parts if part)
 
@@ -73,7 +78,7 @@ def _head(rollout: RolloutRecord, now: Instant) -> str:
     age = output.ago(now.since(rollout.started))
     lines = [
         f"Rollout {rollout.id} of {rollout.workload}",
-        f"  revision {report.numbers_between(rollout).replace('->', ' -> ')}, {report.images_between(rollout)}",
+        f"  {report.moved(rollout)}, {report.images_between(rollout)}",
         f"  began {output.moment(rollout.started)} ({age} ago), mode {rollout.mode.value}",
         f"  {state}, phase {rollout.phase.value}, verdict {rollout.verdict.value}",
     ]
@@ -84,16 +89,26 @@ def _head(rollout: RolloutRecord, now: Instant) -> str:
     look = rollout.last_look
     if look is not None and rollout.closed is None and look.reason != rollout.why:
         lines.append(f"  last decision: {look.decision.value}: {look.reason}")
-    lines += [f"  {response.sentence()}" for response in rollout.responses]
+    lines += [f"  {_response(response, rollout)}" for response in rollout.responses]
     return "\n".join(lines)
 
 
-def _levels(look: LastLook, now: Instant, *, wide: bool) -> str:
+def _response(response: Response, rollout: RolloutRecord) -> str:
+    """Rolled back it is only once the plan is done."""
+    said = response.sentence()
+    done = response.would or (rollout.plan is not None and rollout.plan.done)
+    return said if done else said.replace("rolled back at", "decided to roll back at", 1)
+
+
+def _levels(look: LastLook, now: Instant, *, wide: bool, of_set: bool) -> str:
     title = f"Levels as of {output.moment(look.at)} ({output.ago(now.since(look.at))} ago)"
     if not look.readings:
         return f"{title}: none, no signal has a level for this workload or none was answered yet."
-    header = (*LEVELS, "SENTENCE") if wide else LEVELS
-    rows = [(*_level(reading), *((reading.text,) if wide else ())) for reading in look.readings]
+    header = (*(MEMBER if of_set else ()), *LEVELS, *(("SENTENCE",) if wide else ()))
+    rows = [
+        (*((reading.member,) if of_set else ()), *_level(reading), *((reading.text,) if wide else ()))
+        for reading in look.readings
+    ]
     return f"{title}:\n{output.table(header, rows)}"
 
 
@@ -127,19 +142,38 @@ def _beside(reference: Reference, unit: str) -> str:
 
 
 def _gaps(look: LastLook) -> str:
-    said = [
-        f"- {gap.signal}{' (required)' if gap.required else ''}: {gap.in_a_row} slots, {gap.cause}: {gap.detail}"
-        for gap in look.gaps
-    ]
+    said = [f"- {_of_gap(gap)}: {gap.in_a_row} slots, {gap.cause}: {gap.detail}" for gap in look.gaps]
     return "\n".join(["Without a complete answer then:", *said]) if said else ""
 
 
-def _interlocks(look: LastLook) -> str:
+def _of_gap(gap: SignalGap) -> str:
+    return report.in_name(gap.member, gap.signal) + (" (required)" if gap.required else "")
+
+
+def _interlocks(look: LastLook, *, of_set: bool) -> str:
     if not look.standings:
         return "Interlocks: none was asked."
     ranked = sorted(look.standings, key=lambda standing: not standing.forbids)
-    rows = [(s.name, "forbids" if s.forbids else "clear", s.reason) for s in ranked]
-    return f"Interlocks as of then:\n{output.table(INTERLOCKS, rows)}"
+    rows = [_interlock(standing, of_set=of_set) for standing in ranked]
+    header = (*(MEMBER if of_set else ()), *INTERLOCKS)
+    return f"Interlocks as of then:\n{output.table(header, rows)}"
+
+
+def _interlock(standing: Standing, *, of_set: bool) -> tuple[str, ...]:
+    """Beside its column the member is not said again."""
+    stands = (standing.name, "forbids" if standing.forbids else "clear")
+    if not of_set:
+        return (*stands, standing.reason)
+    return (standing.member or "all", *stands, standing.reason.removeprefix(f"{standing.member}: "))
+
+
+def _steps(rollout: RolloutRecord) -> str:
+    """The way back as it was planned, and how far it is; empty while there is no plan."""
+    plan = rollout.plan
+    if plan is None:
+        return ""
+    rows = [(str(step.n), step.words, step.state.value, step.detail or "-") for step in plan.steps]
+    return f"The rollback, plan {plan.id} by {plan.actor}:\n{output.table(STEPS, rows)}"
 
 
 def changes(rollout: RolloutRecord, now: Instant) -> list[str]:
@@ -186,6 +220,6 @@ def _of_levels(rollout: RolloutRecord, look: LastLook) -> list[str]:
         value, bound = amount(near.value or 0.0, near.unit), amount(near.bound, near.unit)
         over = f"its whole window of {durations.format_(near.seconds)}" if near.seconds else "its whole window"
         now = f"now {value}, but {near.lacks}" if near.lacks else f"now {value}, the nearest of its levels"
-        return [f"{near.signal}: past {bound} over {over} it is bad ({now})"]
-    reached = list(dict.fromkeys(finding.signal for finding in rollout.findings))
+        return [f"{report.in_name(near.member, near.signal)}: past {bound} over {over} it is bad ({now})"]
+    reached = list(dict.fromkeys(report.in_name(finding.member, finding.signal) for finding in rollout.findings))
     return [f"{', '.join(reached)}: back inside the bound over the window"] if reached else []

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from rollguard.decide.deciding import STRICTNESS, decide
 from rollguard.decide.interlocks.colour import old_colour
-from rollguard.decide.interlocks.every import EVERY, IN_PLACE, OF_EVERY_MEMBER, Interlock
+from rollguard.decide.interlocks.every import EVERY, IN_PLACE, OF_EVERY_MEMBER, OF_THE_SET, Interlock
 from rollguard.model.action import Decision, Standing, Target
 from rollguard.model.judgement import Verdict, VerdictKind
 from rollguard.model.records import Passage
@@ -51,11 +51,7 @@ def _interlocks(situation: Situation, one: Judged, judged: tuple[Judged, ...]) -
         for interlock in EVERY
         if interlock.check in OF_EVERY_MEMBER
     )
-    own = tuple(
-        _named(one.passage.member, interlock) if interlock.check in OF_EVERY_MEMBER else interlock
-        for interlock in EVERY
-        if interlock.check not in IN_PLACE
-    )
+    own = tuple(_named(one.passage.member, interlock) for interlock in EVERY if interlock.check not in IN_PLACE)
     return (*own, *beside, _of_set(situation))
 
 
@@ -76,14 +72,20 @@ def _beside(alone: Situation, other: Judged, interlock: Interlock) -> Interlock:
 
 
 def _named(member: str, interlock: Interlock) -> Interlock:
+    """The interlock, asked of that member; its reason says so where the others are asked the same."""
+
     def check(situation: Situation, verdict: Verdict, now: Instant) -> Standing:
-        return _in_name(member, interlock.check(situation, verdict, now))
+        standing = interlock.check(situation, verdict, now)
+        if interlock.check in OF_THE_SET:
+            return standing
+        asked_of_all = interlock.check in OF_EVERY_MEMBER
+        return _in_name(member, standing) if asked_of_all else replace(standing, member=member)
 
     return replace(interlock, check=check)
 
 
 def _in_name(member: str, standing: Standing) -> Standing:
-    return replace(standing, reason=f"{member}: {standing.reason}")
+    return replace(standing, member=member, reason=f"{member}: {standing.reason}")
 
 
 def _target(situation: Situation, judged: tuple[Judged, ...]) -> Target | None:

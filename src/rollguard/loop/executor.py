@@ -147,9 +147,18 @@ async def _resume(context: Context, record: RolloutRecord, plan: Plan, half: str
 
 
 async def _tell(context: Context, record: RolloutRecord, tell: Tell) -> None:
-    """Tells how far a release set is; the same again only at the policy's interval."""
+    """Tells how far a release set is; the same again only at the policy's interval.
+
+    Half back is also what the record says of how the rollout stands, until a step comes on.
+    """
     unit, now = unit_of(context, record.unit), context.now()
-    await note(context, record, lambda r: changes.told(r, tell, unit=unit, policy=context.policies.of(r), now=now))
+
+    def told(present: RolloutRecord) -> RolloutRecord:
+        present = changes.told(present, tell, unit=unit, policy=context.policies.of(present), now=now)
+        stands = tell.topic == "half-back" and present.state is LifecycleState.ACTING
+        return replace(present, why=tell.reason) if stands else present
+
+    await note(context, record, told)
 
 
 async def give_up(

@@ -123,7 +123,10 @@ async def mark(context: Context, record: RolloutRecord, step: Step) -> None:
 
     def marked(present: RolloutRecord) -> RolloutRecord:
         changed = changes.with_step(present, plan.id, reached)
-        return changes.with_entries(changed, (line,)) if changed != present else present
+        if changed == present:
+            return present
+        on = reached.state is not StepState.TRYING and undo.tells_half(present.why)
+        return changes.with_entries(replace(changed, why=plan.reason) if on else changed, (line,))
 
     await note(context, record, marked)
 

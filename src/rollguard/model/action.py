@@ -38,6 +38,8 @@ class Standing:
     """Why it forbids, or what was looked at and found in order."""
     judging: bool = False
     """It doubts the judgement, not the facts: a person with the right to force overrides it."""
+    member: str = ""
+    """Of a release set: the member that it was asked about; empty for what concerns the set as a whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

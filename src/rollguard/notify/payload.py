@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from rollguard.model.records import Notice, RolloutRecord
+from rollguard.model.records import Notice, Passage, RolloutRecord, Side
 
 VERSION = "1"
 
@@ -39,8 +39,10 @@ def payload(notice: Notice, rollout: RolloutRecord | None) -> str:
             "toImages": dict(rollout.target_images),
             "outcome": None if rollout.outcome is None else rollout.outcome.value,
             "incident": rollout.incident or None,
+            "members": [_member(passage) for passage in rollout.passages],
             "findings": [
                 {
+                    "member": finding.member or None,
                     "signal": finding.signal,
                     "level": finding.level.value,
                     "value": finding.value,
@@ -53,3 +55,21 @@ def payload(notice: Notice, rollout: RolloutRecord | None) -> str:
             ],
         }
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _member(passage: Passage) -> dict[str, object]:
+    return {
+        "member": passage.member,
+        "service": passage.service or None,
+        "from": _side(passage.old),
+        "to": _side(passage.new),
+    }
+
+
+def _side(side: Side) -> dict[str, object]:
+    return {
+        "colour": side.colour,
+        "workload": side.workload.name,
+        "revision": side.number,
+        "images": dict(side.images),
+    }

@@ -11,7 +11,7 @@ from rollguard.model.judgement import Finding
 from rollguard.model.lifecycle import Tell
 from rollguard.model.names import WorkloadKind
 from rollguard.model.policy import Mode, Policy
-from rollguard.model.records import Passage, RolloutRecord, UnitRecord
+from rollguard.model.records import RolloutRecord, Side, UnitRecord
 from rollguard.model.time import Instant
 
 TITLES = {
@@ -124,12 +124,16 @@ def images_text(images: tuple[tuple[str, str], ...]) -> str:
 
 def _passage(rollout: RolloutRecord) -> list[str]:
     new = f"revision {rollout.target_number} ({images_text(rollout.target_images)})"
+    if rollout.order and rollout.passages:
+        by = f", by {rollout.plan.actor}" if rollout.plan is not None else ""
+        moves = [f"- {passage.member}: {_way(passage.new, passage.old)}" for passage in rollout.passages]
+        return [f"Ordered while nothing rolled out{by}:", *moves]
     if rollout.order:
         plan = rollout.plan
         back = f" back to revision {plan.target.number} ({images_text(plan.target.images)})" if plan is not None else ""
         return [f"From {new}{back}, ordered while nothing rolled out" + (f", by {plan.actor}." if plan else ".")]
     if rollout.passages:
-        moves = [f"- {_member(passage)}" for passage in rollout.passages]
+        moves = [f"- {passage.member}: {_way(passage.old, passage.new)}" for passage in rollout.passages]
         return [f"Members of rollout {rollout.id}, verdict {rollout.verdict.value}:", *moves]
     if rollout.baseline_number is None:
         return [f"New: {new}; no revision before it is known."]
@@ -137,10 +141,12 @@ def _passage(rollout: RolloutRecord) -> list[str]:
     return [f"From {old} to {new}, rollout {rollout.id}, verdict {rollout.verdict.value}."]
 
 
-def _member(passage: Passage) -> str:
-    old, new = passage.old, passage.new
-    before = f"{old.colour} (revision {old.number}, {images_text(old.images)})"
-    return f"{passage.member}: from {before} to {new.colour} (revision {new.number}, {images_text(new.images)})"
+def _way(start: Side, end: Side) -> str:
+    return f"from {_side(start)} to {_side(end)}"
+
+
+def _side(side: Side) -> str:
+    return f"{side.colour} (revision {side.number}, {images_text(side.images)})"
 
 
 def _evidence(finding: Finding, policy: Policy) -> str:

@@ -6,9 +6,13 @@ from rollguard.report.history import (
     ending,
     figures_of,
     images_between,
+    in_name,
+    live_colours,
+    moved,
     numbers_between,
     summary,
     verdicts,
+    versions,
 )
 from rollguard.report.incident import Figures, cause, figures, incident_markdown
 
@@ -21,8 +25,12 @@ __all__ = [
     "figures",
     "figures_of",
     "images_between",
+    "in_name",
     "incident_markdown",
+    "live_colours",
+    "moved",
     "numbers_between",
     "summary",
     "verdicts",
+    "versions",
 ]

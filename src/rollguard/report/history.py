@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from rollguard.model.action import DecisionKind
 from rollguard.model.judgement import LevelReading
-from rollguard.model.records import LifecycleState, Outcome, Response, RolloutRecord
+from rollguard.model.records import LifecycleState, Outcome, Response, RolloutRecord, UnitRecord
 from rollguard.policy.amounts import amount, counted
 
 WOULD_ROLL_BACK = "would have been rolled back"
@@ -103,39 +103,89 @@ def verdicts(rollout: RolloutRecord) -> str:
 
 
 def figures_of(rollout: RolloutRecord, *, most: int | None = None) -> str:
-    """Each signal's value and requests as of the last look: `error-rate 0.2% of 1,204`; `-` where none had traffic."""
+    """Each signal's value and requests as of the last look: `error-rate 0.2% of 1,204`, of a release set with the
+    member before it; `-` where none had traffic."""
     look = rollout.last_look
-    best: dict[str, LevelReading] = {}
+    best: dict[tuple[str, str], LevelReading] = {}
     for reading in look.readings if look is not None else ():
-        known = best.get(reading.signal)
+        known = best.get((reading.member, reading.signal))
         if reading.value is None or not reading.traffic:
             continue
         if known is None or (reading.reached, reading.traffic) > (known.reached, known.traffic):
-            best[reading.signal] = reading
+            best[reading.member, reading.signal] = reading
     ranked = sorted(best.values(), key=lambda reading: not reading.reached)
-    said = [f"{r.signal} {amount(r.value or 0.0, r.unit)} of {r.traffic:,.0f}" for r in ranked[:most]]
+    said = [
+        f"{in_name(r.member, r.signal)} {amount(r.value or 0.0, r.unit)} of {r.traffic:,.0f}" for r in ranked[:most]
+    ]
     return ", ".join(said) or "-"
 
 
+def in_name(member: str, signal: str) -> str:
+    """`backend: errors`; the signal alone where it is of no release set."""
+    return f"{member}: {signal}" if member else signal
+
+
+def live_colours(unit: UnitRecord) -> str:
+    """Of a release set at rest: the colour that serves, `blue`, or where they differ `blue, frontend: green`: that of
+    most members, and each other one. Empty where none is known."""
+    colours = Counter(live.side.colour for live in unit.live)
+    if not colours:
+        return ""
+    most = colours.most_common(1)[0][0]
+    others = [f"{live.member}: {live.side.colour}" for live in unit.live if live.side.colour != most]
+    return ", ".join([most, *others])
+
+
+def versions(rollout: RolloutRecord) -> str:
+    """The images that it brought; of a release set each member's, `backend=registry.example.com/backend:v2`."""
+    if not rollout.passages:
+        return ",".join(image for _, image in rollout.target_images)
+    return ",".join(f"{passage.member}={image}" for passage in rollout.passages for _, image in passage.new.images)
+
+
 def numbers_between(rollout: RolloutRecord) -> str:
-    """`1->2`, the numbers of the revisions; `none->1` for a first one. Of an order what ran and what it put back."""
+    """`1->2`, the numbers of the revisions; `none->1` for a first one; `blue->green` of a release set. Of an order what
+    ran and what it put back."""
+    if rollout.passages:
+        old, new = rollout.passages[0].old.colour, rollout.passages[0].new.colour
+        return f"{new}->{old}" if rollout.order else f"{old}->{new}"
     if rollout.order:
         back = str(rollout.plan.target.number) if rollout.plan is not None else "?"
         return f"{rollout.target_number}->{back}"
     return f"{'none' if rollout.baseline_number is None else rollout.baseline_number}->{rollout.target_number}"
 
 
+def moved(rollout: RolloutRecord) -> str:
+    """`revision 1 -> 2`, or of a release set `blue -> green`."""
+    between = numbers_between(rollout).replace("->", " -> ")
+    return between if rollout.passages else f"revision {between}"
+
+
 def images_between(rollout: RolloutRecord) -> str:
-    """`v1->v2` where one repository's tag changed, else the changed images in full; only those that changed. Of an
-    order what ran and what it put back."""
-    before, after = dict(rollout.baseline_images), dict(rollout.target_images)
+    """`v1->v2` where one repository's tag changed, else the changed images in full; only those that changed. Of a
+    release set that of all members where it is the same, else of each. Of an order what ran and what it put back."""
+    if rollout.passages:
+        return _of_members(rollout)
     if rollout.order and rollout.plan is not None:
-        before, after = after, dict(rollout.plan.target.images)
+        return _images(rollout.target_images, rollout.plan.target.images)
+    return _images(rollout.baseline_images, rollout.target_images)
+
+
+def _of_members(rollout: RolloutRecord) -> str:
+    changed = {
+        p.member: _images(p.new.images, p.old.images) if rollout.order else _images(p.old.images, p.new.images)
+        for p in rollout.passages
+    }
+    same = set(changed.values())
+    return same.pop() if len(same) == 1 else ", ".join(f"{member} {images}" for member, images in changed.items())
+
+
+def _images(old: tuple[tuple[str, str], ...], new: tuple[tuple[str, str], ...]) -> str:
+    before, after = dict(old), dict(new)
     if not before:
         return ",".join(after.values())
     changed = [(before.get(name, "-"), after.get(name, "-")) for name in {**before, **after}]
-    changed = [(old, new) for old, new in changed if old != new]
-    return ",".join(_between(old, new) for old, new in changed) or "same images"
+    return ",".join(_between(was, now) for was, now in changed if was != now) or "same images"
 
 
 def _between(old: str, new: str) -> str:

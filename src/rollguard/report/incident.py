@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from rollguard.model.action import DecisionKind, Plan, StepKind
 from rollguard.model.judgement import Finding
-from rollguard.model.records import Outcome, Passage, RolloutRecord, TimelineEntry
+from rollguard.model.records import Outcome, Passage, RolloutRecord, Side, TimelineEntry
 from rollguard.model.time import Instant
 from rollguard.policy.amounts import amount
+
+EVIDENCE = ("signal", "level", "value", "bound", "since", "measured on", "compared with")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +110,15 @@ def _versions(rollout: RolloutRecord) -> list[tuple[str, str]]:
 
 
 def _passage(passage: Passage) -> tuple[str, str]:
-    old, new = passage.old, passage.new
-    sides = [f"{side.colour} ({_version(side.number, side.images)})" for side in (old, new)]
-    return f"Member {passage.member}", f"from {sides[0]} to {sides[1]}"
+    return f"Member {passage.member}", f"from {_side(passage.old)} to {_side(passage.new)}"
+
+
+def _passage_back(passage: Passage) -> tuple[str, str]:
+    return f"Member {passage.member}", f"from {_side(passage.new)} back to {_side(passage.old)}"
+
+
+def _side(side: Side) -> str:
+    return f"{side.colour} ({_version(side.number, side.images)})"
 
 
 def _of_order(rollout: RolloutRecord) -> list[tuple[str, str]]:
@@ -118,8 +126,11 @@ def _of_order(rollout: RolloutRecord) -> list[tuple[str, str]]:
     plan = rollout.plan
     back = _version(plan.target.number, plan.target.images) if plan is not None else "nothing (yet)"
     return [
-        ("What ran", _version(rollout.target_number, rollout.target_images)),
-        ("Put back", back),
+        *(
+            [("What ran", _version(rollout.target_number, rollout.target_images)), ("Put back", back)]
+            if not rollout.passages
+            else [_passage_back(passage) for passage in rollout.passages]
+        ),
         ("Ordered", f"{rollout.started.iso()}, while nothing rolled out"),
         ("By", f"{plan.actor}: {plan.reason}" if plan is not None else "see the timeline"),
         ("State", _state(rollout)),
@@ -145,8 +156,10 @@ def _evidence(rollout: RolloutRecord) -> str:
     if not rollout.findings:
         said = "Nothing was judged: a person ordered it." if rollout.order else "No finding was recorded."
         return said + _saved(rollout)
-    header = ("signal", "level", "value", "bound", "since", "measured on", "compared with")
-    return _table(header, [_finding_row(finding) for finding in rollout.findings]) + _saved(rollout)
+    of_set = bool(rollout.passages)
+    header = (*(("member",) if of_set else ()), *EVIDENCE)
+    rows = [(*((finding.member,) if of_set else ()), *_finding_row(finding)) for finding in rollout.findings]
+    return _table(header, rows) + _saved(rollout)
 
 
 def _saved(rollout: RolloutRecord) -> str:

@@ -2,7 +2,7 @@
 
 from rollguard.undo.admission import changed
 from rollguard.undo.answers import Abandon, Finished, MarkDone, Next, Resume, Send, Supersede, Wait
-from rollguard.undo.half import TAKES_BACK, committed, given_up, half_back, of_set, stopped, went_back
+from rollguard.undo.half import TAKES_BACK, committed, given_up, half_back, of_set, stopped, tells_half, went_back
 from rollguard.undo.planning import Refused, plan, with_owners
 from rollguard.undo.progress import Progress, Restored, Stalled, StillRolling, progress, still_restored
 from rollguard.undo.request import manual
@@ -50,6 +50,7 @@ __all__ = [
     "still_restored",
     "stopped",
     "switched",
+    "tells_half",
     "trials",
     "undone",
     "unready",

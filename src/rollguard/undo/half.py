@@ -12,6 +12,8 @@ BEGUN = (StepState.TRYING, StepState.DONE)
 TAKES_BACK = (StepKind.RESTORE_MINIMUM, StepKind.SCALE_BACK)
 """What is still done by a plan that was given up before its first switch."""
 SWITCHES = (StepKind.SWITCH, StepKind.SCALE_DOWN)
+HALF_BACK, NOTHING_SWITCHED = "half back", "nothing is switched"
+"""How the words for a set begin that is on its way and does not come on."""
 
 
 def of_set(plan: Plan) -> bool:
@@ -74,8 +76,13 @@ def half_back(plan: Plan, readings: Mapping[Ref, Reading], because: str) -> str:
     if all(step.state in OVER for step in steps_of(plan, StepKind.SWITCH)):
         said += [f"{step.target.name} is {'at' if step.state in OVER else 'not yet at'} {step.goal}" for step in down]
     said += _raised(plan)
-    state = "nothing is switched" if switches and not any(" serves " in text for text in switches) else "half back"
-    return f"{state}: {', '.join(said)}, because {because}"
+    nothing = switches and not any(" serves " in text for text in switches)
+    return f"{NOTHING_SWITCHED if nothing else HALF_BACK}: {', '.join(said)}, because {because}"
+
+
+def tells_half(text: str) -> bool:
+    """Whether these are the words of `half_back`."""
+    return text.startswith((f"{HALF_BACK}: ", f"{NOTHING_SWITCHED}: "))
 
 
 def given_up(plan: Plan, readings: Mapping[Ref, Reading], reason: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from unittest.mock import patch
@@ -13,7 +14,7 @@ from rich.console import Console, RenderableType
 
 from rollguard.cli.demo.picture import Moment
 from rollguard.cli.demo.scenarios import SCENARIOS, Scenario
-from rollguard.cli.demo.screen import BANNER, Picture
+from rollguard.cli.demo.screen import BANNER, Lines, Picture
 from rollguard.cli.main import call
 from rollguard.model.action import StepState
 
@@ -31,34 +32,23 @@ def moment(lines: list[str], who: str, words: str) -> str:
     return next(line[:5] for line in lines if line[7:].startswith(who) and words in line)
 
 
-def test_a_release_set_goes_back_to_blue_beside_a_healthy_release(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert call(["demo", "-d", str(tmp_path), *FAST]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("SIMULATION: no cluster is touched.")
-    steps = [line for line in lines if line[7:].startswith("dubbing") and "Step " in line and ") done: " in line]
-    kinds = [line.partition("(")[2].partition(" ")[0] for line in steps]
-    assert kinds == ["scale"] * 3 + ["switch"] * 2 + ["scale"] * 3
-    assert [line.partition(" up to ")[2][:1] for line in steps[:3]] == ["3", "3", "5"]
-    assert all("-green down to 0)" in line for line in steps[5:])
-    assert moment(lines, "-", "users see 1") < moment(lines, "dubbing", "Bad: backend: errors: 1")
-    assert moment(lines, "dubbing", "Blue serves again") <= moment(lines, "dubbing", "Recovered: backend: errors: 0")
-    assert moment(lines, "-", "errors in backend: as before") < moment(lines, "dubbing", "Recovered")
-    assert moment(lines, "translation", "Healthy") > "30:00"
-    (report,) = tmp_path.iterdir()
-    assert lines[-1] == f"Incident report: {report}"
-    assert "decided after 5m" in lines[-2]
-    assert "| Member workers | from blue (revision 1: " in report.read_text()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MainStory:
+    """What is printed of it, what is drawn, and the incident's report."""
+
+    lines: list[str]
+    drawn: list[str]
+    report: Path
 
 
 class Pictures:
-    """The live screen in several sizes, drawn when the Services are back while the steps go on, and at the end."""
+    """The plain lines, and the live screen in two sizes: when the Services are back but steps go on, and at the end."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.drawn: list[str] = []
         self.pictures = [self._picture(scenario, columns, lines) for columns, lines in ((80, 24), (120, 40))]
         self.acting = False
+        self.lines = Lines()
 
     def _picture(self, scenario: Scenario, columns: int, lines: int) -> Picture:
         console = Console(file=StringIO(), force_terminal=True, width=columns, height=lines, color_system=None)
@@ -71,6 +61,7 @@ class Pictures:
         return Picture(console, scenario, BANNER.format(speed=60, slow=6), update)
 
     def tell(self, at: float, who: str, kind: str, text: str) -> None:
+        self.lines.tell(at, who, kind, text)
         for picture in self.pictures:
             picture.tell(at, who, kind, text)
 
@@ -83,18 +74,42 @@ class Pictures:
                 picture.show(moment)
 
 
-def test_in_a_terminal_the_screen_tells_the_colours_the_pods_what_users_see_and_the_steps(tmp_path: Path) -> None:
-    drawn: list[str] = []
+@pytest.fixture(scope="module")
+def main_story(tmp_path_factory: pytest.TempPathFactory) -> MainStory:
+    """The main story as it is told in lines, on the screen and in the report; played once."""
+    directory, pictures = tmp_path_factory.mktemp("incidents"), Pictures(SCENARIOS["blue-green"])
 
     @contextmanager
-    def screen(scenario: Scenario, _speed: float, _slow: float) -> Iterator[Pictures]:
-        pictures = Pictures(scenario)
+    def screen(_scenario: Scenario, _speed: float, _slow: float) -> Iterator[Pictures]:
         yield pictures
-        drawn.extend(pictures.drawn)
 
-    with patch("rollguard.cli.demo.show.screen", screen):
-        assert call(["demo", "-d", str(tmp_path), *FAST]) == 0
-    acting, end = drawn[:2], drawn[2:]
+    said = StringIO()
+    with patch("rollguard.cli.demo.show.screen", screen), redirect_stdout(said):
+        assert call(["demo", "-d", str(directory), *FAST]) == 0
+    (report,) = directory.iterdir()
+    return MainStory(lines=said.getvalue().splitlines(), drawn=pictures.drawn, report=report)
+
+
+def test_a_release_set_goes_back_to_blue_beside_a_healthy_release(main_story: MainStory) -> None:
+    lines = main_story.lines
+    steps = [line for line in lines if line[7:].startswith("dubbing") and "Step " in line and ") done: " in line]
+    kinds = [line.partition("(")[2].partition(" ")[0] for line in steps]
+    assert kinds == ["scale"] * 3 + ["switch"] * 2 + ["scale"] * 3
+    assert [line.partition(" up to ")[2][:1] for line in steps[:3]] == ["3", "3", "5"]
+    assert all("-green down to 0)" in line for line in steps[5:])
+    assert moment(lines, "-", "users see 1") < moment(lines, "dubbing", "Bad: backend: errors: 1")
+    assert moment(lines, "dubbing", "Blue serves again") <= moment(lines, "dubbing", "Recovered: backend: errors: 0")
+    assert moment(lines, "-", "errors in backend: as before") < moment(lines, "dubbing", "Recovered")
+    assert moment(lines, "translation", "Healthy") > "30:00"
+    assert lines[-1] == f"Incident report: {main_story.report}"
+    assert "decided after 5m" in lines[-2]
+    assert "| Member workers | from blue (revision 1: " in main_story.report.read_text()
+
+
+def test_in_a_terminal_the_screen_tells_the_colours_the_pods_what_users_see_and_the_steps(
+    main_story: MainStory,
+) -> None:
+    acting, end = main_story.drawn[:2], main_story.drawn[2:]
     for text in (*acting, *end):
         assert "SIMULATION: no cluster is touched. Time runs 60x, and 6x while the guard acts." in text
         assert all(len(line) <= 120 for line in text.splitlines())

@@ -198,6 +198,31 @@ def test_a_member_that_joins_late_is_compared_with_its_own_time_before() -> None
     play_set(story)
 
 
+def test_while_a_set_is_half_back_its_record_says_so_and_no_longer() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        def deny(change: Adjusted) -> None:
+            if change.receipt:
+                stage.world.services.refused["frontend-service"] = "no changes on Fridays"
+
+        await released(stage, colours, FAILING, "backend")
+        colours.release(GOOD, "frontend")
+        await stage.until(lambda: colours.ready("backend", "frontend"))
+        stage.world.on_adjust.append(deny)
+        colours.switch("backend", "frontend")
+        half = "half back: backend-service serves blue, frontend-service still green, because "
+        await stage.until(lambda: bool(of_set(stage)) and of_set(stage)[-1].why.startswith(half), within=200)
+        assert "no changes on Fridays" in of_set(stage)[-1].why
+        stage.world.services.refused.clear()
+        stage.world.on_adjust.remove(deny)
+        await stage.until(lambda: colours.live("frontend") == "blue", within=200)
+        await stage.until(lambda: of_set(stage)[-1].state is LifecycleState.VERIFYING, within=200)
+        plan = of_set(stage)[-1].plan
+        assert plan is not None
+        assert of_set(stage)[-1].why == plan.reason
+
+    play_set(story)
+
+
 def test_a_colour_is_watched_by_itself_until_it_is_switched_to() -> None:
     async def story(stage: Stage, colours: Colours) -> None:
         await released(stage, colours, GOOD, "backend")

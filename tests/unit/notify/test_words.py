@@ -16,7 +16,7 @@ from rollguard.model.policy import Limits, Links, MetricsStore, Mode, Policy, St
 from rollguard.model.records import Notice, NoticeClass, Response
 from rollguard.notify import payload, words
 from rollguard.notify.words import TITLES
-from tests.unit.records import START, rollout_record, unit_record
+from tests.unit.records import START, rollout_record, set_record, set_unit, unit_record
 from tests.unit.undo.colours import Cluster, run, stage
 
 POLICY = Policy(
@@ -135,3 +135,39 @@ def test_a_release_set_is_told_member_by_member_with_commands_that_fit_it() -> N
     stopped = words(replace(tell, topic="superseded"), at.record, unit, POLICY, START).text
     assert "kubectl -n production get services,deployments -o wide" in stopped
     assert "deployment/dubbing" not in stopped
+
+
+def test_a_release_set_is_told_by_member_and_colour() -> None:
+    said = words(Tell(class_=NoticeClass.PAGE, topic="half-back", reason="r"), set_record(), set_unit(), POLICY, START)
+    assert "- backend: from blue (revision 1, registry.example.com/backend:v1) to green (revision 2, " in said.text
+    assert "Next: rollguard status -n production" in said.text
+    stalled = words(Tell(class_=NoticeClass.PAGE, topic="stalled", reason="r"), set_record(), set_unit(), POLICY, START)
+    assert "Next: kubectl -n production get services,deployments,pods -o wide" in stalled.text
+    ordered = replace(set_record(), order="o-1")
+    back = words(Tell(class_=NoticeClass.PAGE, topic="rolled-back", reason="r"), ordered, set_unit(), POLICY, START)
+    assert "Ordered while nothing rolled out, by rollguard:\n- backend: from green (revision 2, " in back.text
+
+
+def test_the_webhook_has_a_release_sets_members_with_both_sides() -> None:
+    notice = Notice(id="n-1", class_=NoticeClass.PAGE, topic="rolled-back", title="t", text="x", at=START)
+    told = json.loads(payload(notice, set_record()))["rollout"]
+    assert told["kind"] == "ReleaseSet"
+    assert told["members"][1] == {
+        "member": "workers",
+        "service": None,
+        "from": {
+            "colour": "blue",
+            "workload": "workers-blue",
+            "revision": 3,
+            "images": {"app": "registry.example.com/workers:v3"},
+        },
+        "to": {
+            "colour": "green",
+            "workload": "workers-green",
+            "revision": 4,
+            "images": {"app": "registry.example.com/workers:v4"},
+        },
+    }
+    assert told["findings"][0]["member"] == "backend"
+    plain = json.loads(payload(notice, rollout_record()))["rollout"]
+    assert (plain["members"], plain["findings"][0]["member"]) == ([], None)

@@ -105,6 +105,21 @@ OF_EVERY_MEMBER: frozenset[Check] = frozenset(
     }
 )
 """Those that ask what would come back, or whether it can: in a release set each member that goes back faces them."""
+OF_THE_SET: frozenset[Check] = frozenset(
+    {
+        clock_off,
+        frozen,
+        quiet_window,
+        declined,
+        planned_before,
+        refused_lately,
+        workload_limit,
+        fleet_limit,
+        automatic_part,
+        window_closed,
+    }
+)
+"""Those that are asked of no member: people, limits and time stop a release set as a whole."""
 IN_PLACE: frozenset[Check] = frozenset({recreate})
 """Those about a template that is put back in place: a colour that is switched back to keeps its pods."""
 OF_IDLE_COLOUR: tuple[Interlock, ...] = (Interlock(check=idle_colour, leaves=DecisionKind.PAGE),)
