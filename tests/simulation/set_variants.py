@@ -10,6 +10,7 @@ import pytest
 from rollguard.loop import executor, look, sets
 from rollguard.loop.context import Context
 from rollguard.model.action import Found, Plan, Step, StepKind, StepState, Write, WriteOutcome
+from rollguard.model.lifecycle import Tell
 from rollguard.model.records import RolloutRecord
 from rollguard.sim.cluster import SimCluster
 from rollguard.sim.faults import Fault
@@ -51,10 +52,10 @@ def _without_drain(patch: pytest.MonkeyPatch) -> None:
 
 
 def _tell_nobody(patch: pytest.MonkeyPatch) -> None:
-    async def nothing(context: Context, record: RolloutRecord, half: str) -> None:
+    async def nothing(context: Context, record: RolloutRecord, tell: Tell) -> None:
         """As if it were no news."""
 
-    patch.setattr(executor, "_tell_half", nothing)
+    patch.setattr(executor, "_tell", nothing)
 
 
 def _judge_half_states(patch: pytest.MonkeyPatch) -> None:
