@@ -36,9 +36,10 @@ async def note(
     context: Context, record: RolloutRecord, change: Callable[[RolloutRecord], RolloutRecord]
 ) -> RolloutRecord:
     """Writes a change that moves no state; new lines of the story go to the journal as well."""
+    before = context.store.known(record.id) or record  # what the caller has may be older than its last write
     updated = await context.store.change_rollout(record.id, change)
-    if updated.timeline != record.timeline:
-        known = set(record.timeline)
+    if updated.timeline != before.timeline:
+        known = set(before.timeline)
         for entry in updated.timeline:
             if entry not in known:
                 context.journal.append(updated.unit, updated.id, entry)
