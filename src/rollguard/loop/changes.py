@@ -271,15 +271,17 @@ def with_live(unit: UnitRecord, record: RolloutRecord, *, restored: bool, replac
     """The release set with the colour that each member is live on once the rollout is over.
 
     `restored`: the guard put it back, as far as its plan went; `replaced`: something else came before it was judged.
+    A member that stayed when others went back alone is guarded anew, unless it was judged healthy.
     """
     passages = {passage.member: passage for passage in record.passages}
     went_back = _moved(record) if restored else frozenset[str]()
+    good = {each.digest for each in unit.healthy}
 
     def after(live: LiveMember) -> LiveMember:
         passage = passages.get(live.member)
         if passage is not None and live.member in went_back:
             return replace(live, side=passage.old, beside=passage.new.hash)
-        if passage is not None and not replaced:
+        if passage is not None and not replaced and not (restored and passage.new.digest not in good):
             return replace(live, side=passage.new, beside=passage.old.hash)
         return live
 

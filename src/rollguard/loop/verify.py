@@ -111,16 +111,17 @@ def _recovery(
 def _restored(record: RolloutRecord, plan: Plan) -> tuple[tuple[str, WorkloadName, TemplateHash, frozenset[str]], ...]:
     """(member, workload, revision, breached signals) of what was put back; one, without a member, in place.
 
-    Of a release set the members that breached something, or all of them where none did.
+    Of a release set the members that breached something, or all that went back where none of these did.
     """
     breached = {(finding.member, finding.signal) for finding in record.findings}
     if not record.passages:
         return (("", record.workload, plan.target.hash, frozenset(signal for _member, signal in breached)),)
-    bad = {member for member, _signal in breached}
+    moved = {step.member for step in plan.steps}
+    bad = {member for member, _signal in breached} & moved
     return tuple(
         (p.member, p.old.workload, p.old.hash, frozenset(signal for member, signal in breached if member == p.member))
         for p in record.passages
-        if not bad or p.member in bad
+        if p.member in (bad or moved)
     )
 
 

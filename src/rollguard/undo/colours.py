@@ -119,11 +119,13 @@ def _expired(at: Moment, steps: tuple[Step, ...]) -> Next:
 
 
 def _wait(at: Moment, waits: list[Wait]) -> Wait:
-    """All that is waited for. That a set is half back is told once that lasts; a drain is no news."""
+    """All that is waited for. That a set is half back is told once that lasts, and at once where nothing serves a
+    Service; a drain is no news."""
     reason, again = "; ".join(dict.fromkeys(wait.reason for wait in waits)), min(wait.again for wait in waits)
     last = max((step.over_at for step in at.plan.steps if step.over_at is not None), default=at.plan.created)
     drain = at.plan.drain if due(at.plan)[0].kind is StepKind.SCALE_DOWN else 0.0
-    if not committed(at.plan) or at.now.since(last) < SETTLES + drain:
+    dark = any(wait.half for wait in waits)
+    if not committed(at.plan) or (not dark and at.now.since(last) < SETTLES + drain):
         return Wait(reason=reason, again=again)
     return Wait(reason=reason, half=half_back(at.plan, at.readings, reason), again=again)
 

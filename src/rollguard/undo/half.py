@@ -73,7 +73,12 @@ def half_back(plan: Plan, readings: Mapping[Ref, Reading], because: str) -> str:
     """The state of a set that is on its way, by name, and why it stays so."""
     switches = [_serves(step, readings.get(step.target)) for step in steps_of(plan, StepKind.SWITCH)]
     said, down = [*switches], steps_of(plan, StepKind.SCALE_DOWN)
-    if all(step.state in OVER for step in steps_of(plan, StepKind.SWITCH)):
+    over = [step.state in OVER for step in steps_of(plan, StepKind.SWITCH)]
+    back = [
+        text == f"{s.target.name} serves {s.goal}"
+        for s, text in zip(steps_of(plan, StepKind.SWITCH), switches, strict=True)
+    ]
+    if all(over) or all(back):
         said += [f"{step.target.name} is {'at' if step.state in OVER else 'not yet at'} {step.goal}" for step in down]
     said += _raised(plan)
     nothing = switches and not any(" serves " in text for text in switches)

@@ -44,6 +44,14 @@ def able(step: Step, at: Moment, *, ready: int) -> str:
     return "" if found.ready >= ready else f"{found.ready} of {step.goal} pods of {step.target.name} are ready"
 
 
+def none_ready(step: Step, at: Moment) -> str:
+    """Says that the old colour has no ready pod any more; empty where it has one, or that is not known."""
+    found = at.deployment(step.target)
+    if not isinstance(found, Found) or found.ready:
+        return ""
+    return f"{step.target.name} has {found.replicas} replicas and none is ready: it serves nobody"
+
+
 def wait_before(step: Step, at: Moment, reason: str) -> Stop | Wait:
     """Waits for the old colour, before the first decisive step no longer than it may take to be ready."""
     if at.too_long and not moved(at.plan, at.readings):

@@ -9,7 +9,7 @@ from rollguard.undo.autoscaling import still_raised
 from rollguard.undo.half import moved, steps_of
 from rollguard.undo.moment import Moment, unreadable
 from rollguard.undo.patch import escaped, leave_receipt, left_by, operation, receipt_of, write
-from rollguard.undo.scaling import able, changed, released_anew, switched_again, wait_before
+from rollguard.undo.scaling import able, changed, none_ready, released_anew, switched_again, wait_before
 
 SELECTOR = "/spec/selector/"
 
@@ -40,7 +40,12 @@ def _served(step: Step, found: FoundService, at: Moment, *, ours: bool) -> OfSte
         return Stop(step=step, reason=f"{step.target.name} selects {step.goal}, and nothing serves it: {gone[0]}")
     if found.strangers or not found.serving:
         seen = f"{found.serving} ready endpoints are {step.goal}'s, {found.strangers} are not"
-        return Wait(reason=f"{step.target.name} selects {step.goal}, and its endpoints are behind: {seen}")
+        waits = f"{step.target.name} selects {step.goal}, and its endpoints are behind: {seen}"
+        if found.serving:
+            return Wait(reason=waits)
+        ups = steps_of(at.plan, StepKind.SCALE_UP, step.member)
+        dark = "; ".join(short for up in ups if (short := none_ready(up, at)))
+        return Wait(reason=dark or waits, half=dark)
     who = "the receipt is there" if ours else "somebody else had already switched it: nothing written"
     return over(step, StepState.DONE, f"{found.serving} endpoints serve; {who}", at.now)
 

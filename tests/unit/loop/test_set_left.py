@@ -102,3 +102,30 @@ def test_a_minimum_that_somebody_sets_after_it_was_left_raised_is_theirs() -> No
         assert scaler.minimum == 4
 
     play_set(story)
+
+
+def test_a_freeze_after_the_last_switch_names_what_of_the_bad_colour_still_runs() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        once(stage, "frontend-service", lambda: freeze(stage))
+        await bad_release(stage, colours)
+        await stage.until(lambda: bool(stage.told("superseded")), within=300)
+        said = stage.told("superseded")[0]
+        assert "frontend-service serves blue, backend-green is not yet at 0, frontend-green is not yet at 0" in said
+        assert "workers-green is not yet at 0" in said
+
+    play_set(story)
+
+
+def test_an_old_colour_that_somebody_ends_as_it_is_switched_to_is_paged_at_once_by_name() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        blue = colours.deployments["frontend-blue"]
+        once(stage, "frontend-service", lambda: stage.world.scale(blue, 0, actor="alice"))
+        await bad_release(stage, colours)
+        await stage.until(lambda: colours.live("frontend") == "blue", within=300)
+        await stage.until(lambda: bool(stage.told("half-back")), within=20)
+        assert "frontend-blue has 0 replicas and none is ready: it serves nobody" in stage.told("half-back")[0]
+        stage.world.scale(blue, 3, actor="alice")
+        await stage.until(lambda: of_set_closed(stage), within=300)
+        assert of_set(stage).outcome is Outcome.RECOVERED
+
+    play_set(story)

@@ -115,3 +115,21 @@ def test_an_order_for_a_set_on_two_colours_that_are_both_good_is_refused_with_wh
         assert of_set(stage)[-1].outcome is not Outcome.HELD
 
     play_set(story)
+
+
+def test_what_stays_when_one_member_went_back_alone_is_guarded_on() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        stage.start()
+        await ready(stage, colours, "frontend")
+        colours.release("registry.lab/api:v2-errors-40pct", "backend")
+        await stage.until(lambda: colours.ready("backend"))
+        colours.switch("backend", "frontend")
+        await stage.until(lambda: bool(of_set(stage)) and len(of_set(stage)[-1].passages) == 2)
+        order(stage, 1, only="frontend")
+        await stage.until(lambda: of_set(stage)[0].closed is not None, within=300)
+        assert of_set(stage)[0].outcome is Outcome.RECOVERED
+        assert "backend" not in of_set(stage)[0].why, "it was not restored"
+        await stage.until(lambda: lives(colours) == ["blue", "blue"], within=120)
+        assert [p.member for p in of_set(stage)[1].passages] == ["backend"]
+
+    play_set(story)
