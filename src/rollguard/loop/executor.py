@@ -78,9 +78,9 @@ async def _follow(context: Context, record: RolloutRecord, plan: Plan, answer: u
         case undo.Finished():
             await _finish(context, record, plan)
         case undo.MarkDone(step=step):
-            await mark(context, record, step)
-            if told := undo.switched(plan, step):
-                await _tell(context, record, Tell(class_=NoticeClass.INFO, topic="switched-back", reason=told))
+            told = undo.switched(plan, step)
+            tell = Tell(class_=NoticeClass.INFO, topic="switched-back", reason=told) if told else None
+            await mark(context, record, step, tell=tell)
         case undo.Supersede(reason=why, refused=refused):
             await give_up(context, record, (PlanRefused if refused else PlanSuperseded)(reason=why), why)
         case undo.Abandon(step=step, reason=why):

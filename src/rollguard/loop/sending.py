@@ -24,6 +24,7 @@ from rollguard.model.action import (
     Write,
     WriteOutcome,
 )
+from rollguard.model.lifecycle import Tell
 from rollguard.model.names import Ref
 from rollguard.model.records import RolloutRecord, TimelineEntry, UnitRecord
 
@@ -111,8 +112,8 @@ def _refused(context: Context, go: Go, reason: str) -> undo.Next:
     return undo.refused(go.plan, go.step, reason, go.readings, context.now())
 
 
-async def mark(context: Context, record: RolloutRecord, step: Step) -> None:
-    """The step is at least that far; only the live plan's steps move."""
+async def mark(context: Context, record: RolloutRecord, step: Step, *, tell: Tell | None = None) -> None:
+    """The step is at least that far; only the live plan's steps move. What is told of it goes with it in one write."""
     plan = record.plan
     if plan is None:
         return
@@ -126,7 +127,11 @@ async def mark(context: Context, record: RolloutRecord, step: Step) -> None:
         if changed == present:
             return present
         on = reached.state is not StepState.TRYING and undo.tells_half(present.why)
-        return changes.with_entries(replace(changed, why=plan.reason) if on else changed, (line,))
+        changed = changes.with_entries(replace(changed, why=plan.reason) if on else changed, (line,))
+        if tell is None:
+            return changed
+        unit = unit_of(context, record.unit)
+        return changes.told(changed, tell, unit=unit, policy=context.policies.of(changed), now=now)
 
     await note(context, record, marked)
 
