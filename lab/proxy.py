@@ -50,8 +50,10 @@ class Script:
     """Run instead of sending the write on: the write never happens, the client gets no answer."""
     after: dict[int, Hook] = field(default_factory=dict)
     """Run when the server has answered: the write took effect, the client gets no answer."""
+    held_at: str = "/deployments/"
+    """Part of the path of the write that is held."""
     held: Hook | None = None
-    """Awaited, once, before the first write of a Deployment that is no dry run is sent on: the network keeps it."""
+    """Awaited, once, before the first such patch that is no dry run is sent on: the network keeps it."""
     held_answer: Hook | None = None
     """Awaited, once, before its answer is returned."""
     said: dict[str, dict[str, object]] = field(default_factory=dict)
@@ -99,7 +101,7 @@ class _Forwarder:
             self._note(number, request, None)
             await self._script.before[number]()
             return Response(status_code=502)
-        undoing = _is_undo(request)
+        undoing = self._is_undo(request)
         if undoing:
             # All of it must be here before its sender is stopped: headers and body travel apart.
             await request.body()
@@ -120,6 +122,10 @@ class _Forwarder:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+    def _is_undo(self, request: Request) -> bool:
+        real = request.method == "PATCH" and "dryRun" not in request.query_params
+        return real and self._script.held_at in request.url.path
 
     def _number(self, request: Request) -> int | None:
         if not self._script.counting or not counted(request.method, request.url.path):
@@ -144,10 +150,6 @@ class _Forwarder:
         target = httpx2.URL(path=request.url.path, query=request.url.query.encode())
         forwarded = self._client.build_request(request.method, target, headers=headers, content=await request.body())
         return await self._client.send(forwarded, stream=True)
-
-
-def _is_undo(request: Request) -> bool:
-    return request.method == "PATCH" and "/deployments/" in request.url.path and "dryRun" not in request.query_params
 
 
 async def _wait_for(hook: Hook | None) -> None:

@@ -13,6 +13,8 @@ import pytest_asyncio
 from lab.controller import Controller
 from lab.faults.guarded import Guarded, guarded
 from lab.faults.killing import BAD, TIMING
+from lab.faults.set_killing import BackToBlue
+from lab.faults.watched import Watched
 from lab.proxy import Script, WriteSeen
 from lab.world import Lab
 from rollguard.model.records import Outcome, RolloutRecord
@@ -126,12 +128,42 @@ async def _one_sleeps(pair: Guarded, *, applied: bool) -> None:
     assert unit is not None and len(unit.automatic_rollbacks) == 1
 
 
-async def _answered_undo(here: Guarded) -> WriteSeen:
-    """The first controller's write of the Deployment, once the server has answered it."""
+async def a_set_is_switched_back_once_though_its_leader_stands_still_before_it_switches(lab: Lab) -> None:
+    tale, script, installed = BackToBlue(), Script(held_at="/services/"), await lab.install()
+    async with tale.guarded(lab, "two-set-asleep", script, installed) as here:
+        first = here.controller()
+        await here.until_led(by=first)
+        second = here.controller(proxied=False)
+        await tale.adopted(here)
+
+        async def stand_still() -> None:
+            os.kill(first.child.pid, signal.SIGSTOP)
+            await second.until_logged(lambda r: r.get("event") == "leading", what="leadership", timeout_s=60.0)
+            await here.until_closed()
+
+        script.held = stand_still
+        await tale.begin(here)
+        undone = await here.until_closed()
+        late = await _answered_undo(here)
+        assert late.status in (409, 422), "a late write fails its guard"
+        before = len(script.seen)
+        os.kill(first.child.pid, signal.SIGCONT)
+        await first.until_logged(
+            lambda r: r.get("event") == "not-leading", what="that it leads no more", timeout_s=30.0
+        )
+        await _renewed(here, times=3)
+        assert not _effective(script.seen[before:]), "the old leader wrote after it woke"
+        assert [what for holds, what in await tale.of_the_world(here, undone) if not holds] == []
+        assert undone.outcome is Outcome.RECOVERED
+        assert await here.rollouts() == (undone,)
+
+
+async def _answered_undo(here: Watched) -> WriteSeen:
+    """The first controller's write that was held, once the server has answered it."""
     found: list[WriteSeen] = []
 
     async def answered() -> bool:
-        found.extend(w for w in here.script.seen if "/deployments/" in w.path and not w.dry_run)
+        found.extend(w for w in here.script.seen if here.script.held_at in w.path and not w.dry_run)
         return bool(found)
 
     await here.lab.until(answered, what="the answer to the undo", timeout_s=30.0, seen=here.logs)
@@ -153,7 +185,7 @@ async def _lease_holder(here: Guarded) -> str:
     return str((await here.lease())["spec"]["holderIdentity"])
 
 
-async def _renewed(here: Guarded, *, times: int) -> None:
+async def _renewed(here: Watched, *, times: int) -> None:
     """Returns when the Lease has been renewed so many more times: the old leader has had its turns as well."""
     seen = {(await here.lease())["spec"]["renewTime"]}
 
@@ -168,6 +200,7 @@ STORIES: tuple[Story, ...] = (
     one_acts_and_after_its_death_the_other,
     a_leader_that_stands_still_before_its_write_arrives_does_no_harm_when_it_wakes,
     a_leader_that_stands_still_before_its_answer_arrives_does_no_harm_when_it_wakes,
+    a_set_is_switched_back_once_though_its_leader_stands_still_before_it_switches,
 )
 
 
