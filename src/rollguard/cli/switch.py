@@ -16,12 +16,13 @@ from rollguard.model.action import Applied, FoundService, Unknown
 from rollguard.model.facts import UnitFacts, Workload
 from rollguard.model.names import SERVICE, Ref
 from rollguard.model.policy import ReleaseSet, SetMember
-from rollguard.model.records import StoredUnit
+from rollguard.model.records import LifecycleState, StoredRollout, StoredUnit
 from rollguard.policy import durations
 
 LOOK_EVERY_S = 0.25
 REQUEST_S = 10.0
 GUARDED_WITHIN_S = 20.0
+ACTING = (LifecycleState.PLANNED, LifecycleState.ACTING)
 
 
 def switch(
@@ -76,6 +77,7 @@ async def _switch(wanted: _Wanted, connection: Connection) -> int:
         if wanted.colour not in release_set.colours:
             known = " or ".join(release_set.colours)
             raise exits.CommandError(f"--to {wanted.colour!r}: {release_set.name} has {known}", exits.USAGE)
+        await _at_peace(opened, release_set)
         async with _cluster(opened, release_set) as cluster:
             facts = await seen(cluster, release_set.unit, opened.clock)
             against = tuple(hindrances(release_set, facts, wanted.colour))
@@ -106,6 +108,21 @@ async def _set_named(opened: Session, text: str) -> ReleaseSet:
         raise unanswered(listed)
     there = ", ".join(sorted(str(s.record.name) for s in listed if s.record.release_set is not None))
     raise exits.CommandError(f"{found.workload} is no release set; there are: {there or 'none that is guarded'}")
+
+
+async def _at_peace(opened: Session, release_set: ReleaseSet) -> None:
+    """Ends the command while the guard takes the set back: two who switch at once leave it half."""
+    stored = await opened.records.read_unit(release_set.unit)
+    current = stored.record.current_rollout if isinstance(stored, StoredUnit) else None
+    found = await opened.records.read_rollout(release_set.unit, current) if current is not None else None
+    for outcome in (stored, found):
+        if isinstance(outcome, Unknown):
+            raise unanswered(outcome)
+    if isinstance(found, StoredRollout) and found.record.state in ACTING:
+        raise exits.CommandError(
+            f"nothing was switched: the guard takes {release_set.name} back now ({current});"
+            " wait for it, or freeze it first"
+        )
 
 
 def _cluster(opened: Session, release_set: ReleaseSet) -> KubernetesCluster:

@@ -14,6 +14,7 @@ from werkzeug import Request, Response
 from rollguard.cli import exits, lookup
 from rollguard.cli.main import call
 from rollguard.model.names import UnitName
+from rollguard.model.records import LifecycleState
 from rollguard.record import rollout_to_json, unit_to_json
 from tests.unit.cli.clusters import Cluster
 from tests.unit.cli.stories import observed, unit
@@ -182,3 +183,21 @@ def test_options_that_do_not_fit_a_set_are_refused_before_anything_is_ordered(
     assert code == exits.USAGE
     assert words in capsys.readouterr().err
     assert not [line for line in asked if line.startswith("PATCH")]
+
+
+def test_a_set_that_the_guard_takes_back_is_not_switched_at_the_same_time(
+    httpserver: HTTPServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    acting = replace(observed(), unit=SET.unit, workload=SET.workload, state=LifecycleState.ACTING)
+    held = replace(unit(), name=SET.unit, workload=SET.workload, release_set=SET, current_rollout=acting.id)
+    one = json.loads(unit_to_json(held, version="7"))
+
+    def answer(request: Request) -> Response:
+        if "guardedrollouts" in request.path:
+            return _json(json.loads(rollout_to_json(acting, version="7")))
+        return _json(one if request.path.endswith("/releaseset-dubbing") else {"metadata": {}, "items": [one]})
+
+    httpserver.expect_request(re.compile(r"/apis?/.*")).respond_with_handler(answer)
+    config = Cluster(httpserver).kubeconfig(tmp_path)
+    assert call(["switch", "production", "dubbing", "--to", "green", "--kubeconfig", str(config)]) == exits.PROBLEM
+    assert f"the guard takes dubbing back now ({acting.id})" in capsys.readouterr().err
