@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from rollguard.model.action import Plan, StepKind, StepState
 from rollguard.model.names import RolloutId, UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import Mode, Policy
-from rollguard.model.records import LifecycleState, NoticeClass, NoticeState, RolloutRecord
+from rollguard.model.records import LifecycleState, NoticeClass, NoticeState, RequestKind, RolloutRecord
 from rollguard.sim.behaviour import Behaviour, of_image
 from rollguard.sim.channels import Inbox
 from rollguard.sim.lease import SimLeadership
@@ -97,8 +97,15 @@ class Watchdog:
             raise InvariantBroken(f"a write to {workload} leaves on a status that is stale for long")
 
     def _check_mode(self, record: RolloutRecord) -> None:
-        if self.policy.watches[0].mode is not Mode.AUTOMATIC and record.id not in self.approved:
+        allowed = record.id in self.approved or self._ordered(record)
+        if self.policy.watches[0].mode is not Mode.AUTOMATIC and not allowed:
             raise InvariantBroken(f"{record.id} is rolled back in mode {self.policy.watches[0].mode} unapproved")
+
+    def _ordered(self, record: RolloutRecord) -> bool:
+        """Whether a person ordered what its plan does."""
+        asked = self.world.records.units[record.unit].record.requests
+        actor = record.plan.actor if record.plan is not None else ""
+        return any(order.kind is RequestKind.ROLLBACK and order.actor == actor for order in asked)
 
     def _changed(self, change: Changed) -> None:
         if change.actor not in self.leaders:
