@@ -10,6 +10,8 @@ from lab.scenarios.stage import Stage
 MOVED_WITHIN_S = 4.0
 """After a selector's change: the slices' controller, the clients' lag, and a second of connections that stay."""
 STREAM_S = 10.0
+STREAMS_MOVED = 600
+"""Requests after a switch by which every stream from before it has ended and was opened anew: 10 s of them."""
 
 
 async def play(stage: Stage) -> None:
@@ -20,6 +22,7 @@ async def play(stage: Stage) -> None:
     await platform.release("v2-noerrors")
     await _switch_with_drain(stage, platform, "green", "blue")
     await _jobs_go_on(stage)
+    await stage.until_served(platform, "green", requests=STREAMS_MOVED)
     await _switch_without_drain(stage, platform, "blue", "green")
 
 
