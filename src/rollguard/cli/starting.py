@@ -8,6 +8,9 @@ from rollguard.model.action import Unknown
 from rollguard.model.policy import Policy
 from rollguard.ports import KeptPolicies, PolicySource
 
+READS = 5
+"""Tries to read what is kept, each as long as a request may take: a server under load is no reason not to start."""
+
 
 async def first(place: str, source: PolicySource, kept: KeptPolicies, *, timeout: float, log: Log) -> Policy:
     """The source's policy; where that has mistakes, the kept one that came into force last, and the log says so: a
@@ -19,7 +22,10 @@ async def first(place: str, source: PolicySource, kept: KeptPolicies, *, timeout
     reading = source.latest()
     if reading.policy is not None:
         return reading.policy
-    found = await kept.newest(timeout=timeout)
+    for _ in range(READS):
+        found = await kept.newest(timeout=timeout)
+        if not isinstance(found, Unknown):
+            break
     if not isinstance(found, Policy):
         unread = isinstance(found, Unknown)
         missing = (
