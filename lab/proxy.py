@@ -64,6 +64,10 @@ class Script:
     numbered: int = 0
     """How many were counted so far, those under way included."""
 
+    def quiet(self) -> bool:
+        """Whether each counted write was answered, or not sent on: of a dead client, that nothing is still to come."""
+        return len(self.seen) == self.numbered
+
 
 @dataclass(slots=True, kw_only=True)
 class Proxy:
@@ -107,7 +111,12 @@ class _Forwarder:
             await request.body()
             held, self._script.held = self._script.held, None
             await _wait_for(held)
-        upstream = await self._send(request)
+        try:
+            upstream = await self._send(request)
+        except ClientDisconnect:
+            if number is not None:
+                self._note(number, request, None)
+            raise
         if number is None:
             return _stream(upstream)
         await upstream.aread()
