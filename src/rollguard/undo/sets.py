@@ -11,6 +11,7 @@ from rollguard.model.names import AUTOSCALER, SERVICE, Ref
 from rollguard.model.records import Passage
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
+from rollguard.observe.old_colour import scaler_of, unfit
 from rollguard.undo.half import steps_of
 from rollguard.undo.planning import Refused
 
@@ -129,72 +130,26 @@ def _judged(situation: Situation, passage: Passage) -> bool:
 
 def _refusal(facts: UnitFacts, passage: Passage, key: str) -> str:
     """Why this member cannot go back, empty where it can."""
-    old, new, name = passage.old, passage.new, passage.old.workload.name
-    there = facts.member(old.workload)
-    if there is None or there.uid != old.uid:
-        again = "deleted and made anew" if there is not None else "deleted"
-        return (
-            f"{name} was {again}: there is no {old.colour} of {passage.member} to go back to. Fix {new.colour} forward"
-        )
-    if there.template.digest != old.digest:
-        return _preloaded(passage, there)
-    if there.paused:
-        return f"{name} is paused: resume it with `kubectl rollout resume deployment/{name}` first"
-    bad = facts.member(new.workload)
+    return unfit(facts, passage) or _changed_since(facts, passage, key)
+
+
+def _changed_since(facts: UnitFacts, passage: Passage, key: str) -> str:
+    """What somebody changed since it was judged: that is never overwritten."""
+    new, bad = passage.new, facts.member(passage.new.workload)
     if bad is not None and (bad.uid != new.uid or bad.template.digest != new.digest):
         return f"the template of {new.workload.name} changed since it was judged: a newer change is never overwritten"
-    return _no_service(facts, passage, key) or _no_room(facts, passage, there)
-
-
-def _preloaded(passage: Passage, there: Workload) -> str:
-    """The next version is in the old colour already: it is no way back."""
-    name, was = passage.old.workload.name, ", ".join(image for _, image in passage.old.images)
-    runs = ", ".join(image for _, image in there.template.images)
-    return (
-        f"{name} has another template than when it served ({runs} now, {was} then): somebody put the next version into"
-        f" {passage.old.colour}, and it is no way back. Put revision {passage.old.number} back into it"
-        f" (`kubectl -n {there.name.namespace} rollout undo deployment/{name} --to-revision={passage.old.number}`),"
-        f" then roll back, or fix {passage.new.colour} forward"
-    )
-
-
-def _no_service(facts: UnitFacts, passage: Passage, key: str) -> str:
-    if not passage.service:
-        return ""
-    service = facts.service(passage.service)
-    if service is None:
-        return f"there is no Service {passage.service} (any more)"
-    value = service.selects(key)
+    service = facts.service(passage.service) if passage.service else None
+    value = service.selects(key) if service is not None else passage.new.colour
     if value not in (passage.old.colour, passage.new.colour):
         return f"{passage.service} selects {value or 'no colour'} now: a newer change is never overwritten"
     return ""
-
-
-def _no_room(facts: UnitFacts, passage: Passage, there: Workload) -> str:
-    """The old colour's autoscaler would not leave it the pods that it needs, and it has not got them."""
-    scaler = _scaler(facts, there)
-    if scaler is None or scaler.minimum >= passage.needed or there.ready >= passage.needed:
-        return ""
-    whose = f"the autoscaler {scaler.name} of {there.name.name}"
-    if scaler.maximum < passage.needed:
-        return f"{whose} allows {scaler.maximum} pods, {passage.needed} are needed: raise its maxReplicas"
-    if scaler.owner:
-        return (
-            f"{scaler.owner} keeps the minReplicas of {whose} at {scaler.minimum} and would set it back: raise it there"
-            f" to {passage.needed}"
-        )
-    return ""
-
-
-def _scaler(facts: UnitFacts, workload: Workload) -> Autoscaler | None:
-    return next((scaler for scaler in facts.autoscalers if scaler.workload == workload.name), None)
 
 
 def _move(facts: UnitFacts, passage: Passage, earlier: Plan | None) -> _Move:
     old = facts.member(passage.old.workload)
     if old is None:
         raise ValueError(f"{passage.old.workload} is not in the facts")
-    service, scaler = facts.service(passage.service) if passage.service else None, _scaler(facts, old)
+    service, scaler = facts.service(passage.service) if passage.service else None, scaler_of(facts, old.name)
     return _Move(
         passage=passage,
         old=old,
