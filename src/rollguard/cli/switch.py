@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rollguard import observe, undo
+from rollguard import undo
 from rollguard.adapters.kubernetes import KubernetesCluster
 from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, Session, session, unanswered
@@ -139,8 +139,8 @@ def hindrances(release_set: ReleaseSet, facts: UnitFacts, colour: str) -> Iterat
         if member.service and facts.service(member.service) is None:
             yield f"{member.name}: there is no Service {member.service}"
             continue
-        new = facts.member(observe.workload_name(release_set, member, colour))
-        old = facts.member(observe.workload_name(release_set, member, release_set.other(colour)))
+        new = facts.member(release_set.deployment(member, colour))
+        old = facts.member(release_set.deployment(member, release_set.other(colour)))
         if new is None:
             yield f"{member.name}: there is no Deployment {member.workload(colour)}"
         elif short := _short(new, old):

@@ -49,15 +49,13 @@ def select(context: Context) -> bool:
 def _left_sets(context: Context, selected: set[UnitName]) -> dict[UnitName, WorkloadName]:
     """Release sets that the policy had, and whose Deployments it guards otherwise now: their records must not speak for
     these any more. A set of another guard is none of them."""
-    ours = {
-        (memory.workload.namespace, memory.workload.name) for name, memory in context.units.items() if name in selected
-    }
+    ours = {memory.workload for name, memory in context.units.items() if name in selected}
     return {
         unit.name: unit.workload
         for unit in context.store.units
         if unit.release_set is not None
         and unit.name not in selected
-        and any((unit.name.namespace, workload) in ours for workload in unit.release_set.workloads())
+        and not ours.isdisjoint(unit.release_set.deployments())
     }
 
 

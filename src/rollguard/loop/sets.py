@@ -26,7 +26,7 @@ def workloads(memory: Memory) -> frozenset[WorkloadName]:
     """The Deployments of the unit."""
     release_set = memory.watch.release_set
     if release_set is not None:
-        return frozenset(observe.workloads_of(release_set))
+        return frozenset(release_set.deployments())
     return frozenset() if memory.workload.kind is WorkloadKind.RELEASE_SET else frozenset({memory.workload})
 
 

@@ -129,9 +129,13 @@ class ReleaseSet:
         """The colour beside that one. Raises ValueError for a colour that the set does not have."""
         return self.colours[1 - self.colours.index(colour)]
 
-    def workloads(self) -> tuple[str, ...]:
-        """The names of all its Deployments, by member and colour."""
-        return tuple(name for member in self.members for _colour, name in member.workloads)
+    def deployment(self, member: SetMember, colour: str) -> WorkloadName:
+        """The member's Deployment of that colour. Raises KeyError for a colour that it does not have."""
+        return WorkloadName(self.namespace, WorkloadKind.DEPLOYMENT, member.workload(colour))
+
+    def deployments(self) -> tuple[WorkloadName, ...]:
+        """All its Deployments, by member and colour."""
+        return tuple(self.deployment(member, colour) for member in self.members for colour in self.colours)
 
     def member_of(self, workload: str) -> tuple[SetMember, str] | None:
         """The member and the colour that a Deployment of that name is; None where it is none of the set's."""

@@ -23,8 +23,6 @@ from rollguard.observe.sets import (
     side_adopted,
     switch_begun,
     ways_back,
-    workload_name,
-    workloads_of,
 )
 from rollguard.observe.slots import instants, slot_at, slot_ends, slots_ended
 
@@ -63,6 +61,4 @@ __all__ = [
     "slots_ended",
     "switch_begun",
     "ways_back",
-    "workload_name",
-    "workloads_of",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from rollguard.model.facts import Pod, UnitFacts
-from rollguard.model.names import RolloutId, WorkloadKind, WorkloadName
+from rollguard.model.names import RolloutId, WorkloadName
 from rollguard.model.policy import ReleaseSet, SetMember, Timing
 from rollguard.model.records import GoodRevision, LiveMember, Passage, RolloutRecord, Side, UnitRecord
 from rollguard.model.situation import Situation
@@ -29,21 +29,9 @@ class Serving:
     """Why it is not known, in words."""
 
 
-def workload_name(release_set: ReleaseSet, member: SetMember, colour: str) -> WorkloadName:
-    """The member's Deployment of that colour."""
-    return WorkloadName(release_set.namespace, WorkloadKind.DEPLOYMENT, member.workload(colour))
-
-
-def workloads_of(release_set: ReleaseSet) -> tuple[WorkloadName, ...]:
-    """All Deployments of the set, member by member."""
-    return tuple(
-        workload_name(release_set, member, colour) for member in release_set.members for colour in release_set.colours
-    )
-
-
 def side_of(release_set: ReleaseSet, member: SetMember, colour: str, facts: UnitFacts) -> Side | None:
     """What the member runs on that colour; None where it has no Deployment, or one whose status is behind."""
-    workload = facts.member(workload_name(release_set, member, colour))
+    workload = facts.member(release_set.deployment(member, colour))
     target = settled_target(replace(facts, members=(workload,))) if workload is not None else None
     if workload is None or target is None:
         return None
@@ -118,7 +106,7 @@ def _working(
 ) -> tuple[str, str]:
     """(colour, why there is none) of a member without a Service."""
     at_work = {
-        colour: {pod.revision for pod in ready_pods(facts, workload_name(release_set, member, colour))}
+        colour: {pod.revision for pod in ready_pods(facts, release_set.deployment(member, colour))}
         for colour in release_set.colours
     }
     working = [colour for colour in release_set.colours if at_work[colour]]
@@ -165,7 +153,7 @@ def at_rest(unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts) -> tupl
     for member, seen in zip(release_set.members, serving(release_set, facts, unit.live), strict=True):
         live = known.get(member.name)
         if seen.side is not None:
-            other = ready_pods(facts, workload_name(release_set, member, release_set.other(seen.side.colour)))
+            other = ready_pods(facts, release_set.deployment(member, release_set.other(seen.side.colour)))
             beside = max(other, key=lambda pod: pod.created).revision if other else None
             live = LiveMember(member=member.name, side=seen.side, beside=beside)
         if live is not None:

@@ -106,7 +106,7 @@ class SimCache:
         self._sets = {_unit_of(release_set): release_set for release_set in sets}
         self._set_of = {}
         for unit, release_set in self._sets.items():
-            self._set_of.update(dict.fromkeys(_workloads_of(release_set), unit))
+            self._set_of.update(dict.fromkeys(release_set.deployments(), unit))
             services = ((release_set.namespace, member.service) for member in release_set.members if member.service)
             self._set_of.update(dict.fromkeys(services, unit))
 
@@ -155,7 +155,7 @@ class SimCache:
         """The Deployments behind the unit, whether they exist or not, in its order."""
         release_set = self._sets.get(unit)
         if release_set is not None:
-            return _workloads_of(release_set)
+            return release_set.deployments()
         name = unit.object_name.removeprefix("deployment-")
         return (WorkloadName(unit.namespace, WorkloadKind.DEPLOYMENT, name),)
 
@@ -246,12 +246,3 @@ class SimCache:
 
 def _unit_of(release_set: ReleaseSet) -> UnitName:
     return UnitName.of_workload(WorkloadName(release_set.namespace, WorkloadKind.RELEASE_SET, release_set.name))
-
-
-def _workloads_of(release_set: ReleaseSet) -> tuple[WorkloadName, ...]:
-    """All its Deployments, member by member."""
-    return tuple(
-        WorkloadName(release_set.namespace, WorkloadKind.DEPLOYMENT, name)
-        for member in release_set.members
-        for _, name in member.workloads
-    )

@@ -45,7 +45,7 @@ def pod_labels(name: str) -> dict[str, str]:
 
 
 def test_every_workload_that_the_policy_names_is_in_the_manifests() -> None:
-    named = [name for watch in POLICY.watches for name in watch.workloads] + list(SET.workloads())
+    named = [name for watch in POLICY.watches for name in watch.workloads] + [each.name for each in SET.deployments()]
     assert set(named) <= DEPLOYMENTS.keys()
     assert DEPLOYMENTS.keys() - set(named) == {"redis"}, "what only keeps a cache is not guarded"
 
@@ -57,7 +57,7 @@ def test_every_manifest_is_guarded_as_it_should_be() -> None:
         labels = tuple(each["metadata"]["labels"].items())
         watch = watch_of(POLICY, InventoryItem(name=workload, uid="", labels=labels, annotations=()))
         modes[name] = watch.mode if watch else None
-    assert {name for name, mode in modes.items() if mode is Mode.OBSERVE} == set(SET.workloads())
+    assert {name for name, mode in modes.items() if mode is Mode.OBSERVE} == {each.name for each in SET.deployments()}
     assert {name for name, mode in modes.items() if mode is Mode.AUTOMATIC} == set(POLICY.watches[1].workloads)
 
 

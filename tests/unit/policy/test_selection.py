@@ -133,7 +133,7 @@ def test_the_sets_of_a_policy() -> None:
     assert POLICY.release_sets() == ()
     (found,) = SET.release_sets()
     assert found.colours == ("blue", "green")
-    assert found.workloads() == ("backend-blue", "backend-green", "b", "g")
+    assert [each.name for each in found.deployments()] == ["backend-blue", "backend-green", "b", "g"]
     assert [member.service for member in found.members] == ["backend-service", ""]
 
 

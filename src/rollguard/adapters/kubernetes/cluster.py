@@ -119,8 +119,7 @@ class KubernetesCluster:
         if release_set is None or copies is None:
             whole = self._facts(unit, (), behind)
             return dataclasses.replace(whole, complete=False, missing=(*whole.missing, f"{unit}: not a known set"))
-        names = (name for member in release_set.members for _, name in member.workloads)
-        members = (self._cache.workload(unit.namespace, name) for name in names)
+        members = (self._cache.workload(each.namespace, each.name) for each in release_set.deployments())
         return dataclasses.replace(
             self._facts(unit, tuple(each for each in members if each is not None), (*behind, *copies.all())),
             services=copies.services_of(release_set),

@@ -85,7 +85,7 @@ async def _play(scenario: Scenario, speed: float, seed: int, directory: Path) ->
     world = World(seed)
     with screen(scenario, speed, speed / SLOWER) as view:
         release_set = next(iter(policy.release_sets()), None)
-        colours = release_set.workloads() if release_set is not None else ()
+        colours = tuple(each.name for each in release_set.deployments()) if release_set is not None else ()
         story = StoryLine(world=world, view=view, colours=colours)
         cast = await set_up(world, release_set)
         guard = _guard(world, policy, story, seed)

@@ -35,7 +35,7 @@ class SetCopies:
         self.sets = sets
         self._changed = changed
         services = frozenset(member.service for each in sets for member in each.members if member.service)
-        workloads = frozenset(name for each in sets for member in each.members for _, name in member.workloads)
+        workloads = frozenset(workload.name for each in sets for workload in each.deployments())
         self._autoscalers = make(copied.autoscalers(namespace, workloads), self._autoscaler_changed)
         self._services: Reflector[Service] | None = None
         self._slices: Reflector[EndpointSlice] | None = None
