@@ -11,10 +11,6 @@ from tests.lab.stories import REAL_TIME, Stories, under_way
 
 pytestmark = pytest.mark.lab
 
-BUDGETS_S = dict.fromkeys(("bad-backend", "database-errors", "errors", "latency", "pruned-history"), 60.0)
-"""Those that wait for a time before, a level's window and a recovery, each to the end."""
-SETS_S = 120.0
-"""A release set's have more pods, a switch by the pipeline, a drain, and some of them two rollouts."""
 ALONE = ["crash-loop", "image-pull"]
 SHORT = [name for name in scenarios.known() if name not in (REAL_TIME, *ALONE)]
 
@@ -34,5 +30,3 @@ async def test_the_story_goes_as_told(
 ) -> None:
     told = await stories.outcome(name)
     record_property("story_seconds", told.seconds)
-    if name in BUDGETS_S or name.startswith("set-"):
-        record_property("story_budget", BUDGETS_S.get(name, SETS_S))

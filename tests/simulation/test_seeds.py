@@ -45,6 +45,7 @@ def test_seeds_keep_the_invariants_and_every_fault_strikes_at_every_await_point(
     record_property: Callable[[str, object], None],
 ) -> None:
     played = player.submit(batch, first, first + CHUNK).result()
+    record_property("cpu_seconds", played.cpu)
     everything = _added(tallies, first, played)
     if everything is not None:
         record_property("table", f"{everything.coverage()}\n{everything.summary()}")

@@ -97,8 +97,8 @@ def set_target(situation: Situation, *, only: str = "") -> Target | Refused:
         return Refused(reason=f"the facts are incomplete: {', '.join(situation.facts.missing)}")
     key = situation.watch.release_set.selector_key
     refusals = [_refusal(situation.facts, passage, key) for passage in passages]
-    if unfit := [reason for reason in refusals if reason]:
-        return Refused(reason="; ".join(unfit))
+    if reasons := [reason for reason in refusals if reason]:
+        return Refused(reason="; ".join(reasons))
     first = passages[0].old
     return Target(
         hash=first.hash,
