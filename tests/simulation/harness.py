@@ -188,9 +188,6 @@ def _policy_change(seed: int) -> str:
 
 _SETS = 0.3
 """Share of the seeds whose story is of a release set, where the fault's point is on its way."""
-_SETS_AMONG, _LAP = 1750, 5000
-"""Of each lap of seeds the first so many: a set's costs three times as much as another. Points that only sets come to
-have theirs in all."""
 _OFTEN_IN_SETS = {
     "cluster.apply": 6,
     "cluster.dry_run": 5,
@@ -205,7 +202,7 @@ def _set_story(seed: int, *, acting: bool) -> SetStory | None:
     """Drawn apart from all else: what a seed plays besides does not hang on it. `acting`: one that must be undone."""
     rng = random.Random(seed ^ 0x5E75)
     chosen = [story for story in SET_STORIES if story.must_undo or not acting]
-    return rng.choice(chosen) if rng.random() < _SETS and seed % _LAP < _SETS_AMONG else None
+    return rng.choice(chosen) if rng.random() < _SETS else None
 
 
 def _acts(seed: int) -> bool:
