@@ -159,6 +159,23 @@ def recorded(reason: str, actor: str) -> str:
     return f"{reason} (through ServiceAccount {account}; see the API audit log)".strip()
 
 
+def why_not(outcome: WriteOutcome) -> str:
+    """Why a write was not made, or is not known to have been, in words; empty where it took effect."""
+    match outcome:
+        case Applied():
+            return ""
+        case Absent():
+            return "it does not exist"
+        case Rejected(detail=detail):
+            return f"the API server refused: {detail}"
+        case Conflict(detail=detail):
+            return f"somebody changed it at the same time ({detail})"
+        case Throttled(after=after):
+            return f"the API server is busy, try again in {after:.0f} s"
+        case Unknown(detail=detail):
+            return f"no answer, it may or may not be done ({detail})"
+
+
 def written(outcome: WriteOutcome, unit: UnitName) -> None:
     """Returns where the write took effect; ends the command with the reason where it did not."""
     match outcome:

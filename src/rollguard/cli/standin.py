@@ -12,7 +12,7 @@ from dataclasses import replace
 from rollguard import observe, undo
 from rollguard.adapters.kubernetes import KubernetesCluster, KubernetesLeadership, KubernetesRecords, Look
 from rollguard.cli import exits, output
-from rollguard.cli.connect import Session
+from rollguard.cli.connect import Session, why_not
 from rollguard.loop import Guard, Settings
 from rollguard.loop.reading import read
 from rollguard.model.action import Applied, Found, Plan, Target, Unknown
@@ -222,7 +222,7 @@ async def _tried(cluster: KubernetesCluster, plan: Plan, now: Instant) -> None:
     for step, write in trials:
         outcome = await cluster.apply(write, dry_run=True, timeout=TIMEOUT_S)
         if not isinstance(outcome, Applied):
-            raise exits.CommandError(f"the server would not take it: {outcome}")
+            raise exits.CommandError(f"the server would not take it: {why_not(outcome)}")
         if changed := undo.changed(step, outcome):
             raise exits.CommandError(changed)
 

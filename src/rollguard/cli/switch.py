@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from rollguard import undo
 from rollguard.adapters.kubernetes import KubernetesCluster
 from rollguard.cli import exits, lookup, output
-from rollguard.cli.connect import Connection, Session, session, unanswered
+from rollguard.cli.connect import Connection, Session, session, unanswered, why_not
 from rollguard.cli.standin import seen
-from rollguard.model.action import Applied, FoundService, Unknown
+from rollguard.model.action import FoundService, Unknown, WriteOutcome
 from rollguard.model.facts import UnitFacts, Workload
 from rollguard.model.names import SERVICE, Ref
 from rollguard.model.policy import ReleaseSet, SetMember
@@ -170,16 +170,18 @@ async def _select(
     """One Service's selector; ends the command where it is not taken, saying which were switched before it."""
     ref = Ref(SERVICE, release_set.namespace, member.service, "")
     found = await cluster.fetch_service(ref, timeout=REQUEST_S)
-    outcome: object = found
+    outcome: WriteOutcome
     if isinstance(found, FoundService):
         outcome = await cluster.apply(
             undo.by_hand(ref, found, release_set.selector_key, colour), dry_run=False, timeout=REQUEST_S
         )
-    if isinstance(outcome, Applied):
+    else:
+        outcome = found
+    if not (reason := why_not(outcome)):
         return
     before = [each.service for each in due[: due.index(member)]]
     half = f"; switched already: {', '.join(before)}. Run the command again, or --to the other colour" if before else ""
-    raise exits.CommandError(f"{member.service} could not be switched: {outcome}{half}")
+    raise exits.CommandError(f"{member.service} could not be switched: {reason}{half}")
 
 
 async def _served(

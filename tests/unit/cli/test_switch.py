@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from rollguard.cli.connect import why_not
 from rollguard.cli.switch import hindrances
+from rollguard.model.action import Absent, Applied, Conflict, Rejected, Throttled, Unknown, WriteOutcome
 from rollguard.model.facts import UnitFacts, Workload
+from tests.unit.observe.building import NOW
 from tests.unit.observe.sets import SET, facts_of, named, side
 
 READY = {"backend-green": 2, "workers-green": 2}
@@ -43,3 +46,18 @@ def test_a_missing_deployment_and_a_missing_service_are_named_for_their_member()
     without = replace(facts, members=tuple(m for m in facts.members if m.name != named("workers-green")))
     assert against(without) == ["workers: there is no Deployment workers-green"]
     assert against(replace(facts, services=())) == ["backend: there is no Service backend-service"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (Applied(at=NOW, generation=1), ""),
+        (Absent(), "it does not exist"),
+        (Rejected(status=403, detail="services is forbidden"), "the API server refused: services is forbidden"),
+        (Conflict(detail="409"), "somebody changed it at the same time (409)"),
+        (Throttled(after=3), "the API server is busy, try again in 3 s"),
+        (Unknown(detail="timeout"), "no answer, it may or may not be done (timeout)"),
+    ],
+)
+def test_what_came_of_a_write_is_told_in_words(outcome: WriteOutcome, words: str) -> None:
+    assert why_not(outcome) == words
