@@ -74,7 +74,7 @@ bench-help: setup ## how long the command line takes to say its help (held to 0.
 	@$(RUN) python -m bench.help
 
 .PHONY: seeds
-seeds: setup ## play many more seeds than the tests do: make seeds ARGS="0 100000"
+seeds: setup ## play many more seeds than the tests do: make seeds ARGS="0 100000" (or "0 15000 sets")
 	@$(RUN) python -m tests.simulation.many $(ARGS)
 
 .PHONY: fuzz

@@ -1,4 +1,7 @@
-"""Plays many seeds on two processes and adds up what they showed: `python -m tests.simulation.many FIRST LAST`."""
+"""Plays many seeds on two processes and adds up what they showed: `python -m tests.simulation.many FIRST LAST [sets]`.
+
+With `sets` only those of the range whose story is of a release set: about one in three.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,15 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 from multiprocessing import get_context
 
 from rollguard.sim.faults import POINTS, Fault
 from tests.simulation.harness import Plan, play
+from tests.simulation.set_stories import SetStory
 from tests.simulation.thawing import thaw
 
 PROCESSES = 2
@@ -99,7 +105,7 @@ class Tally:
 _PLAIN = ("seeds", "rollbacks", "pages", "kills", "cpu", "virtual")
 
 
-def batch(first: int, last: int) -> Tally:
+def batch(first: int, last: int, sets_only: bool = False) -> Tally:
     """Plays the seeds from `first` up to, not including, `last` in this process.
 
     Garbage is collected between seeds: in the middle of them it costs a quarter of the time.
@@ -108,16 +114,22 @@ def batch(first: int, last: int) -> Tally:
     gc.freeze()
     gc.disable()
     try:
-        return _played(first, last)
+        wanted = range(first, last)
+        return _played([seed for seed in wanted if of_a_set(seed)] if sets_only else wanted)
     finally:
         gc.enable()
         gc.unfreeze()
 
 
-def _played(first: int, last: int) -> Tally:
+def of_a_set(seed: int) -> bool:
+    """Whether the seed's story is of a release set."""
+    return isinstance(Plan.of(seed).story, SetStory)
+
+
+def _played(seeds: Sequence[int]) -> Tally:
     tally = Tally()
     started = time.process_time()
-    for seed in range(first, last):
+    for seed in seeds:
         tally.seeds += 1
         if tally.seeds % COLLECT_EVERY == 0:
             gc.collect()
@@ -142,12 +154,13 @@ def innermost(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def many(first: int, last: int) -> Tally:
+def many(first: int, last: int, *, sets_only: bool = False) -> Tally:
     """Plays the seeds on two processes of low priority."""
     tally = Tally()
     starts = range(first, last, BATCH)
+    ends = (min(start + BATCH, last) for start in starts)
     with players(PROCESSES) as pool:
-        for part in pool.map(batch, starts, (min(start + BATCH, last) for start in starts)):
+        for part in pool.map(batch, starts, ends, repeat(sets_only)):
             tally.add(part)
     return tally
 
@@ -164,10 +177,12 @@ def _player() -> None:
 
 def main(arguments: list[str]) -> int:
     """0 where all seeds keep the invariants, 1 where one breaks them, 2 for a wrong command line."""
-    if len(arguments) != 2 or not all(argument.isdigit() for argument in arguments):
-        print("usage: python -m tests.simulation.many FIRST LAST", file=sys.stderr)
-        return 2
-    tally = many(int(arguments[0]), int(arguments[1]))
+    match arguments:
+        case [first, last, *rest] if first.isdigit() and last.isdigit() and rest in ([], ["sets"]):
+            tally = many(int(first), int(last), sets_only=bool(rest))
+        case _:
+            print("usage: python -m tests.simulation.many FIRST LAST [sets]", file=sys.stderr)
+            return 2
     print(tally.coverage(), tally.summary(), tally.broken(), sep="\n")
     return 1 if tally.failures else 0
 
