@@ -65,6 +65,8 @@ _LABELS = ["namespace", "deployment", "set"]
 def _units(units: tuple[UnitStatus, ...]) -> Iterable[Metric]:
     active = GaugeMetricFamily("rollguard_rollout_active", "1 while a rollout is under guard", labels=_LABELS)
     phase = GaugeMetricFamily("rollguard_rollout_phase", "1 in its present phase", labels=[*_LABELS, "phase"])
+    verdict = GaugeMetricFamily("rollguard_rollout_verdict", "1 for its last verdict", labels=[*_LABELS, "verdict"])
+    state = GaugeMetricFamily("rollguard_rollout_state", "1 in its present state", labels=[*_LABELS, "state"])
     blind = GaugeMetricFamily("rollguard_blind", "1 while a rollout cannot be judged", labels=_LABELS)
     held = GaugeMetricFamily("rollguard_hold_unanswered", "1 while a hold waits for a person", labels=_LABELS)
     errors = GaugeMetricFamily("rollguard_unit_error", "1 while the work on a unit fails", labels=_LABELS)
@@ -77,12 +79,16 @@ def _units(units: tuple[UnitStatus, ...]) -> Iterable[Metric]:
             active.add_metric(each, unit.rollout is not None)
             if unit.phase is not None:
                 phase.add_metric([*each, unit.phase.value], 1)
+            if unit.verdict is not None:
+                verdict.add_metric([*each, unit.verdict.kind.value], 1)
+            if unit.state is not None:
+                state.add_metric([*each, unit.state.value], 1)
         blind.add_metric(labels, unit.verdict is not None and unit.verdict.kind is VerdictKind.BLIND)
         held.add_metric(labels, unit.state is LifecycleState.HELD)
         errors.add_metric(labels, bool(unit.error))
         for member, colour in unit.live:
             live.add_metric([unit.unit.namespace, labels[2], member, colour], 1)
-    return (active, phase, blind, held, errors, live)
+    return (active, phase, verdict, state, blind, held, errors, live)
 
 
 def _labels(unit: UnitStatus) -> list[str]:

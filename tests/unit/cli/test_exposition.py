@@ -7,9 +7,10 @@ from pathlib import Path
 
 from rollguard.cli.exposition import exposition
 from rollguard.loop import Status, UnitStatus
-from rollguard.model.judgement import Phase
+from rollguard.model.judgement import Phase, Verdict, VerdictKind
 from rollguard.model.names import RolloutId
 from rollguard.model.records import LifecycleState
+from rollguard.model.time import Instant
 from tests.unit.records import UNIT
 from tests.unit.sets import PLATFORM
 
@@ -22,7 +23,7 @@ def whole_set() -> UnitStatus:
         unit=PLATFORM.unit,
         rollout=RolloutId("platform-s1-abc"),
         state=LifecycleState.WATCHING,
-        verdict=None,
+        verdict=Verdict(kind=VerdictKind.DEGRADED, as_of=Instant(0), findings=(), gaps=(), readings=(), why=""),
         decision=None,
         error="",
         phase=Phase.STABILIZATION,
@@ -64,7 +65,7 @@ def test_failed_watches_and_a_policy_with_mistakes_show() -> None:
     assert "rollguard_policy_valid 0.0" in text
 
 
-def test_a_release_set_shows_what_is_live_and_which_deployments_its_rollout_brought() -> None:
+def test_a_release_set_shows_what_is_live_how_it_stands_and_which_deployments_its_rollout_brought() -> None:
     lines = exposition(status(), {}).splitlines()
     whole, green = 'deployment="",namespace="production",', 'deployment="backend-green",namespace="production",'
     told = {line for line in lines if line.startswith(("rollguard_rollout", "rollguard_live")) and "platform" in line}
@@ -73,6 +74,10 @@ def test_a_release_set_shows_what_is_live_and_which_deployments_its_rollout_brou
         f'rollguard_rollout_active{{{green}set="platform"}} 1.0',
         f'rollguard_rollout_phase{{{whole}phase="stabilization",set="platform"}} 1.0',
         f'rollguard_rollout_phase{{{green}phase="stabilization",set="platform"}} 1.0',
+        f'rollguard_rollout_verdict{{{whole}set="platform",verdict="degraded"}} 1.0',
+        f'rollguard_rollout_verdict{{{green}set="platform",verdict="degraded"}} 1.0',
+        f'rollguard_rollout_state{{{whole}set="platform",state="watching"}} 1.0',
+        f'rollguard_rollout_state{{{green}set="platform",state="watching"}} 1.0',
         'rollguard_live_colour{colour="green",member="backend",namespace="production",set="platform"} 1.0',
         'rollguard_live_colour{colour="blue",member="workers",namespace="production",set="platform"} 1.0',
     }
