@@ -19,7 +19,7 @@ from rollguard.adapters.kubernetes.installing.running import until_running
 from rollguard.cli import exits, output
 from rollguard.cli.connect import GUARD_NAMESPACE, Way, opened, refusals_told
 from rollguard.cli.main import program_name
-from rollguard.cli.policy import read
+from rollguard.cli.policy import read_with_text
 from rollguard.model.documents import Json
 from rollguard.policy import durations
 from rollguard.policy.amounts import counted
@@ -85,18 +85,21 @@ def objects_of(policy: Path | None, *, namespace: str, image: str = "", namespac
     """All objects of a guard under this policy file; ends the command where there is none, or it has mistakes."""
     if policy is None:
         raise exits.CommandError("--policy FILE is missing; `rollguard init` writes a first one", exits.USAGE)
-    loaded = read(policy)
-    wanted = Installation(
+    wanted = installation_of(policy, namespace=namespace, image=image, namespaced=namespaced)
+    return manifests(wanted, definitions_of_records())
+
+
+def installation_of(policy: Path, *, namespace: str, image: str = "", namespaced: bool = False) -> Installation:
+    """A guard under this policy file, with the rights that it needs; ends the command where the policy has mistakes."""
+    loaded, text = read_with_text(policy)
+    return Installation(
         namespace=namespace,
         image=image or f"rollguard:{version('rollguard')}",
-        policy_text=policy.read_text(encoding="utf-8"),
-        policy_digest=loaded.digest,
-        watched=loaded.namespaces(),
-        sets=loaded.set_namespaces(),
+        policy=loaded,
+        policy_text=text,
         permissions=tuple(right.permission for right in rights.needed(loaded)),
         namespaced=namespaced,
     )
-    return manifests(wanted, definitions_of_records())
 
 
 def text_of(objects: Objects, format_: output.Format) -> str:

@@ -33,6 +33,10 @@ COMMANDS = {
     "switch": ("rollguard.cli.switch:switch", "Switch a release set to its other colour, checked and guarded."),
     "freeze": ("rollguard.cli.freeze:freeze", "Leave a workload (or all) alone until a time."),
     "release": ("rollguard.cli.freeze:release", "Lift a freeze."),
+    "render": (
+        "rollguard.cli.render:render",
+        "Write every file of the monitoring stack from the policy, or check them.",
+    ),
     "install": ("rollguard.cli.install:install", "Print or apply all that a guard in the cluster consists of."),
     "uninstall": ("rollguard.cli.uninstall:uninstall", "Stop the guard and leave the cluster as it was."),
     "completion": ("rollguard.cli.completion:completion", "Print the completion script of a shell."),

@@ -21,9 +21,15 @@ from rollguard.policy.shown import written_out
 
 def read(file: Path) -> Policy:
     """The policy of a file; ends the command with all of its mistakes where it has any."""
-    loaded = _load(file)
+    return read_with_text(file)[0]
+
+
+def read_with_text(file: Path) -> tuple[Policy, str]:
+    """The same, with the text that it was read from."""
+    text = _text(file)
+    loaded = load(text, str(file))
     if isinstance(loaded, Policy):
-        return loaded
+        return loaded, text
     raise exits.CommandError(_refused(file, loaded), exits.USAGE)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollguard.render.deployment import PROBES_PORT, SECRET_NAME, SECRETS_PATH, SELECTOR
-from rollguard.render.installation import Installation, definitions, manifests
+from rollguard.render.installation import Installation, definitions, manifests, space
 from rollguard.render.labels import ACCOUNT, CONFIG_NAME, DEPLOYMENT, INSTANCE, OURS, POLICY_KEY
 from rollguard.render.people import PEOPLE
 from rollguard.render.roles import access
@@ -25,5 +25,6 @@ __all__ = [
     "access",
     "definitions",
     "manifests",
+    "space",
     "to_yaml",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rollguard.model.permissions import Permission
+from rollguard.model.policy import Policy
 from rollguard.render.deployment import deployment
 from rollguard.render.labels import ACCOUNT, CONFIG_NAME, POLICY_KEY, Object, labelled, labels, shared_labels
 from rollguard.render.people import people
@@ -17,12 +18,9 @@ class Installation:
 
     namespace: str
     image: str
+    policy: Policy
     policy_text: str
-    policy_digest: str
-    watched: tuple[str, ...]
-    """The namespaces that the policy watches."""
-    sets: tuple[str, ...]
-    """Those of them that have release sets."""
+    """As its file has it: it goes into the ConfigMap."""
     permissions: tuple[Permission, ...]
     namespaced: bool = False
     """No ClusterRole at all: neither the guard nor people get rights beyond these namespaces."""
@@ -33,12 +31,16 @@ def definitions(objects: tuple[Object, ...]) -> tuple[Object, ...]:
     return tuple(labelled(each, shared_labels()) for each in objects)
 
 
+def space(name: str) -> Object:
+    """The guard's namespace: in whichever file it is, it is the same, or each `kubectl apply` would undo the other."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels(name)}}
+
+
 def manifests(wanted: Installation, objects: tuple[Object, ...]) -> tuple[Object, ...]:
     """All objects; `objects` are the definitions and the admission policy."""
-    own = labels(wanted.namespace)
-    namespaces = tuple(sorted({*wanted.watched, wanted.namespace})) if wanted.namespaced else ()
-    place: Object = {"namespace": wanted.namespace, "labels": own}
-    space: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": wanted.namespace, "labels": own}}
+    watched = wanted.policy.namespaces()
+    namespaces = tuple(sorted({*watched, wanted.namespace})) if wanted.namespaced else ()
+    place: Object = {"namespace": wanted.namespace, "labels": labels(wanted.namespace)}
     account: Object = {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
@@ -53,16 +55,16 @@ def manifests(wanted: Installation, objects: tuple[Object, ...]) -> tuple[Object
     }
     return (
         *definitions(objects),
-        space,
+        space(wanted.namespace),
         account,
         *people(namespaces=namespaces, instance=wanted.namespace),
         *access(
             wanted.permissions,
-            watched=wanted.watched,
+            watched=watched,
             guard=wanted.namespace,
-            sets=wanted.sets,
+            sets=wanted.policy.set_namespaces(),
             namespaced=wanted.namespaced,
         ),
         config,
-        deployment(namespace=wanted.namespace, image=wanted.image, policy_digest=wanted.policy_digest),
+        deployment(namespace=wanted.namespace, image=wanted.image, policy_digest=wanted.policy.digest),
     )

@@ -1,0 +1,32 @@
+"""All files that a policy is rendered to. Each kind of file is a function of its own module, named here once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rollguard.model.policy import Policy
+from rollguard.render.automation import automation
+from rollguard.render.file import File
+from rollguard.render.installation import Installation
+from rollguard.render.labels import Object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendering:
+    """What the files are made from."""
+
+    installation: Installation
+    """The guard that the manifests install; its policy is the source of everything."""
+    definitions: tuple[Object, ...]
+    """The definitions and the admission policy."""
+
+    @property
+    def policy(self) -> Policy:
+        """The policy."""
+        return self.installation.policy
+
+
+def files(wanted: Rendering) -> tuple[File, ...]:
+    """Every file, in the order of their paths. The same policy gives the same bytes."""
+    made = (*automation(wanted.installation, wanted.definitions),)
+    return tuple(sorted(made, key=lambda each: each.path))
