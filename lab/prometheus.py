@@ -33,6 +33,16 @@ class Scraping:
     nodes: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One alert that is pending or firing."""
+
+    name: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    firing: bool
+
+
 @dataclass(slots=True, kw_only=True)
 class Prometheus:
     """A Prometheus on a port and a data directory of its own, kept when it is killed and started again."""
@@ -54,11 +64,24 @@ class Prometheus:
         """The configuration that it runs with."""
         return self.workdir / "prometheus.yml"
 
+    @property
+    def rules_directory(self) -> Path:
+        """Where its rule files lie."""
+        return self.workdir / "rules"
+
+    @property
+    def guards_file(self) -> Path:
+        """Names the controllers that are scraped; it is read again whenever it changes."""
+        return self.workdir / "guards.json"
+
     async def start(self) -> None:
         """Starts it, on the port that it had before if it had one; returns when it answers queries."""
         self.port = self.port or processes.free_port()
         # JSON is YAML, and leaves no doubt about what is a string.
-        self.config_file.write_text(json.dumps(configuration(self.plane, self.scraping), indent=2))
+        scraped = configuration(self.plane, self.scraping, guards=self.guards_file)
+        ruled = {"rule_files": [f"{self.rules_directory}/*.yaml"]}
+        self.rules_directory.mkdir(exist_ok=True)
+        self.config_file.write_text(json.dumps(scraped | ruled, indent=2))
         self.child = processes.start(
             "prometheus",
             [
@@ -102,6 +125,48 @@ class Prometheus:
             values[labels] = float(sample["value"][1])
         return values
 
+    async def load_rules(self, name: str, text: str) -> None:
+        """Takes in a rule file, in the place of an earlier one of that name.
+
+        Raises ProcessError with the end of its log, where the reason is, and takes it back where it refuses the file.
+        """
+        file = self.rules_directory / f"{name}.yaml"
+        file.write_text(text)
+        if not await self._reload():
+            file.unlink()
+            log = self.child.tail() if self.child is not None else ""
+            raise ProcessError(f"Prometheus refused the rules {name}; the end of its log:\n{log}")
+
+    async def drop_rules(self, name: str) -> None:
+        """Takes a rule file back; its alerts are gone."""
+        (self.rules_directory / f"{name}.yaml").unlink()
+        await self._reload()
+
+    async def _reload(self) -> bool:
+        async with self.client() as client:
+            return (await client.post("/-/reload")).is_success
+
+    async def alerts(self) -> list[Alert]:
+        """The alerts that are pending or firing now."""
+        async with self.client() as client:
+            answer = await client.get("/api/v1/alerts")
+        return [
+            Alert(
+                name=alert["labels"]["alertname"],
+                labels=alert["labels"],
+                annotations=alert["annotations"],
+                firing=alert["state"] == "firing",
+            )
+            for alert in answer.json()["data"]["alerts"]
+        ]
+
+    def scrape_guards(self, guards: Mapping[str, Mapping[str, str]]) -> None:
+        """Scrapes these controllers' metrics, and no others: labels by address, `host:port`."""
+        groups = [{"targets": [address], "labels": dict(labels)} for address, labels in guards.items()]
+        part = self.guards_file.with_suffix(".part")
+        part.write_text(json.dumps(groups))
+        part.replace(self.guards_file)
+
     @classmethod
     @asynccontextmanager
     async def running(cls, workdir: Path, plane: ControlPlane, scraping: Scraping) -> AsyncIterator["Prometheus"]:
@@ -115,15 +180,18 @@ class Prometheus:
             await prometheus.stop()
 
 
-def configuration(plane: ControlPlane, scraping: Scraping) -> dict[str, object]:
-    """The configuration file's content."""
+def configuration(plane: ControlPlane, scraping: Scraping, *, guards: Path) -> dict[str, object]:
+    """The configuration file's content; `guards` is the file that names controllers to scrape."""
     jobs: list[dict[str, object]] = [_pods_job(plane)]
     if scraping.nodes:
         jobs.append(_cadvisor_job(scraping.nodes))
     if scraping.exporter:
         jobs.append(_static_job("kube-state-metrics", scraping.exporter))
+        jobs.append(_static_job("postgres-exporter", scraping.exporter) | {"metrics_path": "/metrics/database"})
     if scraping.load_generator:
         jobs.append(_static_job("load-generator", scraping.load_generator))
+    # Its series name what they are about, as kube-state-metrics' do.
+    jobs.append({"job_name": "rollguard", "honor_labels": True, "file_sd_configs": [{"files": [str(guards)]}]})
     return {
         "global": {
             "scrape_interval": scraping.interval,

@@ -1,4 +1,4 @@
-"""`python -m lab.exporter --kubeconfig K --port P`: object states and the database on `/metrics`."""
+"""`python -m lab.exporter --kubeconfig K --port P`: object states on `/metrics`, databases on `/metrics/database`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.api import Api
 from lab.exporter import pods, workloads
-from lab.exporter.database import Database
+from lab.exporter.database import Databases
 from lab.exposition import CONTENT_TYPE, Family, render
 from lab.http_server import HttpServer, Request, Response, json_response
 from lab.mirror import Mirror
@@ -26,7 +26,7 @@ _KINDS: tuple[tuple[str, Callable[[Iterable[Any]], Iterable[Family]]], ...] = (
 class Exporter:
     def __init__(self, api: Api) -> None:
         self._kinds = [(Mirror(api, path), families) for path, families in _KINDS]
-        self._database = Database()
+        self._databases = Databases()
 
     @property
     def mirrors(self) -> list[Mirror]:
@@ -37,17 +37,18 @@ class Exporter:
             return Response(body=b"ok\n")
         if request.path == "/metrics":
             return Response(body=self.exposition(), content_type=CONTENT_TYPE)
+        if request.path == "/metrics/database":
+            return Response(body=render(self._databases.families()), content_type=CONTENT_TYPE)
         if request.path == "/lab/database" and request.method == "POST":
             try:
-                return json_response(self._database.set(request.json()))
+                return json_response(self._databases.set(request.json()))
             except (ValueError, TypeError) as error:
                 return json_response({"error": str(error)}, 400)
         return Response(status=404, body=b"not found\n")
 
     def exposition(self) -> bytes:
-        """All series of one scrape."""
-        found = [family for mirror, families in self._kinds for family in families(mirror.objects.values())]
-        return render([*found, *self._database.families()])
+        """The states of all objects, as one scrape."""
+        return render([family for mirror, families in self._kinds for family in families(mirror.objects.values())])
 
 
 async def _start(options: argparse.Namespace, tasks: Tasks) -> Callable[[], Awaitable[None]]:

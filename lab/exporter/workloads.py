@@ -9,6 +9,23 @@ from lab.exposition import Family
 from lab.kubelet.timestamps import parse
 
 _STATUSES = ("true", "false", "unknown")
+_DEPLOYMENT_REASONS = frozenset(
+    (
+        "",
+        "DeploymentPaused",
+        "DeploymentResumed",
+        "FoundNewReplicaSet",
+        "MinimumReplicasAvailable",
+        "MinimumReplicasUnavailable",
+        "NewReplicaSetAvailable",
+        "NewReplicaSetCreated",
+        "ProgressDeadlineExceeded",
+        "ReplicaSetCreateError",
+        "ReplicaSetUpdated",
+    )
+)
+"""Those that kube-state-metrics names; any other is `unknown`."""
+_JOB_REASONS = ("BackoffLimitExceeded", "DeadlineExceeded", "Evicted")
 
 
 class Table:
@@ -45,12 +62,14 @@ def deployments(items: Iterable[Any]) -> Iterable[Family]:
         for name, text, value in rows:
             table.add(f"kube_deployment_{name}", text, value, labels)
         for condition in status.get("conditions") or ():
+            reason = condition.get("reason", "")
+            named = reason if reason in _DEPLOYMENT_REASONS else "unknown"
             _condition(
                 table,
                 "kube_deployment_status_condition",
                 "The current status conditions of a deployment.",
                 condition["status"],
-                {**labels, "reason": condition.get("reason", ""), "condition": condition["type"]},
+                {**labels, "reason": named, "condition": condition["type"]},
                 key="status",
             )
     return table.all()
@@ -81,8 +100,11 @@ def jobs(items: Iterable[Any]) -> Iterable[Family]:
         labels = {"namespace": metadata["namespace"], "job_name": metadata["name"]}
         table.add("kube_job_created", "Unix creation timestamp.", parse(metadata["creationTimestamp"]), labels)
         table.add("kube_job_owner", "Information about the Job's owner.", 1, {**labels, **_owner(metadata)})
-        for count in ("active", "succeeded", "failed"):
+        for count in ("active", "succeeded"):
             table.add(f"kube_job_status_{count}", f"Number of {count} pods.", status.get(count, 0), labels)
+        for reason, failed in _failures(status):
+            text = "Number of failed pods, and the reason for failure."
+            table.add("kube_job_status_failed", text, failed, {**labels, **reason})
         if status.get("startTime"):
             table.add("kube_job_status_start_time", "Start of the job.", parse(status["startTime"]), labels)
         if status.get("completionTime"):
@@ -119,6 +141,16 @@ def autoscalers(items: Iterable[Any]) -> Iterable[Family]:
             row = {**labels, "condition": condition["type"]}
             _condition(table, f"{prefix}status_condition", text, condition["status"], row, key="status")
     return table.all()
+
+
+def _failures(status: Any) -> Iterable[tuple[dict[str, str], float]]:
+    """How `kube_job_status_failed` tells it: no reason without a failure, 1 for a known reason, else the count."""
+    failed = status.get("failed", 0)
+    if not failed:
+        return [({}, 0.0)]
+    found = [each.get("reason", "") for each in status.get("conditions") or () if each["type"] == "Failed"]
+    rows = [({"reason": known}, float(reason == known)) for reason in found for known in _JOB_REASONS]
+    return rows if any(value for _, value in rows) else [*rows, ({"reason": ""}, float(failed))]
 
 
 _TARGET = (("api_version", "apiVersion"), ("kind", "kind"), ("name", "name"))

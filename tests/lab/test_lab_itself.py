@@ -1,5 +1,6 @@
 """The lab is real: what the other lab tests rely on."""
 
+import json
 import os
 import signal
 import subprocess
@@ -86,6 +87,22 @@ async def test_prometheus_comes_back_at_its_address_with_its_data(lab: Lab) -> N
     assert lab.prometheus.url == address
     remembered = await lab.prometheus.query(f"max(timestamp(up @ {before['']}))")
     assert remembered == before
+
+
+async def test_prometheus_takes_rules_in_and_refuses_bad_ones_with_its_reason(lab: Lab) -> None:
+    rule = {"alert": "LabIsScraped", "expr": 'up{job="cadvisor"} == 1', "labels": {"severity": "none"}}
+    rules = json.dumps({"groups": [{"name": "lab-itself", "rules": [rule]}]})
+    await lab.prometheus.load_rules("lab-itself", rules)
+
+    async def fires() -> bool:
+        fired = [alert for alert in await lab.prometheus.alerts() if alert.name == "LabIsScraped" and alert.firing]
+        return {alert.labels["node"] for alert in fired} == {*lab.settings.nodes}
+
+    await lab.until(fires, what="an alert for each node", timeout_s=30)
+    with pytest.raises(ProcessError, match=r"(?s)refused the rules worse.*LabIsScraped"):
+        await lab.prometheus.load_rules("worse", rules.replace("== 1", "== =="))
+    await lab.prometheus.drop_rules("lab-itself")
+    assert not await lab.prometheus.alerts()
 
 
 async def test_a_part_that_cannot_start_says_why(control_plane: ControlPlane, tmp_path: Path) -> None:

@@ -190,7 +190,8 @@ async def test_everything_that_the_lab_exposes_passes_promtool(lab: Lab) -> None
     await lab.until(served, what="counted requests", timeout_s=15)
     parts = (f"{lab.parts[name].url}/metrics" for name in ("exporter", "loadgen"))
     nodes = (f"{lab.parts[name].url}/metrics/cadvisor" for name in lab.settings.nodes)
-    for url in (f"{app}/metrics", *parts, *nodes):
+    databases = f"{lab.parts['exporter'].url}/metrics/database"
+    for url in (f"{app}/metrics", *parts, *nodes, databases):
         body = (await lab.http.get(url)).content
         check = await asyncio.create_subprocess_exec(
             programs.require(["promtool"])["promtool"],

@@ -5,7 +5,7 @@ import math
 from prometheus_client.parser import text_string_to_metric_families
 
 from lab.exporter import pods, workloads
-from lab.exporter.database import Database
+from lab.exporter.database import Databases
 from lab.exposition import Family, render
 
 POD = {
@@ -137,9 +137,31 @@ def test_an_autoscaler_shows_bounds_and_conditions() -> None:
     assert value(body, f"{prefix}info", scaletargetref_kind="Deployment") == 1
 
 
-def test_the_database_shows_what_it_was_told() -> None:
-    database = Database()
-    database.set({"backends": 97, "max_connections": 100})
-    body = render(database.families())
-    assert value(body, "pg_stat_database_numbackends", datname="dubbing_prod") == 97
-    assert value(body, "pg_settings_max_connections") == 100
+def test_each_database_shows_what_it_was_told() -> None:
+    databases = Databases()
+    databases.set({"backends": 97, "max_connections": 100})
+    databases.set({"namespace": "shop", "backends": 3})
+    body = render(databases.families())
+    assert value(body, "pg_stat_database_numbackends", datname="dubbing_prod", namespace="production") == 97
+    assert value(body, "pg_settings_max_connections", namespace="production") == 100
+    assert value(body, "pg_stat_database_numbackends", datname="dubbing_prod", namespace="shop") == 3
+
+
+def test_a_failed_job_names_a_known_reason_and_counts_under_an_unknown_one() -> None:
+    def failed(reason: str) -> dict[str, float]:
+        job = {
+            "metadata": {"name": "migrate", "namespace": "shop", "creationTimestamp": "2026-01-01T00:00:00Z"},
+            "status": {"failed": 2, "conditions": [{"type": "Failed", "status": "True", "reason": reason}]},
+        }
+        samples = read(render(workloads.jobs([job]))).items()
+        return {dict(labels).get("reason", "-"): v for (n, labels), v in samples if n == "kube_job_status_failed"}
+
+    assert failed("BackoffLimitExceeded") == {"BackoffLimitExceeded": 1, "DeadlineExceeded": 0, "Evicted": 0}
+    assert failed("PodFailurePolicy") == {"BackoffLimitExceeded": 0, "DeadlineExceeded": 0, "Evicted": 0, "": 2}
+
+
+def test_a_reason_that_kube_state_metrics_does_not_name_is_unknown() -> None:
+    refused = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}
+    body = render(workloads.deployments([{**DEPLOYMENT, "status": {"conditions": [refused]}}]))
+    condition = {"condition": "ReplicaFailure", "status": "true"}
+    assert value(body, "kube_deployment_status_condition", **condition, reason="unknown") == 1
