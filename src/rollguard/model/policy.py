@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
+from rollguard.model.operations import Operations
 
 
 class Mode(StrEnum):
@@ -337,6 +338,8 @@ class Policy:
     """None where the policy names no migrations: then nobody looks for them."""
     shared_roll_back: bool = False
     """A shared resource that broke with the rollout is acted upon, not only asked about."""
+    operations: Operations = field(default_factory=Operations)
+    """What only rendered pages and stores use."""
 
     def release_sets(self) -> tuple[ReleaseSet, ...]:
         """The sets that its watches guard, in their order."""

@@ -22,11 +22,13 @@ _LABEL_KEY = re.compile(
     r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?",
     re.ASCII,
 )
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _SECRET_HEADER = re.compile(
     r"authorization|^x-auth|cookie|token|secret|password|(?:api|access|application)-?key", re.IGNORECASE | re.ASCII
 )
 _CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
+LONGEST_LINE = 300
 _NUL_OR_BREAK = re.compile(r"[\r\n\x00]")
 
 
@@ -61,6 +63,8 @@ signal_name = _matching(_SIGNAL_NAME, "a signal's name of lower-case letters, di
 label_name = _matching(_LABEL_NAME, "the name of a metrics label")
 label_value = _matching(_LABEL_VALUE, "a Kubernetes label value")
 service_name = _matching(_DNS_LABEL, "the name of a Service: lower-case letters, digits and `-`")
+identifier = _matching(_IDENTIFIER, "a name of letters, digits and `_`")
+label_key = _matching(_LABEL_KEY, "the key of a Kubernetes label, such as app or example.com/app")
 header_name_shape = _matching(_HEADER_NAME, "the name of an HTTP header")
 
 
@@ -77,6 +81,13 @@ def is_label_key(value: str) -> bool:
 def is_label_value(value: str) -> bool:
     """Whether it can be the value of a Kubernetes label, and says something."""
     return bool(value) and _LABEL_VALUE.fullmatch(value) is not None
+
+
+def line(value: str) -> str:
+    """One line of text."""
+    if not value.strip() or len(value) > LONGEST_LINE or not value.isprintable():
+        raise expected(f"one line of text, at most {LONGEST_LINE} characters")
+    return value
 
 
 def header_name(value: str) -> str:

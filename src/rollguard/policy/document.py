@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from rollguard.policy import checks
+from rollguard.policy.operations import ContactPart, RetentionPart, RunbooksPart
 from rollguard.policy.part import (
     ClockTime,
     Count,
@@ -369,6 +370,12 @@ class Spec(Part):
     """Where notices go."""
     links: LinksPart = LinksPart()
     """Base addresses for the words of a notice."""
+    contacts: Annotated[list[ContactPart], Field(max_length=64)] = []
+    """Whom to reach in trouble: for the rendered guides."""
+    retention: RetentionPart = RetentionPart()
+    """How long metrics are kept: for the rendered stores."""
+    runbooks: RunbooksPart = RunbooksPart()
+    """What the rendered runbooks and guides need to know beyond what is guarded."""
 
 
 class Document(Part):

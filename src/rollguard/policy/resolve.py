@@ -45,6 +45,7 @@ from rollguard.policy.document import (
 )
 from rollguard.policy.levels import signal_of
 from rollguard.policy.mistakes import Mistakes, nearest
+from rollguard.policy.operations import RetentionPart, check_retention, operations_of
 from rollguard.policy.quiet import windows
 from rollguard.policy.shape import fit, salvage
 from rollguard.policy.watches import watches_of
@@ -72,6 +73,7 @@ class _Parts:
     limits: LimitsPart
     notify: Notify
     maintenance: tuple[tuple[int, QuietPart], ...]
+    retention: RetentionPart
 
 
 def load(text: str, file: str) -> Policy | Mistakes:
@@ -94,6 +96,7 @@ def load(text: str, file: str) -> Policy | Mistakes:
     _check_reach(signals, timing, marked)
     _check_auth(parts.metrics, marked)
     _check_limits(parts, marked)
+    check_retention(parts.retention, marked)
     quiet = windows(parts.maintenance, document.spec.time_zone if document else "UTC", marked)
     if marked.mistakes or document is None:
         return _sorted(marked)
@@ -150,6 +153,7 @@ def _whole(spec: Spec) -> _Parts:
         limits=spec.limits,
         notify=spec.notify,
         maintenance=tuple(enumerate(spec.maintenance)),
+        retention=spec.retention,
     )
 
 
@@ -178,6 +182,7 @@ def _salvaged(marked: Marked) -> _Parts:
         limits=part(LimitsPart, spec.get("limits"), "limits") or LimitsPart(),
         notify=part(Notify, spec.get("notify"), "notify") or Notify(),
         maintenance=several(QuietPart, "maintenance"),
+        retention=part(RetentionPart, spec.get("retention"), "retention") or RetentionPart(),
     )
 
 
@@ -357,6 +362,7 @@ def _policy(document: Document, timing: Timing, signals: tuple[Signal, ...], wat
         owners=Owners(gitops=OwnerRule(spec.gitops), helm=OwnerRule(spec.helm), secrets=SecretsAccess(spec.secrets)),
         migration=_migration(spec.migration),
         shared_roll_back=spec.shared == "rollBack",
+        operations=operations_of(spec.contacts, spec.retention, spec.runbooks),
     )
 
 

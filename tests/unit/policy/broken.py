@@ -137,6 +137,26 @@ spec:
         url: https://log.example.com/hook
   links:
     dashboard: https://grafana.example.com/d/deployments
+  contacts:
+    - who: On call
+      reach: PagerDuty
+      about: all that pages
+  retention:
+    realTime: 15d
+    aggregated: 90d
+    longTerm: 365d
+  runbooks:
+    podLabel: app
+    databases:
+      - name: shop_prod
+        pod: postgres-pod
+        user: postgres
+    caches: [redis-service]
+    tools:
+      - name: Sentry
+        url: https://sentry.example.com/shop
+    probes: [https://shop.example.com/health]
+    smoke: npm run test:smoke
 """
 
 MARK = "§"
@@ -318,6 +338,21 @@ SINGLE: tuple[tuple[str, str], ...] = (
     ("      username: guard\n", "      §username: guard\n      bearerTokenFile: /t\n"),
     ("      - name: log", "      - name: §chat"),
     ('to: "06:00"', 'to: §"22:00"'),
+    # what only pages and stores use
+    ("      about: all", "      §abot: all"),
+    ("    - who: On call\n      reach: PagerDuty\n", "    - §who: On call\n"),
+    ("reach: PagerDuty", 'reach: §""'),
+    ("realTime: 15d", "realTime: §15"),
+    ("realTime: 15d", "realTime: §1d"),
+    ("aggregated: 90d", "aggregated: §9d"),
+    ("longTerm: 365d", "longTerm: §60d"),
+    ("podLabel: app", "podLabel: §app/"),
+    ("name: shop_prod", "name: §shop; rm"),
+    ("pod: postgres-pod", "pod: §$(id)"),
+    ("caches: [redis-service]", "caches: [§redis_service]"),
+    ("url: https://sentry.example.com/shop", "url: §sentry"),
+    ("probes: [https://shop.example.com/health]", "probes: [§shop.example.com]"),
+    ("smoke: npm run test:smoke", "smoke: §[npm]"),
     # release sets
     ("        selectorKey: version", "        §selector: version\n        selectorKey: version"),
     ("      releaseSet:\n        selectorKey: version\n", "      §releaseSet:\n"),
