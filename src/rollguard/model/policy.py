@@ -308,6 +308,31 @@ class WebhookChannel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SlackChannels:
+    """The channels of Slack by what goes there: names with their `#`, or ids."""
+
+    deployments: str = "#deployments"
+    warnings: str = "#deployment-warnings"
+    incidents: str = "#production-incidents"
+
+
+class SecretKey(StrEnum):
+    """The keys that the Secret for notices may hold: their names, never their values."""
+
+    SLACK_WEBHOOK_URL = "slack-webhook-url"
+    SLACK_WEBHOOK_URL_DEPLOYMENTS = "slack-webhook-url-deployments"
+    SLACK_WEBHOOK_URL_WARNINGS = "slack-webhook-url-warnings"
+    SLACK_WEBHOOK_URL_INCIDENTS = "slack-webhook-url-incidents"
+    SLACK_BOT_TOKEN = "slack-bot-token"  # noqa: S105 (a name)
+    PAGERDUTY_API_KEY = "pagerduty-api-key"
+    PAGERDUTY_SERVICE_ID = "pagerduty-service-id"
+    PAGERDUTY_ROUTING_KEY = "pagerduty-routing-key"
+    """The key of an Events v2 integration: with it Alertmanager pages too."""
+    ALERTMANAGER_WEBHOOK_TOKEN = "alertmanager-webhook-token"  # noqa: S105 (a name)
+    """What Alertmanager shows to the guard."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
     """Base addresses for the words of a notice; empty where there are none."""
 
@@ -340,6 +365,9 @@ class Policy:
     """A shared resource that broke with the rollout is acted upon, not only asked about."""
     operations: Operations = field(default_factory=Operations)
     """What only rendered pages and stores use."""
+    slack: SlackChannels = field(default_factory=SlackChannels)
+    notification_secrets: tuple[SecretKey, ...] = ()
+    """The keys that the Secret for notices holds, sorted."""
 
     def release_sets(self) -> tuple[ReleaseSet, ...]:
         """The sets that its watches guard, in their order."""

@@ -27,6 +27,7 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _SECRET_HEADER = re.compile(
     r"authorization|^x-auth|cookie|token|secret|password|(?:api|access|application)-?key", re.IGNORECASE | re.ASCII
 )
+_SLACK_CHANNEL = re.compile(r"#[a-z0-9_-]{1,80}|[CG][A-Z0-9]{8,}", re.ASCII)
 _CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 LONGEST_LINE = 300
 _NUL_OR_BREAK = re.compile(r"[\r\n\x00]")
@@ -147,6 +148,13 @@ def clock_time(value: object) -> int:
 def end_time(value: object) -> int:
     """The same; 24:00 is the end of the day."""
     return 1440 if value == "24:00" else clock_time(value)
+
+
+def slack_channel(value: object) -> str:
+    """The name of a Slack channel with its `#`, or its id."""
+    if not isinstance(value, str) or not _SLACK_CHANNEL.fullmatch(value):
+        raise expected('a Slack channel in quotes, such as "#deployments", or its id, such as C0123456789')
+    return value
 
 
 def not_yet(word: str, instead: str) -> Callable[[object], object]:

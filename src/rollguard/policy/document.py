@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from rollguard.policy import checks
+from rollguard.policy.notify import Notify
 from rollguard.policy.operations import ContactPart, RetentionPart, RunbooksPart
 from rollguard.policy.part import (
     ClockTime,
@@ -278,24 +279,6 @@ class MigrationPart(Part):
     (`proven`), only the mark (`marked`); `off` never asks."""
     on_failure: Literal["ask", "rollBack"] = "ask"
     """What a failed migration does: a human is asked, or the workloads go back (the database never does)."""
-
-
-class Webhook(Part):
-    """Every notice as JSON."""
-
-    name: Name
-    """A name of its own."""
-    url: Url
-    """Where each notice is sent."""
-    hmac_key_file: File | None = None
-    """A file with the key that signs each body."""
-
-
-class Notify(Part):
-    """Where notices go."""
-
-    webhooks: list[Webhook] = []
-    """Every notice as JSON, to each of these."""
 
 
 class QuietPart(Part):

@@ -25,7 +25,6 @@ from rollguard.model.policy import (
     StoreAccess,
     Timing,
     Watch,
-    WebhookChannel,
 )
 from rollguard.policy import durations, preset
 from rollguard.policy.document import (
@@ -35,7 +34,6 @@ from rollguard.policy.document import (
     LinksPart,
     Metrics,
     MigrationPart,
-    Notify,
     QuietPart,
     SignalPart,
     Spec,
@@ -45,6 +43,7 @@ from rollguard.policy.document import (
 )
 from rollguard.policy.levels import signal_of
 from rollguard.policy.mistakes import Mistakes, nearest
+from rollguard.policy.notify import Notify, check_notify, secrets_of, slack_of, webhooks_of
 from rollguard.policy.operations import RetentionPart, check_retention, operations_of
 from rollguard.policy.quiet import windows
 from rollguard.policy.shape import fit, salvage
@@ -95,8 +94,8 @@ def load(text: str, file: str) -> Policy | Mistakes:
     watches = watches_of(parts.watches, parts.mode, parts.names, marked)
     _check_reach(signals, timing, marked)
     _check_auth(parts.metrics, marked)
-    _check_limits(parts, marked)
     check_retention(parts.retention, marked)
+    check_notify(parts.notify, marked)
     quiet = windows(parts.maintenance, document.spec.time_zone if document else "UTC", marked)
     if marked.mistakes or document is None:
         return _sorted(marked)
@@ -286,16 +285,6 @@ def _check_auth(metrics: Metrics | None, marked: Marked) -> None:
         marked.wrong(("spec", "metrics", "address"), metrics.address, "an https address, for TLS files are given")
 
 
-def _check_limits(parts: _Parts, marked: Marked) -> None:
-    seen: set[str] = set()
-    for index, webhook in enumerate(parts.notify.webhooks):
-        if webhook.name in seen:
-            marked.wrong(
-                ("spec", "notify", "webhooks", index, "name"), webhook.name, "a name of its own for each webhook"
-            )
-        seen.add(webhook.name)
-
-
 def _store(metrics: Metrics) -> MetricsStore:
     return MetricsStore(
         address=metrics.address,
@@ -354,10 +343,9 @@ def _policy(document: Document, timing: Timing, signals: tuple[Signal, ...], wat
         timing=timing,
         limits=_limits(spec.limits),
         on_timeout_roll_back=spec.on_timeout == "rollBack",
-        webhooks=tuple(
-            WebhookChannel(name=hook.name, url=hook.url, hmac_key_file=hook.hmac_key_file or "")
-            for hook in spec.notify.webhooks
-        ),
+        webhooks=webhooks_of(spec.notify),
+        slack=slack_of(spec.notify),
+        notification_secrets=secrets_of(spec.notify),
         links=Links(dashboard=links.dashboard or "", runbook=links.runbook or ""),
         owners=Owners(gitops=OwnerRule(spec.gitops), helm=OwnerRule(spec.helm), secrets=SecretsAccess(spec.secrets)),
         migration=_migration(spec.migration),

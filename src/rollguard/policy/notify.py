@@ -1,0 +1,103 @@
+"""`spec.notify`: its keys, what is wrong between them, and what they come to."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from rollguard.model.policy import SecretKey, SlackChannels, WebhookChannel
+from rollguard.policy import checks
+from rollguard.policy.part import File, Name, Part, Url
+from rollguard.policy.yaml_text import Marked
+
+Channel = Annotated[
+    str,
+    BeforeValidator(checks.slack_channel),
+    WithJsonSchema({"type": "string", "description": "a Slack channel", "examples": ["#deployments"]}),
+]
+SecretName = Literal[
+    "slack-webhook-url",
+    "pagerduty-api-key",
+    "pagerduty-service-id",
+    "slack-bot-token",
+    "slack-webhook-url-deployments",
+    "slack-webhook-url-warnings",
+    "slack-webhook-url-incidents",
+    "pagerduty-routing-key",
+    "alertmanager-webhook-token",
+]
+_TOGETHER = (SecretKey.PAGERDUTY_API_KEY, SecretKey.PAGERDUTY_SERVICE_ID)
+
+
+class Webhook(Part):
+    """Every notice as JSON."""
+
+    name: Name
+    """A name of its own."""
+    url: Url
+    """Where each notice is sent."""
+    hmac_key_file: File | None = None
+    """A file with the key that signs each body."""
+
+
+class SlackPart(Part):
+    """The channels of Slack, each in quotes: without them YAML takes `#` for a comment."""
+
+    deployments: Channel = SlackChannels().deployments
+    """All notices of deployments."""
+    warnings: Channel = SlackChannels().warnings
+    """What is worth a look, and needs nobody at once."""
+    incidents: Channel = SlackChannels().incidents
+    """What is critical, and incidents."""
+
+
+class Notify(Part):
+    """Where notices and alerts go."""
+
+    webhooks: list[Webhook] = []
+    """Every notice as JSON, to each of these."""
+    slack: SlackPart = SlackPart()
+    """The channels of Slack."""
+    secrets: Annotated[list[SecretName], Field(max_length=16)] = [
+        "slack-webhook-url",
+        "pagerduty-api-key",
+        "pagerduty-service-id",
+    ]
+    """The keys that the Secret `notification-secrets` holds; what is rendered for Alertmanager follows from them."""
+
+
+def check_notify(part: Notify, marked: Marked) -> None:
+    """What is wrong within `spec.notify`."""
+    path = ("spec", "notify")
+    names: set[str] = set()
+    for index, webhook in enumerate(part.webhooks):
+        if webhook.name in names:
+            marked.wrong((*path, "webhooks", index, "name"), webhook.name, "a name of its own for each webhook")
+        names.add(webhook.name)
+    for index, key in enumerate(part.secrets):
+        if key in part.secrets[:index]:
+            marked.wrong((*path, "secrets", index), key, "each key once")
+    alone = [key for key in part.secrets if key in _TOGETHER]
+    if len(set(alone)) == 1:
+        words = f"both `{_TOGETHER[0]}` and `{_TOGETHER[1]}`, or neither"
+        marked.wrong((*path, "secrets", part.secrets.index(alone[0])), alone[0], words)
+
+
+def webhooks_of(part: Notify) -> tuple[WebhookChannel, ...]:
+    """The webhooks of a part without mistakes."""
+    return tuple(
+        WebhookChannel(name=hook.name, url=hook.url, hmac_key_file=hook.hmac_key_file or "") for hook in part.webhooks
+    )
+
+
+def slack_of(part: Notify) -> SlackChannels:
+    """The channels of a part without mistakes."""
+    return SlackChannels(
+        deployments=part.slack.deployments, warnings=part.slack.warnings, incidents=part.slack.incidents
+    )
+
+
+def secrets_of(part: Notify) -> tuple[SecretKey, ...]:
+    """The keys of a part without mistakes, in the order of their names: it means nothing in the text."""
+    return tuple(sorted(SecretKey(key) for key in part.secrets))
