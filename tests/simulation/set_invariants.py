@@ -305,8 +305,11 @@ class SetWatchdog(Watchdog):
             raise InvariantBroken(f"plan {record.plan.id} is neither done nor held and paged: {record.state}")
 
     def _waits(self, record: RolloutRecord) -> bool:
-        """A refusal after the first switch is waited for."""
-        return bool(self.world.services.refused) and any(rollout == record.id for rollout, _ in self.switched)
+        """A refusal after the first switch is waited for; so is that of a first one of which an answer is missing."""
+        plan = record.plan
+        tried = plan is not None and any(s.kind is StepKind.SWITCH and s.state is StepState.TRYING for s in plan.steps)
+        switched = any(rollout == record.id for rollout, _ in self.switched)
+        return bool(self.world.services.refused) and (switched or tried)
 
     def _check_half(self, record: RolloutRecord) -> None:
         """Some Services are back and others are not: a page says so."""

@@ -11,7 +11,7 @@ from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.records import Freeze, HumanRequest, RequestKind
 from rollguard.sim.objects import at
 from rollguard.sim.services import Adjusted
-from rollguard.sim.world import World
+from rollguard.sim.world import Changed, World
 from tests.simulation.platform import BLUE, GREEN, KEY, NAMESPACE, Platform, Shape, until
 
 UNIT = UnitName.of_workload(WorkloadName(NAMESPACE, WorkloadKind.RELEASE_SET, "platform"))
@@ -188,6 +188,19 @@ async def _refused_for_good(world: World, platform: Platform, rng: random.Random
     await _bad(world, platform, rng)
 
 
+async def _first_refused(world: World, platform: Platform, rng: random.Random) -> None:
+    """Once the plan is made admission refuses every switch, for good."""
+    for member in platform.services:
+        world.scale(platform.deployment(member, BLUE), 1, actor="pipeline")
+
+    def refuse(change: Changed) -> None:
+        if change.actor.startswith("guard"):
+            world.services.refused.update((service.name, DENIED) for service in platform.services.values())
+
+    world.on_change.append(refuse)
+    await _bad(world, platform, rng)
+
+
 async def _blue_deleted(world: World, platform: Platform, rng: random.Random) -> None:
     """A person deletes a Deployment of blue, tidying up, near the rollback or before it."""
     await _bad(world, platform, rng)
@@ -352,6 +365,7 @@ SET_STORIES = (
     SetStory(name="set: blue breaks", play=_blue_breaks, bad=True, loses=True, shape=WEB),
     SetStory(name="set: refused for a while", play=_refused, bad=True, shape=WEB),
     SetStory(name="set: refused for good", play=_refused_for_good, bad=True, shape=WEB),
+    SetStory(name="set: first switch refused", play=_first_refused, bad=True, must_hold=True, shape=WEB, loses=True),
     SetStory(name="set: blue deleted", play=_blue_deleted, bad=True, loses=True),
     SetStory(name="set: third switch", play=_third_switch, bad=True, shape=PAIR),
     SetStory(name="set: joins late", play=_joins_late, bad=True, must_undo=True),

@@ -22,6 +22,7 @@ from rollguard.model.policy import Policy, Watch
 from rollguard.model.situation import Sibling
 from rollguard.model.time import Instant
 from rollguard.ports import Clock, Cluster, Journal
+from rollguard.undo import Refusals
 
 
 class LookAgain(Exception):
@@ -50,6 +51,8 @@ class Memory:
     """A rollback is decided and not yet counted in the records: it counts for the fleet's budget."""
     evidence: Evidence | None = None
     """What was saved for a plan that is not stored yet."""
+    refusals: Refusals | None = None
+    """Of the step that this process tried last."""
     restored: Instant | None = None
     dropped: str = ""
     """Why the unit is not guarded any more, while its rollout is still to be ended."""

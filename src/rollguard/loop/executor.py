@@ -43,7 +43,7 @@ async def act(context: Context, memory: Memory) -> float | None:
             why = "the rollout was being acted upon, and its record has no plan"
             await give_up(context, record, PlanRefused(reason=why), why)
         elif record.state is LifecycleState.ACTING:
-            again = await _go_on(context, record)
+            again = await _go_on(context, memory, record)
         else:
             memory.deciding = None
             return None
@@ -51,7 +51,7 @@ async def act(context: Context, memory: Memory) -> float | None:
             return again
 
 
-async def _go_on(context: Context, record: RolloutRecord) -> float | None:
+async def _go_on(context: Context, memory: Memory, record: RolloutRecord) -> float | None:
     """Reads, asks `undo.next`, does that; None once the state has moved."""
     tally = Tally()
     while True:
@@ -66,7 +66,7 @@ async def _go_on(context: Context, record: RolloutRecord) -> float | None:
         follows: undo.Next | float | None = answer
         if isinstance(answer, undo.Send):
             go = Go(record=present, plan=plan, step=answer.step, readings=readings)
-            follows = await send(context, go, answer.write, tally)
+            follows = await send(context, memory, go, answer.write, tally)
         again = follows if isinstance(follows, float) else await _follow(context, present, plan, follows)
         if again is not None:
             return again

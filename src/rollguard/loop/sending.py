@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from rollguard import undo
 from rollguard.loop import changes, surroundings
-from rollguard.loop.context import Context
+from rollguard.loop.context import Context, Memory
 from rollguard.loop.transitions import note, unit_of
 from rollguard.model.action import (
     Absent,
@@ -27,6 +27,7 @@ from rollguard.model.action import (
 from rollguard.model.lifecycle import Tell
 from rollguard.model.names import Ref
 from rollguard.model.records import RolloutRecord, TimelineEntry, UnitRecord
+from rollguard.model.time import Instant
 
 CONFLICTS = 5
 """Failed write guards after which a plan is given up."""
@@ -54,16 +55,21 @@ class Go:
     readings: Mapping[Ref, Reading]
 
 
-async def send(context: Context, go: Go, write: Write, tally: Tally) -> undo.Next | float | None:
+async def send(context: Context, memory: Memory, go: Go, write: Write, tally: Tally) -> undo.Next | float | None:
     """None means: read again now; else what follows from the answer, or the seconds to leave it for."""
     step, timeout = go.step, context.settings.request_timeout
     if step.state is StepState.PENDING:
         told = await _condemn(context, go.record, go.plan) if undo.commits(go.plan, step) else ""
         await mark(context, go.record, replace(step, state=StepState.TRYING, detail=told))
+        memory.refusals = undo.Refusals(plan=go.plan.id, step=step.n, sure=True)
         return None  # those writes took their time: a freeze, an expiry, a newer change is seen by another fresh read
     context.gate.check(timeout)
+    before, memory.refusals = memory.refusals, None  # until the answer is there, this try may take effect
     outcome = await context.cluster.apply(write, dry_run=False, timeout=timeout)
+    memory.refusals = refusals = _answered(before, go, outcome, context.now())
     context.log("step-sent", {"plan": go.plan.id, "step": step.n, "outcome": type(outcome).__name__})
+    if isinstance(outcome, Rejected) and outcome.passing and not undo.of_set(go.plan):
+        outcome = Unknown(detail=outcome.detail)  # tried again until the plan expires
     if step.kind is StepKind.RESTORE_MANAGERS:
         return _after_courtesy(context, go, outcome, tally)
     match outcome:
@@ -76,13 +82,23 @@ async def send(context: Context, go: Go, write: Write, tally: Tally) -> undo.Nex
             return _conflict(context, go, detail, tally)
         case Rejected(status=status, detail=detail):
             what = "the rollback" if step.kind is StepKind.RESTORE_TEMPLATE else f"to {step.words}"
-            follows = _refused(context, go, f"the API server refused {what} ({status}): {detail}")
+            reason = f"the API server refused {what} ({status}): {detail}"
+            follows = undo.refused(go.plan, step, reason, go.readings, context.now(), refusals=refusals)
             return replace(follows, refused=True) if isinstance(follows, undo.Supersede) else follows
         case Throttled(after=after):
             return min(max(after, PAUSE), LONGEST_PAUSE)
         case Unknown():
             tally.unknowns += 1
             return PAUSE if tally.unknowns >= UNKNOWNS else None
+
+
+def _answered(before: undo.Refusals | None, go: Go, outcome: WriteOutcome, now: Instant) -> undo.Refusals:
+    """The refusals of the step, with this answer."""
+    fresh = undo.Refusals(plan=go.plan.id, step=go.step.n)
+    known = before if before is not None and (before.plan, before.step) == (fresh.plan, fresh.step) else fresh
+    if isinstance(outcome, Rejected):
+        return replace(known, since=known.since or now, passing=outcome.passing)
+    return replace(known, sure=known.sure and not isinstance(outcome, Unknown), passing=False)
 
 
 def _after_courtesy(context: Context, go: Go, outcome: WriteOutcome, tally: Tally) -> undo.Next | None:

@@ -239,6 +239,8 @@ class Rejected:
 
     status: int
     detail: str
+    passing: bool = False
+    """It may be over soon: a server that has just started does not know its users and roles yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from rollguard.model.action import Conflict
+from rollguard.model.action import Conflict, Rejected
 from rollguard.sim.json_patch import CannotApply, JsonObject, JsonValue, TestFailed, apply_patch
 
 
@@ -21,6 +21,11 @@ def patched(document: JsonObject, text: str) -> JsonObject | Conflict:
         return Conflict(detail=str(error))
     except CannotApply as error:
         return Conflict(detail=f"422: {error}")
+
+
+def refusal(detail: str) -> Rejected:
+    """A refusal in these words: by admission, or where they say so because the right is missing."""
+    return Rejected(status=403, detail=detail, passing=" is forbidden: User " in detail)
 
 
 def annotations_of(document: JsonObject) -> dict[str, str] | None:

@@ -11,7 +11,7 @@ from rollguard.model.facts import Endpoint, Service
 from rollguard.model.names import Ref, WorkloadName
 from rollguard.sim.json_patch import JsonObject
 from rollguard.sim.objects import RECEIPT, SimDeployment, SimPod, at
-from rollguard.sim.patching import annotations_of, patched
+from rollguard.sim.patching import annotations_of, patched, refusal
 from rollguard.sim.traffic import Traffic
 from rollguard.sim.watching import Watching
 
@@ -206,7 +206,7 @@ class Services:
         if isinstance(after, Conflict):
             return after
         if service.name in self.refused:
-            return Rejected(status=403, detail=self.refused[service.name])
+            return refusal(self.refused[service.name])
         spec, annotations = after.get("spec"), annotations_of(after)
         selector = spec.get("selector") if isinstance(spec, dict) else None
         if not isinstance(selector, dict) or annotations is None:

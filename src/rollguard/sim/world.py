@@ -18,7 +18,7 @@ from rollguard.sim.kubelet import Kubelet, KubeletTiming
 from rollguard.sim.lease import Lease
 from rollguard.sim.network import InvariantBroken
 from rollguard.sim.objects import LAST_APPLIED, RECEIPT, REVISION, SimDeployment, applied_by, at
-from rollguard.sim.patching import annotations_of, patched
+from rollguard.sim.patching import annotations_of, patched, refusal
 from rollguard.sim.queues import Queues
 from rollguard.sim.scaling import Scaling
 from rollguard.sim.services import Adjusted, Services
@@ -286,9 +286,8 @@ class World:
         after = patched(deployment.document(), text)
         if isinstance(after, Conflict):
             return after
-        refusal = self.refused.get(workload)
-        if refusal is not None:
-            return Rejected(status=403, detail=refusal)
+        if workload in self.refused:
+            return refusal(self.refused[workload])
         metadata, spec, annotations = after.get("metadata"), after.get("spec"), annotations_of(after)
         if not isinstance(metadata, dict) or not isinstance(spec, dict):
             return Rejected(status=422, detail="metadata and spec are required")

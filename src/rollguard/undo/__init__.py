@@ -1,7 +1,7 @@
 """Decision and facts -> plan, and the step to try now given what a fresh read shows. Pure: sends nothing itself."""
 
 from rollguard.undo.admission import changed
-from rollguard.undo.answers import Abandon, Finished, MarkDone, Next, Resume, Send, Supersede, Wait
+from rollguard.undo.answers import Abandon, Finished, MarkDone, Next, Refusals, Resume, Send, Supersede, Wait
 from rollguard.undo.half import TAKES_BACK, committed, given_up, half_back, of_set, stopped, tells_half, went_back
 from rollguard.undo.planning import Refused, plan, with_owners
 from rollguard.undo.progress import Progress, Restored, Stalled, StillRolling, progress, still_restored
@@ -20,6 +20,7 @@ __all__ = [
     "MarkDone",
     "Next",
     "Progress",
+    "Refusals",
     "Refused",
     "Restored",
     "Resume",

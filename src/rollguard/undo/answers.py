@@ -66,6 +66,20 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refusals:
+    """What the server said so far of the step that is tried."""
+
+    plan: str
+    step: int
+    since: Instant | None = None
+    """When it was refused first."""
+    sure: bool = False
+    """Every try was answered: none may have taken effect, or may still."""
+    passing: bool = False
+    """The last refusal may be over soon."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
     """The step cannot be done: what follows depends on how far the plan is. Never leaves this room."""
 

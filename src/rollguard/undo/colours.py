@@ -18,6 +18,7 @@ from rollguard.undo.answers import (
     MarkDone,
     Next,
     OfStep,
+    Refusals,
     Resume,
     Send,
     Stop,
@@ -27,7 +28,7 @@ from rollguard.undo.answers import (
     skipped,
 )
 from rollguard.undo.autoscaling import raise_minimum, restore_minimum
-from rollguard.undo.half import OVER, TAKES_BACK, abandoned, committed, half_back, steps_of
+from rollguard.undo.half import BEGUN, OVER, TAKES_BACK, abandoned, committed, decisive, half_back, moved, steps_of
 from rollguard.undo.moment import Moment
 from rollguard.undo.scaling import scale_back, scale_down, scale_up
 from rollguard.undo.switching import switch
@@ -37,6 +38,10 @@ SETTLES = 60.0
 """Seconds that a half-finished set may wait for something by itself before people are told."""
 REFUSED_AGAIN = 5.0
 """Seconds until a write that was refused is tried again."""
+REFUSED_FOR = 10.0
+"""Seconds that the first switch is refused before the plan is given up, with nothing switched."""
+PASSES = 60.0
+"""Seconds that a step is refused for what may be over soon, before that is a refusal as any other."""
 
 OF_KIND: Mapping[StepKind, Callable[[Step, Moment], OfStep]] = {
     StepKind.RAISE_MINIMUM: raise_minimum,
@@ -89,13 +94,37 @@ def next(at: Moment, *, frozen: str) -> Next:
     return _first(answers, Send) or _wait(at, [answer for answer in answers if isinstance(answer, Wait)])
 
 
-def refused(at: Moment, step: Step, reason: str) -> Next:
-    """What follows where the step's write is refused."""
+def refused(at: Moment, step: Step, reason: str, refusals: Refusals | None) -> Next:
+    """What follows where the step's write is refused; `refusals` is None where its write guard fails.
+
+    A first switch that was tried and always refused has switched nothing: the plan ends as before it. One of which an
+    answer is missing may have arrived, or may still: it counts as done until it is seen.
+    """
+    lasts = at.now.since(refusals.since) if refusals is not None and refusals.since is not None else 0.0
+    if refusals is not None and refusals.passing and lasts < PASSES:
+        return Wait(reason=reason)
     if abandoned(at.plan):
         return MarkDone(step=skipped(step, reason))
-    if committed(at.plan):
+    if not committed(at.plan):
+        return Abandon(step=step, reason=reason)
+    if refusals is None or not refusals.sure or not _alone(at, step):
         return Wait(reason=reason, half=half_back(at.plan, at.readings, reason), again=REFUSED_AGAIN)
-    return Abandon(step=step, reason=reason)
+    if lasts < REFUSED_FOR:
+        return Wait(reason=reason, again=REFUSED_AGAIN)
+    what = f"have it allowed, then roll back again, or fix {_bad_colour(at.plan)} forward"
+    return Abandon(step=step, reason=f"{reason}, for {lasts:.0f} s: {what}")
+
+
+def _alone(at: Moment, step: Step) -> bool:
+    """Whether the step is the only decisive one that was ever tried, and nothing is switched, by whom ever."""
+    kind = decisive(at.plan)
+    others = any(each.state in BEGUN for each in steps_of(at.plan, kind) if each.n != step.n)
+    return step.kind is kind and not others and not (kind is StepKind.SWITCH and moved(at.plan, at.readings))
+
+
+def _bad_colour(plan: Plan) -> str:
+    switches = steps_of(plan, StepKind.SWITCH)
+    return switches[0].precondition if switches else "the new colour"
 
 
 def _first(answers: list[OfStep], kind: type[Answer]) -> Answer | None:

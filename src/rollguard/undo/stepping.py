@@ -8,7 +8,7 @@ from rollguard.model.action import Plan, Reading, Step, StepKind, StepState
 from rollguard.model.names import Ref
 from rollguard.model.time import Instant
 from rollguard.undo import colours
-from rollguard.undo.answers import Finished, MarkDone, Next, Supersede, skipped
+from rollguard.undo.answers import Finished, MarkDone, Next, Refusals, Supersede, skipped
 from rollguard.undo.half import decisive, of_set, steps_of
 from rollguard.undo.moment import Moment
 from rollguard.undo.template import give_back, put_back
@@ -59,14 +59,22 @@ def commits(plan: Plan, step: Step) -> bool:
     return step.kind is kind and all(each.state is StepState.PENDING for each in steps_of(plan, kind))
 
 
-def refused(plan: Plan, step: Step, reason: str, readings: Mapping[Ref, Reading], now: Instant) -> Next:
+def refused(
+    plan: Plan,
+    step: Step,
+    reason: str,
+    readings: Mapping[Ref, Reading],
+    now: Instant,
+    *,
+    refusals: Refusals | None = None,
+) -> Next:
     """What it means that the server refuses the step's write for good, or that its write guard fails over and over.
 
     A plan for a workload by itself is given up. A courtesy is left. A release set is given up before its first switch;
-    after it, the refusal is waited for, and told.
+    after it, the refusal is waited for, and told. `refusals` are the server's; None where the write guard failed.
     """
     if of_set(plan):
-        return colours.refused(Moment(plan=plan, readings=readings, now=now), step, reason)
+        return colours.refused(Moment(plan=plan, readings=readings, now=now), step, reason, refusals)
     if step.kind is StepKind.RESTORE_MANAGERS:
         return MarkDone(step=skipped(step, reason))
     return Supersede(reason=reason)

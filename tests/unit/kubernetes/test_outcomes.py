@@ -81,17 +81,22 @@ async def test_409_is_a_conflict_and_403_a_rejection_in_the_servers_words() -> N
 NO_RIGHT = 'deployments.apps "x" is forbidden: User "system:serviceaccount:m:rollguard" cannot patch resource'
 
 
-@pytest.mark.parametrize(
-    ("status", "message"), [(401, "Unauthorized"), (403, NO_RIGHT), (408, "timeout"), (425, ""), (499, "")]
-)
-async def test_what_a_server_that_has_just_started_says_of_users_and_rights_ends_no_rollback(
-    status: int, message: str
-) -> None:
-    assert isinstance(await applied(status, {"message": message}), Unknown)
+@pytest.mark.parametrize(("status", "message"), [(401, "Unauthorized"), (403, NO_RIGHT)])
+async def test_what_a_server_that_has_just_started_says_of_users_and_rights_may_pass(status: int, message: str) -> None:
+    assert await applied(status, {"message": message}) == Rejected(
+        status=status, detail=f"{status} {message}", passing=True
+    )
 
 
-async def test_a_right_that_is_missing_in_the_dry_run_is_a_rejection() -> None:
-    assert isinstance(await applied(403, {"message": NO_RIGHT}, dry_run=True), Rejected)
+@pytest.mark.parametrize("status", [408, 425, 499])
+async def test_what_gave_up_before_the_server_answered_says_nothing_of_the_write(status: int) -> None:
+    assert isinstance(await applied(status, {"message": "timeout"}), Unknown)
+
+
+async def test_a_right_that_is_missing_in_the_dry_run_is_missing() -> None:
+    outcome = await applied(403, {"message": NO_RIGHT}, dry_run=True)
+    assert isinstance(outcome, Rejected)
+    assert not outcome.passing
 
 
 async def test_422_is_classified_by_a_fresh_read() -> None:

@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from rollguard.model.action import Plan, StepKind, StepState
 from rollguard.model.records import Freeze, HumanRequest, LifecycleState, Outcome, RequestKind, RolloutRecord
 from rollguard.sim.objects import at
 from rollguard.sim.services import Adjusted
+from rollguard.sim.world import Changed, Sent
 from tests.unit.loop.colours import SET, UNIT, Colours, play_set, set_policy
 from tests.unit.loop.stage import Running, Stage
 
@@ -168,6 +171,70 @@ def test_where_the_dry_run_is_refused_for_one_nothing_is_done_to_any() -> None:
         assert "would refuse to switch frontend-service to blue (403): admission says no" in said
         assert (colours.live("backend"), colours.deployments["backend-blue"].replicas) == ("green", 1)
         assert of_set(stage).plan is None
+
+    play_set(story)
+
+
+def refusing(stage: Stage, colours: Colours, words: str) -> list[int]:
+    """The backend's Service is refused as soon as its blue is scaled up for a plan; how often."""
+    asked: list[int] = []
+
+    def refuse(change: Changed) -> None:
+        if change.workload == colours.deployments["backend-blue"].name and change.receipt and not asked:
+            stage.world.services.refused["backend-service"] = words
+
+    def count(sent: Sent) -> None:
+        if sent.ref.kind == "Service":
+            asked.append(1)
+
+    stage.world.on_change.append(refuse)
+    stage.world.on_send.append(count)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("words", "tens"),
+    [("admission says no", 1), ('services "backend-service" is forbidden: User "rollguard" cannot patch', 6)],
+)
+def test_a_first_switch_that_is_refused_for_good_ends_the_plan_and_takes_back_what_was_raised(
+    words: str, tens: int
+) -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        asked = refusing(stage, colours, words)
+        await bad_release(stage, colours, idle=1)
+        await stage.until(lambda: bool(stage.told("superseded")), within=400)
+        said = stage.told("superseded")
+        assert f"the API server refused to switch backend-service to blue (403): {words}, for {tens}" in said[0]
+        assert "have it allowed, then roll back again, or fix green forward" in said[0]
+        tries = len(asked)
+        assert [colours.deployments[f"{name}-blue"].replicas for name in ALL] == [1, 1, 1]
+        assert (colours.live("backend"), colours.live("frontend")) == ("green", "green")
+        await asyncio.sleep(60)
+        assert of_set(stage).state is LifecycleState.HELD
+        assert (len(asked), len(stage.told("superseded")), stage.told("half-back")) == (tries, 1, [])
+        stage.world.services.refused.clear()
+        order(stage)
+        await stage.until(lambda: blue_again(colours) and green_gone(colours))
+
+    policy = set_policy()
+    play_set(story, policy=replace(policy, timing=replace(policy.timing, plan_expiry=300.0, close=900.0)))
+
+
+def test_a_first_switch_whose_answer_was_lost_counts_as_tried_however_often_it_is_refused_then() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        asked = refusing(stage, colours, "admission says no")
+        guard = await bad_release(stage, colours, idle=1)
+        await stage.until(lambda: bool(asked), within=300)
+        guard.process.kill()
+        stage.start("guard-1")
+        await stage.until(lambda: bool(stage.told("half-back")), within=300)
+        assert stage.told("half-back")[0].startswith(
+            "nothing is switched: backend-service still green, frontend-service still green, because the API server"
+        )
+        await asyncio.sleep(60)
+        assert of_set(stage).state is LifecycleState.ACTING
+        stage.world.services.refused.clear()
+        await stage.until(lambda: blue_again(colours) and green_gone(colours))
 
     play_set(story)
 

@@ -289,6 +289,52 @@ def test_a_refusal_before_the_first_switch_takes_back_what_was_raised() -> None:
     as_before(at)
 
 
+def refused_first_switch(seconds: float, *, sure: bool = True, passing: bool = False) -> tuple[Run, undo.Next]:
+    """The first switch was tried and is refused since so many seconds; what follows."""
+    at = run(Cluster(autoscaled=AUTOSCALED))
+    step = at.until(StepKind.SWITCH, StepState.TRYING)
+    since = at.now.plus(-seconds)
+    refusals = undo.Refusals(plan=at.plan.id, step=step.n, since=since, sure=sure, passing=passing)
+    return at, undo.refused(at.plan, step, "no", at.cluster.readings(at.plan), at.now, refusals=refusals)
+
+
+def test_a_first_switch_that_is_always_refused_has_switched_nothing_and_is_taken_back_with_what_to_do() -> None:
+    _, answer = refused_first_switch(9)
+    assert isinstance(answer, undo.Wait)
+    assert not answer.half
+    at, answer = refused_first_switch(10)
+    assert isinstance(answer, undo.Abandon)
+    assert answer.reason == "no, for 10 s: have it allowed, then roll back again, or fix green forward"
+    failed = replace(answer.step, state=StepState.FAILED, detail=answer.reason)
+    at.record = changes.with_abandoned_plan(at.record, at.plan, failed, at.now)
+    at.turns(100)
+    assert at.over == answer.reason
+    as_before(at)
+
+
+def test_a_first_switch_of_which_an_answer_is_missing_may_have_arrived() -> None:
+    _, answer = refused_first_switch(100, sure=False)
+    assert isinstance(answer, undo.Wait)
+    assert answer.half.startswith("nothing is switched: backend-service still green")
+
+
+def test_a_right_that_a_server_which_has_just_started_does_not_know_is_waited_for_a_minute() -> None:
+    _, answer = refused_first_switch(59, passing=True)
+    assert isinstance(answer, undo.Wait)
+    assert not answer.half
+    assert isinstance(refused_first_switch(60, passing=True)[1], undo.Abandon)
+
+
+def test_a_refusal_beside_a_service_that_a_person_switched_is_a_half_state() -> None:
+    at = run(Cluster())
+    step = at.until(StepKind.SWITCH, StepState.TRYING)
+    at.cluster.select("frontend", "blue")
+    refusals = undo.Refusals(plan=at.plan.id, step=step.n, since=START, sure=True)
+    answer = undo.refused(at.plan, step, "no", at.cluster.readings(at.plan), at.now, refusals=refusals)
+    assert isinstance(answer, undo.Wait)
+    assert answer.half == "half back: backend-service still green, frontend-service serves blue, because no"
+
+
 def test_a_request_to_raise_that_arrives_after_it_was_taken_back_changes_nothing() -> None:
     at = run(Cluster(autoscaled=AUTOSCALED))
     at.until(StepKind.RAISE_MINIMUM, StepState.TRYING)

@@ -48,14 +48,14 @@ async def patch(api: Api, clock: Clock, write: Write, *, dry_run: bool, timeout:
         left = max(0.1, timeout - clock.mono().since(began))
         return await _classify(api, write, reply, timeout=left)
     if not dry_run and _not_yet(reply):
-        return Unknown(detail=reply.message())
+        return Rejected(status=reply.status, detail=reply.message(), passing=True)
     return _outcome(ref.kind, reply, clock)
 
 
 def _not_yet(reply: Reply) -> bool:
     """An API server that has just started may not know its users and roles yet: 401, and 403 by authorization.
 
-    The dry run had the right a moment ago. It is tried again until the plan expires; a 403 by admission is an answer.
+    The dry run had the right a moment ago. A 403 by admission is no such refusal.
     """
     return reply.status == 401 or (reply.status == 403 and " is forbidden: User " in reply.message())
 
