@@ -104,19 +104,20 @@ async def opened(way: Way, clock: Clock) -> AsyncIterator[Api]:
 
 
 @asynccontextmanager
-async def session(connection: Connection) -> AsyncIterator[Session]:
-    """Opens the connection; ends the command with what to do where it cannot be set up."""
+async def session(connection: Connection, among: tuple[str, ...] = ()) -> AsyncIterator[Session]:
+    """Opens the connection, to look at the namespaces `among` alone where there are some; ends the command with what to
+    do where it cannot be set up."""
     clock = SystemClock()
     async with opened(Way(kubeconfig=connection.kubeconfig, context=connection.context), clock) as api:
         chosen = api.namespace if api.namespace_chosen else ""
-        namespace = "" if connection.all_namespaces else connection.namespace or chosen
+        namespace = "" if connection.all_namespaces or among else connection.namespace or chosen
         yield Session(
             api=api,
             records=KubernetesRecords(
                 api,
                 clock,
                 random.Random(),  # noqa: S311 (jitter)
-                namespaces=(namespace,) if namespace else (),
+                namespaces=among or ((namespace,) if namespace else ()),
                 on_unreadable=lambda detail: output.note(f"! passed over: {detail}"),
             ),
             orders=KubernetesOrders(api, clock),

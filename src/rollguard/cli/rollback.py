@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from rollguard.cli import exits, lookup, output
+from rollguard.cli.bad import the_bad_one
 from rollguard.cli.connect import Connection, Session, recorded, session, written
 from rollguard.cli.standin import dry_run, stand_in, what_runs
 from rollguard.cli.story import Story, current
@@ -17,14 +21,17 @@ from rollguard.policy import durations
 
 LOOK_EVERY_S = 0.5
 FOLLOW_S = 900.0
+Among = Annotated[tuple[str, ...], Parameter(name="--among", negative=())]
 
 
 def rollback(
-    workload: str,
+    workload: str | None = None,
     name: str | None = None,
     /,
     *,
     reason: str,
+    bad: bool = False,
+    among: Among = (),
     to_revision: int | None = None,
     dry_run_: bool = False,
     force: bool = False,
@@ -36,6 +43,8 @@ def rollback(
     """Put the last good revision of a workload back, and follow until its template is restored.
 
     A Deployment of a release set stands for the whole set, which is switched back to the colour that served before.
+    With --bad it is the only bad rollout under guard that goes back; where there is none, or several, they are listed
+    and nothing is done.
 
     Parameters
     ----------
@@ -45,6 +54,10 @@ def rollback(
         The workload, where its namespace stands before it.
     reason
         Why; recorded with your name.
+    bad
+        The only rollout that is bad, instead of a name.
+    among
+        With --bad: only the rollouts of this namespace (several times).
     to_revision
         This revision (as `kubectl rollout history` numbers them) and not the last good one.
     dry_run_
@@ -59,9 +72,12 @@ def rollback(
     patience = durations.parse(controller_wait)
     if patience is None:
         raise exits.CommandError(f"--controller-wait {controller_wait!r}: expected a duration such as 30s", exits.USAGE)
-    text = lookup.spelled(workload, name)
+    if bad == (workload is not None) or (among and not bad):
+        raise exits.CommandError("expected a workload, or --bad (with --among NAMESPACE)", exits.USAGE)
+    if bad and (only or to_revision is not None):
+        raise exits.CommandError("--bad takes everything back as it was: no --only, no --to-revision", exits.USAGE)
     wanted = _Wanted(
-        text=text,
+        text="" if workload is None else lookup.spelled(workload, name),
         reason=reason,
         to_revision=to_revision,
         force=force,
@@ -69,7 +85,16 @@ def rollback(
         patience=patience,
         format_=format_,
     )
-    return asyncio.run(_rollback(wanted, dry_run_, lookup.scoped(connection, text)))
+    return asyncio.run(_meant(wanted, dry_run_, connection or Connection(), among))
+
+
+async def _meant(wanted: _Wanted, dry: bool, connection: Connection, among: tuple[str, ...]) -> int:
+    """Finds out first which rollout is meant, where no name was given."""
+    if not wanted.text:
+        found = await the_bad_one(connection, among)
+        output.note(f"the bad rollout is that of {found.workload}: {found.why}")
+        wanted = replace(wanted, text=f"{found.workload.namespace}/{found.workload.name}", digests=found.digests())
+    return await _rollback(wanted, dry, lookup.scoped(connection, wanted.text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +108,8 @@ class _Wanted:
     patience: float
     """Seconds until this command acts in the controller's place."""
     format_: output.Format
+    digests: tuple[str, ...] = ()
+    """Of the templates that the order is against; empty for whatever runs."""
 
 
 def _only(wanted: _Wanted, meant: lookup.Meant) -> str:
@@ -107,6 +134,9 @@ async def _rollback(wanted: _Wanted, dry: bool, connection: Connection) -> int:
         meant = await lookup.meant(opened, wanted.text)
         workload, unit = meant.workload, meant.unit
         only = _only(wanted, meant)
+        against = "" if meant.release_set is not None else await what_runs(opened, workload)
+        if against and wanted.digests and against not in wanted.digests:
+            raise exits.CommandError(f"{workload} runs another version by now than the bad one: nothing was ordered")
         actor = await opened.actor()
         request = HumanRequest(
             id=f"rollback-{secrets.token_hex(6)}",
@@ -116,7 +146,7 @@ async def _rollback(wanted: _Wanted, dry: bool, connection: Connection) -> int:
             reason=recorded(wanted.reason, actor),
             to_revision=wanted.to_revision,
             force=wanted.force,
-            against="" if meant.release_set is not None else await what_runs(opened, workload),
+            against=against,
             only=only,
         )
         await lookup.guarded(opened, unit)

@@ -143,6 +143,7 @@ WATCH_UNITS = _own("guardedunits", "watch", "people's requests and freezes", Sco
 GET_UNIT = _own("guardedunits", "get", "the guard's own state", Scope.BOTH)
 CREATE_UNIT = _own("guardedunits", "create", "the guard's own state", Scope.BOTH)
 UPDATE_UNIT = _own("guardedunits/status", "update", "the guard's own state", Scope.BOTH)
+PATCH_UNIT = _own("guardedunits", "patch", "orders from the guard's own pod or Job (`/scripts/rollback.sh`)")
 LIST_ROLLOUTS = _own("guardedrollouts", "list", "the guard's own state", Scope.BOTH)
 GET_ROLLOUT = _own("guardedrollouts", "get", "the guard's own state")
 CREATE_ROLLOUT = _own("guardedrollouts", "create", "the guard's own state")
@@ -179,6 +180,7 @@ CONTROLLER = (
     GET_UNIT,
     CREATE_UNIT,
     UPDATE_UNIT,
+    PATCH_UNIT,
     LIST_ROLLOUTS,
     GET_ROLLOUT,
     CREATE_ROLLOUT,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from rollguard.adapters.kubernetes.connection.api import JSON_PATCH, Api, NoAnswer, Reply
-from rollguard.adapters.kubernetes.connection.rights import Right
+from rollguard.adapters.kubernetes.connection.rights import PATCH_UNIT, Right
 from rollguard.model.action import Absent, Applied, Conflict, Rejected, Unknown, WriteOutcome
 from rollguard.model.names import UnitName
 from rollguard.model.permissions import Scope
@@ -26,7 +26,7 @@ def _right(verb: str, why: str) -> Right:
 
 
 READ = _right("get", "to see what was asked before")
-WRITE = _right("patch", "to ask: a rollback, a freeze, an approval")
+WRITE = PATCH_UNIT
 CREATE = _right("create", "to freeze everything")
 WHO = Right(
     group="authentication.k8s.io",
