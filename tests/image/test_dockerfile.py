@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from rollguard.render.deployment import USER
+from rollguard.render.pod import USER
 
 ROOT = Path(__file__).parents[2]
 

@@ -69,9 +69,6 @@ def rollback(
     controller_wait
         How long to wait for a controller before doing its work in its place, once its Lease has run out.
     """
-    patience = durations.parse(controller_wait)
-    if patience is None:
-        raise exits.CommandError(f"--controller-wait {controller_wait!r}: expected a duration such as 30s", exits.USAGE)
     if bad == (workload is not None) or (among and not bad):
         raise exits.CommandError("expected a workload, or --bad (with --among NAMESPACE)", exits.USAGE)
     if bad and (only or to_revision is not None):
@@ -82,10 +79,17 @@ def rollback(
         to_revision=to_revision,
         force=force,
         only=only,
-        patience=patience,
+        patience=_patience(controller_wait),
         format_=format_,
     )
     return asyncio.run(_meant(wanted, dry_run_, connection or Connection(), among))
+
+
+def _patience(text: str) -> float:
+    patience = durations.parse(text)
+    if patience is None:
+        raise exits.CommandError(f"--controller-wait {text!r}: expected a duration such as 30s", exits.USAGE)
+    return patience
 
 
 async def _meant(wanted: _Wanted, dry: bool, connection: Connection, among: tuple[str, ...]) -> int:

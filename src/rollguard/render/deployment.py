@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rollguard.model.documents import Json
-from rollguard.render.labels import ACCOUNT, CONFIG_NAME, DEPLOYMENT, POLICY_KEY, Object, labels
+from rollguard.render.labels import CONFIG_NAME, DEPLOYMENT, POLICY_KEY, Object, labels
+from rollguard.render.pod import from_field, pod
 
 PROBES_PORT = 9096
 METRICS_PORT = 9095
@@ -11,7 +12,6 @@ METRICS_PORT = 9095
 CONFIG_PATH = "/etc/rollguard"
 SECRETS_PATH = "/var/run/secrets/rollguard"
 SECRET_NAME = "notification-secrets"  # noqa: S105 (a name, not a value)
-USER = 65532
 ANNOTATION_POLICY = "rollguard.dev/policy-digest"
 ANNOTATION_GUARD = "rollguard.dev/guard"
 MATCH: Object = {"app.kubernetes.io/name": "rollguard", "app.kubernetes.io/component": "guard"}
@@ -47,33 +47,18 @@ def deployment(*, namespace: str, image: str, policy_digest: str) -> Object:
 
 
 def _pod(image: str) -> Object:
-    return {
-        "serviceAccountName": ACCOUNT,
-        "automountServiceAccountToken": True,
-        "terminationGracePeriodSeconds": 30,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "topologySpreadConstraints": [
-            {
-                "maxSkew": 1,
-                "topologyKey": "kubernetes.io/hostname",
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": MATCH},
-            }
-        ],
-        "containers": [_container(image)],
-        "volumes": [
-            {"name": "policy", "configMap": {"name": CONFIG_NAME}},
-            # The pod starts before the Secret exists, and takes it up when it comes.
-            {"name": "secrets", "secret": {"secretName": SECRET_NAME, "optional": True}},
-            {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
-        ],
+    volumes: tuple[Json, ...] = (
+        {"name": "policy", "configMap": {"name": CONFIG_NAME}},
+        # The pod starts before the Secret exists, and takes it up when it comes.
+        {"name": "secrets", "secret": {"secretName": SECRET_NAME, "optional": True}},
+    )
+    spread: Json = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": MATCH},
     }
+    return {**pod(_container(image), volumes=volumes), "topologySpreadConstraints": [spread]}
 
 
 def _container(image: str) -> Object:
@@ -90,8 +75,8 @@ def _container(image: str) -> Object:
             f"$(POD_IP):{PROBES_PORT}",
         ],
         "env": [
-            _from_field("POD_NAMESPACE", "metadata.namespace"),
-            _from_field("POD_IP", "status.podIP"),
+            from_field("POD_NAMESPACE", "metadata.namespace"),
+            from_field("POD_IP", "status.podIP"),
         ],
         "ports": [{"name": "probes", "containerPort": PROBES_PORT}],
         "livenessProbe": _probe("/healthz", failures=3),
@@ -100,15 +85,9 @@ def _container(image: str) -> Object:
             "requests": {"cpu": "50m", "memory": "128Mi"},
             "limits": {"cpu": "1", "memory": "512Mi"},
         },
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
         "volumeMounts": [
             {"name": "policy", "mountPath": CONFIG_PATH, "readOnly": True},
             {"name": "secrets", "mountPath": SECRETS_PATH, "readOnly": True},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 (the container's own, in memory)
         ],
     }
 
@@ -116,7 +95,3 @@ def _container(image: str) -> Object:
 def _probe(path: str, *, failures: int) -> Object:
     get: Json = {"path": path, "port": "probes"}
     return {"httpGet": get, "periodSeconds": 5, "timeoutSeconds": 3, "failureThreshold": failures}
-
-
-def _from_field(name: str, path: str) -> Json:
-    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from rollguard.model.permissions import Permission
 from rollguard.model.policy import Policy
+from rollguard.render.around import around
 from rollguard.render.deployment import deployment
+from rollguard.render.job import job_template
 from rollguard.render.labels import ACCOUNT, CONFIG_NAME, POLICY_KEY, Object, labelled, labels, shared_labels
 from rollguard.render.people import people
 from rollguard.render.roles import access
@@ -66,5 +68,7 @@ def manifests(wanted: Installation, objects: tuple[Object, ...]) -> tuple[Object
             namespaced=wanted.namespaced,
         ),
         config,
+        *around(wanted.namespace),
         deployment(namespace=wanted.namespace, image=wanted.image, policy_digest=wanted.policy.digest),
+        job_template(namespace=wanted.namespace, image=wanted.image, watched=watched),
     )

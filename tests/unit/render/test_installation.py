@@ -117,21 +117,52 @@ def test_who_may_operate_may_do_what_the_commands_do_and_only_the_forcer_may_for
     assert forcer == {("rollguard.dev", "guardedunits/force", "update")}
 
 
-def test_the_pod_is_restricted_and_reads_its_policy_from_the_config_map() -> None:
+def test_every_pod_passes_the_restricted_standard() -> None:
+    objects = installed()
+    (deployment,), (job,) = of_kind("Deployment", objects), of_kind("CronJob", objects)
+    for spec in (deployment["spec"], job["spec"]["jobTemplate"]["spec"]):
+        pod = spec["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert not {key for volume in pod["volumes"] for key in volume} & {"hostPath", "persistentVolumeClaim"}
+        (container,) = pod["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+
+
+def test_the_job_template_never_runs_by_itself_and_orders_among_the_watched_namespaces() -> None:
+    (job,) = of_kind("CronJob", installed())
+    assert (job["metadata"]["name"], job["spec"]["suspend"]) == ("rollback-job-template", True)
+    template = job["spec"]["jobTemplate"]["spec"]
+    assert (template["backoffLimit"], template["template"]["spec"]["restartPolicy"]) == (0, "Never")
+    (container,) = template["template"]["spec"]["containers"]
+    words = container["args"]
+    assert words[:4] == ["rollback", "--bad", "--among", "production"]
+    assert words[words.index("--guard-namespace") + 1] == "monitoring"
+
+
+def test_the_budget_and_the_network_policy_are_of_the_guards_pods_and_only_probes_come_in() -> None:
+    objects = installed()
+    (deployment,) = of_kind("Deployment", objects)
+    selected = deployment["spec"]["selector"]
+    (budget,), (ingress,) = of_kind("PodDisruptionBudget", objects), of_kind("NetworkPolicy", objects)
+    assert (budget["spec"]["selector"], ingress["spec"]["podSelector"]) == (selected, selected)
+    assert ingress["spec"]["policyTypes"] == ["Ingress"]
+    served = {port["containerPort"] for port in deployment["spec"]["template"]["spec"]["containers"][0]["ports"]}
+    assert {port["port"] for rule in ingress["spec"]["ingress"] for port in rule["ports"]} == served
+    job = of_kind("CronJob", objects)[0]["spec"]["jobTemplate"]["spec"]["template"]
+    assert not selected["matchLabels"].items() <= job["metadata"]["labels"].items(), "a Job's pod is no replica"
+
+
+def test_the_guards_pod_reads_its_policy_from_the_config_map() -> None:
     objects = installed()
     (deployment,) = of_kind("Deployment", objects)
     (config,) = of_kind("ConfigMap", objects)
-    pod = deployment["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
     assert deployment["metadata"]["name"] == "monitoring"
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
-    assert not {key for volume in pod["volumes"] for key in volume} & {"hostPath", "persistentVolumeClaim"}
     assert config["data"] == {"policy.yaml": POLICY.read_text()}
     mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert f"{mounted['policy']}/policy.yaml" in container["args"]
@@ -142,7 +173,7 @@ def test_a_changed_policy_rolls_the_guard_out(tmp_path: Path) -> None:
     changed.write_text(POLICY.read_text().replace("mode: automatic", "mode: approve", 1))
     assert changed.read_text() != POLICY.read_text()
     (before,) = of_kind("Deployment", installed())
-    after = json.loads(json.dumps(objects_of(changed, namespace="monitoring", image="rollguard:golden")))[-1]
+    (after,) = of_kind("Deployment", objects_of(changed, namespace="monitoring", image="rollguard:golden"))
     assert before["spec"]["template"] != after["spec"]["template"]
 
 

@@ -34,6 +34,8 @@ _KINDS = {
     "ControllerRevision": ("apps", "v1", "controllerrevisions"),
     "Job": ("batch", "v1", "jobs"),
     "CronJob": ("batch", "v1", "cronjobs"),
+    "PodDisruptionBudget": ("policy", "v1", "poddisruptionbudgets"),
+    "NetworkPolicy": ("networking.k8s.io", "v1", "networkpolicies"),
     "HorizontalPodAutoscaler": ("autoscaling", "v2", "horizontalpodautoscalers"),
     "Lease": ("coordination.k8s.io", "v1", "leases"),
     "Role": (*_RBAC, "roles"),

@@ -20,7 +20,18 @@ from rollguard.render import INSTANCE, OURS
 PAGE = "500"
 LIVE = frozenset({"planned", "acting", "verifying"})
 """States of a rollout whose plan is under way."""
-INSTALLED = ("RoleBinding", "Role", "ClusterRoleBinding", "ClusterRole", "ConfigMap", "ServiceAccount")
+INSTALLED = (
+    "CronJob",
+    "Job",
+    "RoleBinding",
+    "Role",
+    "ClusterRoleBinding",
+    "ClusterRole",
+    "ConfigMap",
+    "NetworkPolicy",
+    "PodDisruptionBudget",
+    "ServiceAccount",
+)
 RECORDED = (("ConfigMap", LABEL_ROLLOUT), ("ConfigMap", LABEL_POLICY), ("ControllerRevision", LABEL_SAVED))
 HOLDING = (
     "Deployment",
@@ -175,9 +186,9 @@ async def delete(api: Api, what: Thing, *, foreground: bool = False) -> bool:
 
 
 async def holds(lister: Lister, namespace: str, going: Collection[Thing] = ()) -> tuple[Thing, ...]:
-    """What else lives in the namespace, beside what is `going` with its pods."""
+    """What else lives in the namespace, beside what is `going` and our own pods, which end with their Jobs."""
     found = [each for kind in HOLDING for each in await lister.in_namespace(kind, namespace)]
-    pods = await lister.in_namespace("Pod", namespace, f"{OURS},{INSTANCE}={namespace}") if going else []
+    pods = await lister.in_namespace("Pod", namespace, f"{OURS},{INSTANCE}={namespace}")
     return tuple(each for each in found if each.name != EVERY_NAMESPACE_HAS and each not in (*going, *pods))
 
 
