@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from rollguard.model.alerting import Category
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.operations import Operations
 
@@ -64,6 +65,24 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignalAlert:
+    """An alert on one of a signal's levels."""
+
+    name: str
+    level: LevelName
+    """Of an event, which has no bound to be past: the severity (critical, or warning), or rollback."""
+    category: Category
+    seconds: float
+    """How long the rule must hold before it fires."""
+    over: float
+    """Seconds of the range that a rate, a share or a quantile is taken over."""
+    after_rollout: bool = False
+    """Only while a rollout is recent."""
+    by_pod: bool = False
+    """Gauge only: for each pod by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
     """What is watched. The PromQL fields are vector selectors; empty where the kind does not use them."""
 
@@ -84,6 +103,8 @@ class Signal:
     rule: EventRule | None = None
     per_pod: bool = False
     """Rate only: the mean over the arm's pods; else their sum."""
+    alerts: tuple[SignalAlert, ...] = ()
+    """For the rules alone: the loop does not look at them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +224,8 @@ class MetricsStore:
     """Label matchers added to every selector (`cluster="eu"`), chooses one replica; may be empty."""
     auth: StoreAccess
     scrape_interval: float
+    cluster_label: str = ""
+    """Kept in what rules and panels yield; empty where the series carry none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,6 +356,16 @@ class SecretKey(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alerting:
+    """What is the rules' alone."""
+
+    labels: tuple[tuple[str, str], ...] = ()
+    """Of the PrometheusRule object: an operator of Prometheus selects by them."""
+    lasting: tuple[tuple[str, float], ...] = ()
+    """(alert, seconds) for alerts that belong to no signal: how long they must hold before they fire."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
     """Base addresses for the words of a notice; empty where there are none."""
 
@@ -361,6 +394,7 @@ class Policy:
     owners: Owners = field(default_factory=Owners)
     migration: Migration | None = None
     """None where the policy names no migrations: then nobody looks for them."""
+    alerting: Alerting = field(default_factory=Alerting)
     shared_roll_back: bool = False
     """A shared resource that broke with the rollout is acted upon, not only asked about."""
     operations: Operations = field(default_factory=Operations)

@@ -23,6 +23,7 @@ _LABEL_KEY = re.compile(
     re.ASCII,
 )
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
+_ALERT_NAME = re.compile(r"[A-Z][A-Za-z0-9]{0,62}", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _SECRET_HEADER = re.compile(
     r"authorization|^x-auth|cookie|token|secret|password|(?:api|access|application)-?key", re.IGNORECASE | re.ASCII
@@ -46,6 +47,14 @@ def duration(value: object) -> float:
     return seconds
 
 
+def duration_or_none(value: object) -> float:
+    """Seconds of a duration, which may be `0s`."""
+    seconds = durations.parse(value) if isinstance(value, str) else None
+    if seconds is None:
+        raise expected(durations.EXPECTED)
+    return seconds
+
+
 def _matching(pattern: re.Pattern[str], words: str) -> Callable[[str], str]:
     def check(value: str) -> str:
         if not pattern.fullmatch(value):
@@ -62,6 +71,7 @@ name_pattern = _matching(
 )
 signal_name = _matching(_SIGNAL_NAME, "a signal's name of lower-case letters, digits and `-`")
 label_name = _matching(_LABEL_NAME, "the name of a metrics label")
+alert_name = _matching(_ALERT_NAME, "an alert's name of letters and digits that begins with a capital: HighErrorRate")
 label_value = _matching(_LABEL_VALUE, "a Kubernetes label value")
 service_name = _matching(_DNS_LABEL, "the name of a Service: lower-case letters, digits and `-`")
 identifier = _matching(_IDENTIFIER, "a name of letters, digits and `_`")

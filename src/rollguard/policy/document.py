@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from rollguard.policy import checks
+from rollguard.policy.alerts import AlertPart, AlertsPart
 from rollguard.policy.notify import Notify
 from rollguard.policy.operations import ContactPart, RetentionPart, RunbooksPart
 from rollguard.policy.part import (
@@ -53,7 +54,11 @@ class Labels(Part):
     """The label with the pod; `""` where the series carry none: then old and new pods cannot be told apart, and
     it judges before against after."""
     workload: LabelName = "deployment"
-    """The label with the Deployment's name; used where there is no pod label."""
+    """The label with the Deployment's name; the guard uses it where there is no pod label, the rules wherever series
+    carry it (the others are found by their pod's owner)."""
+    cluster: LabelName | Literal[""] = ""
+    """The label with the cluster, where one store keeps several: alerts and panels carry it; none where it is not
+    given."""
 
 
 class Auth(Part):
@@ -198,6 +203,8 @@ class SignalPart(Part):
     given."""
     levels: Levels = Levels()
     """The bounds."""
+    alerts: Annotated[list[AlertPart], Field(max_length=16)] | None = None
+    """The alerts on these bounds; where they are not given, one for each level, named after the signal. `[]`: none."""
 
 
 class Window(Part):
@@ -359,6 +366,8 @@ class Spec(Part):
     """How long metrics are kept: for the rendered stores."""
     runbooks: RunbooksPart = RunbooksPart()
     """What the rendered runbooks and guides need to know beyond what is guarded."""
+    alerts: AlertsPart = AlertsPart()
+    """What of the rendered rules belongs to no signal."""
 
 
 class Document(Part):

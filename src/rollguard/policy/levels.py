@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rollguard.model.policy import EventRule, Level, LevelName, Signal, SignalKind
 from rollguard.policy import durations, values
+from rollguard.policy.alerts import alerts_of
 from rollguard.policy.document import LevelPart, Levels, SignalPart
 from rollguard.policy.mistakes import nearest
 from rollguard.policy.yaml_text import Marked, Path
@@ -29,9 +30,10 @@ _RULES = {
 _COUNTS_REQUESTS = frozenset({SignalKind.RATIO, SignalKind.HISTOGRAM})
 
 
-def signal_of(name: str, part: SignalPart, slot: float, marked: Marked, path: Path) -> Signal:
+def signal_of(name: str, part: SignalPart, marked: Marked, *, slot: float, scrape: float) -> Signal:
     """The signal; what is wrong with it is noted in `marked`, and left out of it."""
     kind = SignalKind(part.kind)
+    path: Path = ("spec", "signals", name)
     _check_sources(kind, part, marked, path)
     if part.minimum_traffic is not None and kind not in _COUNTS_REQUESTS:
         marked.wrong(
@@ -41,12 +43,15 @@ def signal_of(name: str, part: SignalPart, slot: float, marked: Marked, path: Pa
             key=True,
         )
     traffic = part.minimum_traffic if part.minimum_traffic is not None else DEFAULT_TRAFFIC
+    rule = EventRule(part.rule) if part.rule else None
+    levels = _levels(kind, part, slot, marked, path)
+    shared = part.scope == "shared"
     return Signal(
         name=name,
         kind=kind,
-        levels=_levels(kind, part, slot, marked, path),
+        levels=levels,
         required=part.required if part.required is not None else kind is not SignalKind.EVENT,
-        shared=part.scope == "shared",
+        shared=shared,
         minimum_traffic=traffic if kind in _COUNTS_REQUESTS else 0,
         bad=part.bad or "",
         total=part.total or "",
@@ -54,8 +59,9 @@ def signal_of(name: str, part: SignalPart, slot: float, marked: Marked, path: Pa
         counter=part.counter or "",
         gauge=part.gauge or "",
         limit=part.limit or "",
-        rule=EventRule(part.rule) if part.rule else None,
+        rule=rule,
         per_pod=part.per == "pod" and kind is SignalKind.RATE,
+        alerts=alerts_of(name, part.alerts, levels, kind=kind, rule=rule, shared=shared, scrape=scrape, marked=marked),
     )
 
 

@@ -27,6 +27,7 @@ from rollguard.model.policy import (
     Watch,
 )
 from rollguard.policy import durations, preset
+from rollguard.policy.alerts import AlertsPart, alerting, check_names
 from rollguard.policy.document import (
     Auth,
     Document,
@@ -71,6 +72,7 @@ class _Parts:
     timing: TimingPart
     limits: LimitsPart
     notify: Notify
+    alerts: AlertsPart
     maintenance: tuple[tuple[int, QuietPart], ...]
     retention: RetentionPart
 
@@ -88,9 +90,10 @@ def load(text: str, file: str) -> Policy | Mistakes:
     parts = _whole(document.spec) if document else _salvaged(marked)
     timing = _timing(parts, marked)
     slot = 0.0 if marked.dropped & {("spec", *SCRAPE_INTERVAL), ("spec", "timing", "slot")} else timing.slot
-    signals = tuple(
-        signal_of(name, part, slot, marked, ("spec", "signals", name)) for name, part in parts.signals.items()
-    )
+    scrape = parts.metrics.scrape_interval if parts.metrics else 15.0
+    signals = tuple(signal_of(name, part, marked, slot=slot, scrape=scrape) for name, part in parts.signals.items())
+    check_names(tuple((signal.name, signal.alerts) for signal in signals), marked)
+    rules = alerting(parts.alerts, marked)
     watches = watches_of(parts.watches, parts.mode, parts.names, marked)
     _check_reach(signals, timing, marked)
     _check_auth(parts.metrics, marked)
@@ -99,7 +102,7 @@ def load(text: str, file: str) -> Policy | Mistakes:
     quiet = windows(parts.maintenance, document.spec.time_zone if document else "UTC", marked)
     if marked.mistakes or document is None:
         return _sorted(marked)
-    policy = replace(_policy(document, timing, signals, watches), maintenance=quiet)
+    policy = replace(_policy(document, timing, signals, watches), maintenance=quiet, alerting=rules)
     return replace(policy, digest=digest(policy))
 
 
@@ -151,6 +154,7 @@ def _whole(spec: Spec) -> _Parts:
         timing=spec.timing,
         limits=spec.limits,
         notify=spec.notify,
+        alerts=spec.alerts,
         maintenance=tuple(enumerate(spec.maintenance)),
         retention=spec.retention,
     )
@@ -180,6 +184,7 @@ def _salvaged(marked: Marked) -> _Parts:
         timing=part(TimingPart, spec.get("timing"), "timing") or TimingPart(),
         limits=part(LimitsPart, spec.get("limits"), "limits") or LimitsPart(),
         notify=part(Notify, spec.get("notify"), "notify") or Notify(),
+        alerts=part(AlertsPart, spec.get("alerts"), "alerts") or AlertsPart(),
         maintenance=several(QuietPart, "maintenance"),
         retention=part(RetentionPart, spec.get("retention"), "retention") or RetentionPart(),
     )
@@ -294,6 +299,7 @@ def _store(metrics: Metrics) -> MetricsStore:
         match=metrics.match,
         auth=_secretish(metrics.auth),
         scrape_interval=metrics.scrape_interval,
+        cluster_label=metrics.labels.cluster,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rollguard.model.metrics import Expression, GapCause, MetricsAnswer, NoSnapshot, Question, Snapshot
 from rollguard.model.names import WorkloadName
@@ -11,6 +11,8 @@ from rollguard.model.policy import MetricsStore, Policy, Signal, SignalKind
 from rollguard.model.time import Instant
 from rollguard.signals import event, gauge, histogram, rate, ratio
 from rollguard.signals.grouping import Grouping, chunks, filled, grouping
+from rollguard.signals.measure import Measure, Span, ranged
+from rollguard.signals.scope import Scope
 
 LONGEST_EXPRESSION = 6000
 """Characters. Longer questions are cut by workloads."""
@@ -18,18 +20,20 @@ LONGEST_EXPRESSION = 6000
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a kind of signal asks."""
+    """What a kind of signal asks, and how rules and panels measure the same."""
 
     expressions: Callable[[Signal, Grouping], tuple[Expression, ...]]
     class_label: str
+    measured: Callable[[Signal, Scope, Span], Measure]
+    """What rules and panels show of it."""
 
 
 KINDS = {
-    SignalKind.RATIO: Kind(ratio.expressions, ratio.CLASS_LABEL),
-    SignalKind.HISTOGRAM: Kind(histogram.expressions, histogram.CLASS_LABEL),
-    SignalKind.RATE: Kind(rate.expressions, rate.CLASS_LABEL),
-    SignalKind.GAUGE: Kind(gauge.expressions, gauge.CLASS_LABEL),
-    SignalKind.EVENT: Kind(event.expressions, event.CLASS_LABEL),
+    SignalKind.RATIO: Kind(ratio.expressions, ratio.CLASS_LABEL, ratio.measured),
+    SignalKind.HISTOGRAM: Kind(histogram.expressions, histogram.CLASS_LABEL, histogram.measured),
+    SignalKind.RATE: Kind(rate.expressions, rate.CLASS_LABEL, rate.measured),
+    SignalKind.GAUGE: Kind(gauge.expressions, gauge.CLASS_LABEL, gauge.measured),
+    SignalKind.EVENT: Kind(event.expressions, event.CLASS_LABEL, event.measured),
 }
 
 
@@ -71,6 +75,13 @@ def question(
         )
         for piece in pieces
     )
+
+
+def measured(signal: Signal, scope: Scope, span: Span) -> Measure:
+    """The same signal for rules and panels: by workload, or by namespace where it is shared. Both expressions are
+    empty for an event."""
+    shaped = replace(scope, shared=True) if signal.shared else scope
+    return ranged(KINDS[signal.kind].measured(signal, shaped, span), span)
 
 
 def joined(answers: tuple[tuple[MetricsAnswer, ...], ...]) -> tuple[MetricsAnswer, ...]:

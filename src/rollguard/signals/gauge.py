@@ -7,6 +7,8 @@ from rollguard.model.policy import Signal
 from rollguard.policy.promql import selectors
 from rollguard.signals import parts
 from rollguard.signals.grouping import Grouping
+from rollguard.signals.measure import Measure, Span, exported
+from rollguard.signals.scope import POD, Scope
 
 CLASS_LABEL = ""
 _INSTANCE = "container"
@@ -30,3 +32,17 @@ def expressions(signal: Signal, group: Grouping) -> tuple[Expression, ...]:
         Expression(part=parts.LIMIT, promql=f"max by ({labels}) ({limit} > bool 0)"),
         newest,
     )
+
+
+def measured(signal: Signal, scope: Scope, span: Span) -> Measure:
+    """The highest value, or share of its limit, among the containers of a workload, or of each pod."""
+    labels = (POD,) if span.by_pod else ()
+    if not signal.limit:
+        return Measure(value=scope.by_workload("max", signal.gauge, *labels))
+    each = (POD, _INSTANCE)
+    value, limit = (
+        scope.by_workload("max" if exported(promql) else "sum", promql, *each)
+        for promql in (signal.gauge, signal.limit)
+    )
+    share = f"{value} / on ({', '.join(scope.own(*each))}) ({limit} > 0)"
+    return Measure(value=f"max by ({', '.join(scope.own(*labels))}) ({share})")

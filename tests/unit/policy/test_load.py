@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rollguard.model.alerting import Category
 from rollguard.model.policy import (
     EventRule,
     Level,
@@ -19,6 +20,7 @@ from rollguard.model.policy import (
     QuietWindow,
     SecretsAccess,
     Signal,
+    SignalAlert,
     SignalKind,
 )
 from rollguard.policy import PRESETS, load
@@ -55,6 +57,15 @@ def test_a_small_policy_is_read_with_its_defaults() -> None:
         minimum_traffic=20,
         bad='http_requests_total{status=~"5.."}',
         total="http_requests_total",
+        alerts=(
+            SignalAlert(
+                name="RollbackErrors",
+                level=LevelName.ROLLBACK,
+                category=Category.DEPLOYMENT,
+                seconds=300.0,
+                over=300.0,
+            ),
+        ),
     )
 
 

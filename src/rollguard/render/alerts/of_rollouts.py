@@ -1,0 +1,74 @@
+"""Alerts on how a Deployment stands that no signal speaks of: missing replicas, a rollout that does not move."""
+
+from __future__ import annotations
+
+from rollguard import signals
+from rollguard.model.alerting import Category, Severity
+from rollguard.model.policy import Policy
+from rollguard.policy.durations import format_
+from rollguard.policy.promql import Matcher
+from rollguard.render.alerts.alert import Alert, Panel
+from rollguard.render.alerts.cluster import WHERE, condition, deployments
+from rollguard.render.alerts.lasting import lasting
+from rollguard.signals import DEPLOYMENT
+
+_COMPLETE = Matcher("reason", "=", "NewReplicaSetAvailable")
+
+
+def of_rollouts(policy: Policy) -> tuple[Alert, ...]:
+    """Missing replicas and stuck rollouts."""
+    return (_mismatch(policy), _stuck(policy))
+
+
+def _mismatch(policy: Policy) -> Alert:
+    scope = signals.scope(policy)
+    seconds = lasting(policy, "DeploymentReplicasMismatch")
+    desired, available, all_, updated = (
+        deployments(scope, name)
+        for name in ("spec_replicas", "status_replicas_available", "status_replicas", "status_replicas_updated")
+    )
+    # While old pods are left beside new ones a rollout is in progress.
+    settled = f"({all_} == {updated})"
+    return Alert(
+        name="DeploymentReplicasMismatch",
+        severity=Severity.WARNING,
+        category=Category.DEPLOYMENT,
+        expr=f"({desired} - {available} != 0) and {scope.alike()} {settled}",
+        for_seconds=seconds,
+        summary="A Deployment does not have the replicas that it should",
+        description=f"{WHERE} lacks {{{{ $value }}}} of its desired replicas; the bound is none for {format_(seconds)}."
+        " No rollout is in progress.",
+        meaning="Available replicas differ from desired ones, and no old pods are left of a rollout. A rollout whose "
+        "new pods replace the old ones in place and never become available is told here too.",
+        panel=Panel.STATUS,
+        value=f"{desired} - {available}",
+    )
+
+
+def _stuck(policy: Policy) -> Alert:
+    scope = signals.scope(policy)
+    seconds = lasting(policy, "RolloutStuck")
+    over = format_(max(seconds, 60.0))
+    desired, available, updated, paused = (
+        deployments(scope, name)
+        for name in ("spec_replicas", "status_replicas_available", "status_replicas_updated", "spec_paused")
+    )
+    series = scope.select("kube_deployment_status_replicas_updated")
+    still = f"{scope.by('max', f'changes({series}[{over}])', DEPLOYMENT)} == 0"
+    complete = condition(scope, "Progressing", "true", _COMPLETE)
+    behind = f"({desired} - {updated} > 0) or ({updated} - {available} > 0)"
+    return Alert(
+        name="RolloutStuck",
+        severity=Severity.WARNING,
+        category=Category.DEPLOYMENT,
+        expr=f"(({behind}) and {scope.alike()} ({still})) unless {scope.alike()} ({complete}) "
+        f"unless {scope.alike()} ({paused} == 1)",
+        for_seconds=seconds,
+        summary="A rollout does not move",
+        description=f"The rollout of {WHERE} still lacks {{{{ $value }}}} replicas, and none was updated in the last "
+        f"{over}; the bound is none for {format_(seconds)}.",
+        meaning=f"Fewer replicas are updated than desired, or fewer available than updated, and the number of updated "
+        f"ones has not changed in {over}. A paused Deployment, and one whose last rollout was complete, is left out.",
+        panel=Panel.PROGRESS,
+        value=behind,
+    )
