@@ -46,8 +46,8 @@ testbed: setup ## build or fetch the API server, etcd and Prometheus for the lab
 	@$(RUN) python -m lab.programs
 
 .PHONY: test-programs
-test-programs: setup ## the same and Helm, for the tests
-	@$(RUN) python -m lab.programs helm
+test-programs: setup ## the same, Helm and Alertmanager, for the tests
+	@$(RUN) python -m lab.programs helm alertmanager amtool
 
 .PHONY: lab
 lab: testbed ## bring up a real control plane with a model service, and say how to break it (ARGS=--no-guard: to install the guard yourself)

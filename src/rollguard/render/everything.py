@@ -9,6 +9,7 @@ from rollguard.render.automation import automation
 from rollguard.render.file import File
 from rollguard.render.installation import Installation
 from rollguard.render.labels import Object
+from rollguard.render.routing import routing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,5 +29,8 @@ class Rendering:
 
 def files(wanted: Rendering) -> tuple[File, ...]:
     """Every file, in the order of their paths. The same policy gives the same bytes."""
-    made = (*automation(wanted.installation, wanted.definitions),)
+    made = (
+        *automation(wanted.installation, wanted.definitions),
+        *routing(wanted.policy, wanted.installation.namespace),
+    )
     return tuple(sorted(made, key=lambda each: each.path))
