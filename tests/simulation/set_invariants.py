@@ -343,7 +343,8 @@ class SetWatchdog(Watchdog):
         if lost > FAILED_AT_MOST * max(answered, 1) and not (self.story.loses or back.crashes or touched):
             raise InvariantBroken(f"{lost:.1f} requests to {name} found nobody after it was switched back")
         resets = service.reset.get(back.new, 0) - back.reset
-        if resets and self._people.get(back.new, 0.0) < back.planned:
+        deleted = self._deployment(back.new) is None
+        if resets and not deleted and self._people.get(back.new, 0.0) < back.planned:
             raise InvariantBroken(f"{resets} connections to {back.new} were reset after {name} was switched back")
 
     def _check_held(self) -> None:
@@ -370,7 +371,7 @@ class SetWatchdog(Watchdog):
 
     def _check_back(self, passage: Passage) -> None:
         old, new = self._deployment(passage.old.workload), self._deployment(passage.new.workload)
-        if old is None or ready(old) == 0 or new is None or new.replicas != 0:
+        if old is None or ready(old) == 0 or (new is not None and new.replicas != 0):
             raise InvariantBroken(f"{passage.member} is not back: {passage.new.workload} has pods left")
 
 

@@ -213,6 +213,15 @@ async def _blue_deleted(world: World, platform: Platform, rng: random.Random) ->
         world.delete(blue)
 
 
+async def _green_deleted(world: World, platform: Platform, rng: random.Random) -> None:
+    """A person deletes a Deployment of green, taking it for the idle colour, while its Service selects it."""
+    await _bad(world, platform, rng)
+    await asyncio.sleep(rng.uniform(1, 20))
+    green = platform.deployment(rng.choice(sorted(platform.services)), GREEN)
+    if not green.deleted:
+        world.delete(green)
+
+
 async def _third_switch(world: World, platform: Platform, rng: random.Random) -> None:
     """A person switches back, and to green once more."""
     await _bad(world, platform, rng)
@@ -367,6 +376,7 @@ SET_STORIES = (
     SetStory(name="set: refused for good", play=_refused_for_good, bad=True, shape=WEB),
     SetStory(name="set: first switch refused", play=_first_refused, bad=True, must_hold=True, shape=WEB, loses=True),
     SetStory(name="set: blue deleted", play=_blue_deleted, bad=True, loses=True),
+    SetStory(name="set: green deleted", play=_green_deleted, bad=True, must_undo=True, loses=True, shape=WEB),
     SetStory(name="set: third switch", play=_third_switch, bad=True, shape=PAIR),
     SetStory(name="set: joins late", play=_joins_late, bad=True, must_undo=True),
     SetStory(name="set: frozen half way", play=_frozen_half_way, bad=True, shape=WEB),

@@ -9,7 +9,14 @@ from dataclasses import dataclass, replace
 
 from rollguard.decide.deciding import STRICTNESS, decide
 from rollguard.decide.interlocks.colour import old_colour
-from rollguard.decide.interlocks.every import EVERY, IN_PLACE, OF_EVERY_MEMBER, OF_THE_SET, Interlock
+from rollguard.decide.interlocks.every import (
+    EVERY,
+    IN_PLACE,
+    OF_BOTH_COLOURS,
+    OF_EVERY_MEMBER,
+    OF_THE_SET,
+    Interlock,
+)
 from rollguard.model.action import Decision, Standing, Target
 from rollguard.model.judgement import Verdict, VerdictKind
 from rollguard.model.records import Passage
@@ -44,15 +51,25 @@ def _decided(situation: Situation, one: Judged, judged: tuple[Judged, ...], now:
 
 def _interlocks(situation: Situation, one: Judged, judged: tuple[Judged, ...]) -> tuple[Interlock, ...]:
     beside = tuple(
-        _beside(alone, other, interlock)
-        for other, alone in (
-            (each, member_situation(situation, each.passage)) for each in judged if each.passage != one.passage
+        _beside(both if interlock.check in OF_BOTH_COLOURS else alone, other, interlock)
+        for other, alone, both in (
+            (each, member_situation(situation, each.passage), _of_both(situation, each.passage))
+            for each in judged
+            if each.passage != one.passage
         )
         for interlock in EVERY
         if interlock.check in OF_EVERY_MEMBER
     )
-    own = tuple(_named(one.passage.member, interlock) for interlock in EVERY if interlock.check not in IN_PLACE)
+    both = _of_both(situation, one.passage)
+    own = tuple(_named(one.passage.member, interlock, both) for interlock in EVERY if interlock.check not in IN_PLACE)
     return (*own, *beside, _of_set(situation))
+
+
+def _of_both(situation: Situation, passage: Passage) -> Situation:
+    """The situation of that member's two Deployments, as far as they are there: who applies the one that serves again
+    matters as much as who applies the other."""
+    found = (situation.facts.member(side.workload) for side in (passage.old, passage.new))
+    return replace(situation, facts=replace(situation.facts, members=tuple(each for each in found if each is not None)))
 
 
 def _of_set(situation: Situation) -> Interlock:
@@ -71,11 +88,13 @@ def _beside(alone: Situation, other: Judged, interlock: Interlock) -> Interlock:
     return replace(interlock, check=check)
 
 
-def _named(member: str, interlock: Interlock) -> Interlock:
-    """The interlock, asked of that member; its reason says so where the others are asked the same."""
+def _named(member: str, interlock: Interlock, both: Situation) -> Interlock:
+    """The interlock, asked of that member, or of `both` its colours; its reason says so where the others are asked the
+    same."""
 
     def check(situation: Situation, verdict: Verdict, now: Instant) -> Standing:
-        standing = interlock.check(situation, verdict, now)
+        asked = both if interlock.check in OF_BOTH_COLOURS else situation
+        standing = interlock.check(asked, verdict, now)
         if interlock.check in OF_THE_SET:
             return standing
         asked_of_all = interlock.check in OF_EVERY_MEMBER

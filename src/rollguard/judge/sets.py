@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rollguard.model.judgement import Verdict, VerdictKind
+from rollguard.model.judgement import Finding, Verdict, VerdictKind
+from rollguard.model.policy import LevelName
 
 _WORST_FIRST = (
     VerdictKind.BAD,
@@ -13,6 +14,15 @@ _WORST_FIRST = (
     VerdictKind.UNDECIDED,
     VerdictKind.HEALTHY,
 )
+
+
+def with_finding(verdict: Verdict, finding: Finding) -> Verdict:
+    """The verdict with a finding that no signal of the policy makes: bad where it asks for a rollback, else degraded at
+    least."""
+    kind = VerdictKind.BAD if finding.level is LevelName.ROLLBACK else VerdictKind.DEGRADED
+    if _WORST_FIRST.index(verdict.kind) < _WORST_FIRST.index(kind):
+        return replace(verdict, findings=(*verdict.findings, finding))
+    return replace(verdict, kind=kind, why=finding.text, findings=(finding, *verdict.findings))
 
 
 def of_member(member: str, verdict: Verdict) -> Verdict:

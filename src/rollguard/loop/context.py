@@ -43,6 +43,8 @@ class Memory:
     """By the member of a release set; elsewhere one, by the empty name."""
     members: tuple[Judged, ...] = ()
     """Of a release set: the members that changed, as of the last look."""
+    deserted: dict[str, Instant] = field(default_factory=dict)
+    """By the member: since when its live colour has no Deployment, and nobody serves."""
     fed: Instant | None = None
     """The end of the last slot that the judge has seen."""
     verdict: Verdict | None = None

@@ -9,8 +9,9 @@ from rollguard import judge, observe
 from rollguard.decide import Judged
 from rollguard.loop import kept, surroundings
 from rollguard.loop.context import Context, Memory
+from rollguard.loop.workers import Priority
 from rollguard.model.facts import UnitFacts
-from rollguard.model.judgement import Rollout, Verdict, VerdictKind
+from rollguard.model.judgement import Finding, Rollout, Verdict, VerdictKind
 from rollguard.model.metrics import Answer
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Policy, Watch
@@ -18,6 +19,8 @@ from rollguard.model.records import Passage, RolloutRecord
 
 ALONE = ""
 """The key of the judge's state of a unit that is no release set."""
+AGAIN = 1.0
+"""Seconds until a colour that may be deserted is looked at again."""
 
 
 def judged(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> Verdict:
@@ -51,7 +54,7 @@ def _begin(memory: Memory, record: RolloutRecord) -> None:
     """Forgets what was known of an earlier rollout."""
     if memory.judged == record.id:
         return
-    memory.judged, memory.judges = record.id, {}
+    memory.judged, memory.judges, memory.deserted = record.id, {}, {}
     memory.fed, memory.restored = None, None
     memory.verdict, memory.decision, memory.deciding = None, None, None
     memory.unclear = None
@@ -106,7 +109,28 @@ def _of_member(fed: _Fed, record: RolloutRecord, passage: Passage, facts: UnitFa
     units = tuple(sorted(UnitName.of_workload(side.workload) for side in (passage.old, passage.new)))
     alone = observe.member_record(record, passage)
     seen = observe.member_facts(facts, passage)
-    return narrowed.verdict(passage.member, alone, seen, units, idle=bool(passage.service))
+    verdict = narrowed.verdict(passage.member, alone, seen, units, idle=bool(passage.service))
+    found = _deserted(fed, record, passage, facts)
+    return judge.with_finding(verdict, found) if found is not None else verdict
+
+
+def _deserted(fed: _Fed, record: RolloutRecord, passage: Passage, facts: UnitFacts) -> Finding | None:
+    """What is found of a live colour whose Deployment is gone, once nobody has served for a while.
+
+    Facts with holes neither begin it nor end it.
+    """
+    release_set, since, now = fed.watch.release_set, fed.memory.deserted, fed.context.now()
+    if release_set is not None and facts.complete and observe.deserted(release_set, passage, facts):
+        since.setdefault(passage.member, now)
+    elif facts.complete:
+        since.pop(passage.member, None)
+    if passage.member not in since:
+        return None
+    old_ready = len(observe.ready_pods(facts, passage.old.workload))
+    found = judge.live_colour(passage, since[passage.member], now, old_ready=old_ready)
+    if found is None:
+        fed.context.workers.later(AGAIN, Priority.WAKE, record.unit)
+    return found
 
 
 def _was_bad(record: RolloutRecord) -> bool:

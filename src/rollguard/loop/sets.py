@@ -99,7 +99,8 @@ async def retarget(
         return await _ended(context, memory, record, NewTarget(reason=reason))
     if record.state is LifecycleState.VERIFYING:
         return await _verified_on(context, memory, record, release_set, facts)
-    if not any(facts.member(passage.new.workload) for passage in record.passages):
+    stays = (facts.member(p.new.workload) or observe.left_behind(release_set, p, facts) for p in record.passages)
+    if not any(stays):
         await transit(context, record, WorkloadGone(), change=ending(memory))
         return None
     if stopped_half(record) and _lately(context, record):
@@ -154,11 +155,13 @@ def _is_anew(passage: Passage, side: Side | None, facts: UnitFacts) -> bool:
 
 def _in_old_colour(passage: Passage, side: Side, facts: UnitFacts) -> bool:
     """Whether the old colour serves. Without a Service the new one must have been ended: pods of it that are not ready
-    at this moment will be at work again."""
+    at this moment will be at work again. Where it was deleted, the old one must be wanted."""
     if side.colour != passage.old.colour:
         return False
+    if passage.service:
+        return True
     new = facts.member(passage.new.workload)
-    return bool(passage.service) or new is None or new.desired == 0
+    return new.desired == 0 if new is not None else _desired(passage.old, facts) > 0
 
 
 async def _released_anew(

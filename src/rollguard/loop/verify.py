@@ -10,6 +10,7 @@ from rollguard.loop.context import Context, Memory
 from rollguard.loop.transitions import note, transit, unit_of
 from rollguard.model.action import Plan
 from rollguard.model.facts import UnitFacts
+from rollguard.model.judgement import LIVE_COLOUR
 from rollguard.model.lifecycle import RecoverySeen, Tell
 from rollguard.model.names import TemplateHash, WorkloadName
 from rollguard.model.records import NoticeClass, Outcome, RolloutRecord, TimelineEntry
@@ -87,7 +88,7 @@ def _recovery(
     timing = policy.timing
     if memory.restored is None or now.since(memory.restored) < timing.recovery_for:
         return None
-    breached = {finding.signal for finding in record.findings}
+    breached = {finding.signal for finding in record.findings} - {LIVE_COLOUR}
     gone = sorted(breached - {signal.name for signal in policy.signals})
     if gone:
         detail = f"{', '.join(gone)}: the signal is no longer in the policy"

@@ -11,6 +11,9 @@ from rollguard.model.names import RolloutId, TemplateHash, UnitName
 from rollguard.model.policy import LevelName
 from rollguard.model.time import Instant, Slot
 
+LIVE_COLOUR = "live-colour"
+"""What a finding about a live colour without a Deployment is of: no signal of the policy."""
+
 
 class Phase(StrEnum):
     """Counted from the rollout's start."""

@@ -1,6 +1,7 @@
 """Facts and answers -> what is seen of a rollout: which slot, which arm, which rollout. Pure."""
 
 from rollguard.observe.candidates import known_revisions, no_way_back
+from rollguard.observe.deserted import deserted, left_behind
 from rollguard.observe.fold import fold
 from rollguard.observe.good import content_of, good_revision
 from rollguard.observe.observation import observation, of_unit
@@ -33,6 +34,7 @@ __all__ = [
     "adoption",
     "at_rest",
     "content_of",
+    "deserted",
     "fold",
     "good_revision",
     "good_side",
@@ -40,6 +42,7 @@ __all__ = [
     "is_of",
     "joined",
     "known_revisions",
+    "left_behind",
     "live_colours",
     "member_facts",
     "member_record",

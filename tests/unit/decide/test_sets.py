@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollguard.decide import Judged, decide_set
-from rollguard.judge import of_member, of_set
+from rollguard.judge import live_colour, of_member, of_set, with_finding
 from rollguard.model.action import Decision, DecisionKind
-from rollguard.model.facts import Autoscaler, UnitFacts, Workload
+from rollguard.model.facts import Autoscaler, Owner, Tool, UnitFacts, Workload
 from rollguard.model.judgement import Attribution, Verdict, VerdictKind
 from rollguard.model.records import GoodRevision, Passage
 from rollguard.model.situation import Situation
@@ -136,3 +136,53 @@ def test_the_old_version_of_a_set_is_proven_only_since_all_of_it_is() -> None:
     one, other = replace(FINE, proven=NOW.plus(-50)), replace(FINE, proven=NOW.plus(-20))
     assert of_set((one, other)).proven == NOW.plus(-20)
     assert of_set((one, FINE)).proven is None
+
+
+def deleted(facts: UnitFacts) -> UnitFacts:
+    """The same without backend's green: nobody serves."""
+    left = tuple(member for member in facts.members if member.name.name != "backend-green")
+    pods = tuple(pod for pod in facts.pods if pod.workload.name != "backend-green")
+    nobody = tuple(replace(service, endpoints=()) for service in facts.services)
+    return replace(facts, members=left, pods=pods, services=nobody)
+
+
+def deserted(verdict: Verdict, *, seconds: float = 10.0) -> Verdict:
+    """The verdict on backend once its green is gone for so long."""
+    found = live_colour(moved()[0], NOW.plus(-seconds), NOW, old_ready=2)
+    return with_finding(verdict, found) if found is not None else verdict
+
+
+def test_a_live_colour_that_was_deleted_takes_the_set_back_and_hides_nothing_else() -> None:
+    assert decided(stage(deleted(seen())), backend=deserted(FINE, seconds=9)).kind is DecisionKind.CONTINUE
+    decision = decided(stage(deleted(seen())), backend=deserted(FINE))
+    assert decision.kind is DecisionKind.ROLL_BACK, decision.reason
+    assert decision.reason.startswith("backend: live-colour: backend-green was deleted: backend-service selects green")
+    changed = decided(stage(deleted(seen(side("backend-blue", "3")))), backend=deserted(FINE))
+    assert changed.kind is DecisionKind.HOLD
+    holes = replace(deleted(seen()), complete=False, missing=("Service: away",))
+    assert decided(stage(holes), backend=deserted(FINE)).forbidding() == ("facts incomplete",)
+
+
+def test_without_a_service_a_deserted_colour_is_paged_and_moves_nothing() -> None:
+    found = live_colour(moved()[1], NOW.plus(-10), NOW, old_ready=0)
+    assert found is not None
+    decision = decided(stage(seen()), workers=with_finding(FINE, found))
+    assert decision.kind is DecisionKind.PAGE
+    assert "workers-green was deleted: nobody works" in decision.reason
+
+
+def test_a_deserted_colour_beside_a_worse_verdict_is_told_and_does_not_hide_it() -> None:
+    found = live_colour(moved()[1], NOW.plus(-10), NOW, old_ready=0)
+    assert found is not None
+    worse = with_finding(BAD, found)
+    assert (worse.kind, worse.why) == (VerdictKind.BAD, BAD.why)
+    assert worse.findings == (*BAD.findings, found)
+
+
+def test_who_applies_the_colour_that_serves_again_holds_as_well() -> None:
+    flux = Owner(tool=Tool.FLUX_KUSTOMIZATION, name="shop", namespace="flux-system")
+    for name in ("backend-blue", "backend-green", "workers-blue"):
+        owned = replace(side(name, "1" if name.endswith("blue") else "2"), owners=(flux,))
+        decision = decided(stage(seen(owned)), backend=BAD)
+        assert decision.kind is DecisionKind.HOLD, name
+        assert "GitOps owner" in decision.forbidding()

@@ -2,9 +2,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rollguard.model.facts import UnitFacts
 from rollguard.model.policy import Timing
 from rollguard.model.records import Passage, RolloutRecord
-from rollguard.observe import at_rest, joined, member_facts, passages, serving, switch_begun, ways_back
+from rollguard.observe import (
+    at_rest,
+    deserted,
+    joined,
+    left_behind,
+    member_facts,
+    passages,
+    serving,
+    switch_begun,
+    ways_back,
+)
 from rollguard.observe.sets import RELEASE
 from tests.unit.observe.building import NOW
 from tests.unit.observe.sets import FRESH, SET, colours, facts_of, hash_of, named, resting, service, side
@@ -122,3 +133,33 @@ def test_an_order_without_a_rollout_goes_to_the_colour_beside_the_live_one() -> 
     ]
     gone = replace(facts_of(), members=tuple(m for m in facts_of().members if m.name.name != "backend-green"))
     assert moved(ways_back(resting(), SET, gone, NOW)) == [("workers", "green", "blue")]
+
+
+def test_a_live_colour_is_deserted_once_its_deployment_and_its_endpoints_are_gone() -> None:
+    moved = passages(resting(), SET, seen(), NOW)
+    for name, member in (("backend-green", moved[0]), ("workers-green", moved[1])):
+        serving = without(seen(), name)
+        assert left_behind(SET, member, serving)
+        assert not deserted(SET, member, serving), "its pods are still there"
+        nobody = tuple(replace(each, endpoints=()) for each in serving.services)
+        gone = replace(serving, services=nobody, pods=())
+        assert deserted(SET, member, gone)
+        assert not left_behind(SET, member, seen())
+
+
+def test_what_is_deleted_with_its_service_or_with_both_colours_is_not_left_behind() -> None:
+    moved = passages(resting(), SET, seen(), NOW)
+    assert not left_behind(SET, moved[0], replace(without(seen(), "backend-green"), services=()))
+    assert not left_behind(SET, moved[0], replace(without(seen(), "backend-green"), services=(service("blue"),)))
+    assert not left_behind(SET, moved[1], without(without(seen(), "workers-green"), "workers-blue"))
+
+
+def seen() -> UnitFacts:
+    """Both members on green."""
+    green = {"backend-green": 2, "workers-green": 1}
+    return facts_of(side("backend-green", "2"), side("workers-green", "2"), live="green", ready=green)
+
+
+def without(facts: UnitFacts, name: str) -> UnitFacts:
+    """The facts without that Deployment; its pods are still there."""
+    return replace(facts, members=tuple(member for member in facts.members if member.name.name != name))

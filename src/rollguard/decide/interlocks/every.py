@@ -120,6 +120,8 @@ OF_THE_SET: frozenset[Check] = frozenset(
     }
 )
 """Those that are asked of no member: people, limits and time stop a release set as a whole."""
+OF_BOTH_COLOURS: frozenset[Check] = frozenset({gitops_owner, helm_pending})
+"""Those about who applies the Deployments: in a release set they are asked of both colours of a member."""
 IN_PLACE: frozenset[Check] = frozenset({recreate})
 """Those about a template that is put back in place: a colour that is switched back to keeps its pods."""
 OF_IDLE_COLOUR: tuple[Interlock, ...] = (Interlock(check=idle_colour, leaves=DecisionKind.PAGE),)

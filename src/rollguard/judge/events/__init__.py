@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rollguard.judge.events.crash import crash_loop, exits_seen, nodes_seen, old_pods
+from rollguard.judge.events.deserted import live_colour
 from rollguard.judge.events.migration import migration_failed
 from rollguard.judge.events.progress import progress_deadline
 from rollguard.judge.events.pull import image_pull, pulls_seen
@@ -11,6 +12,7 @@ __all__ = [
     "crash_loop",
     "exits_seen",
     "image_pull",
+    "live_colour",
     "migration_failed",
     "nodes_seen",
     "old_pods",
