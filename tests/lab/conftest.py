@@ -30,6 +30,13 @@ async def lab(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
+    """A lab of its own without anything of the product, which its tests install and take out again."""
+    async with Lab.up(LabSettings(workdir=tmp_path_factory.mktemp("installed"), say=print)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def real_time(lab: Lab) -> AsyncIterator[Stories]:
     """The story at real durations, beside whatever else is tested."""
     async with under_way(lab, names=(), alone=(), long=(REAL_TIME,)) as playing:

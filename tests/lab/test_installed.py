@@ -1,21 +1,19 @@
 """`rollguard install` ends with a running guard that undoes a bad release; `uninstall` leaves the cluster as it was.
 
-Its definitions belong to a whole cluster, so these tests have a lab of their own.
+Its definitions belong to a whole cluster, so these tests have a lab of their own, as those of the rendered files.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from lab import controller, policies, programs
-from lab.world import Lab, LabSettings
+from lab.world import Lab
 
 pytestmark = pytest.mark.lab
 NAME = "speech-to-text"
@@ -41,13 +39,6 @@ KINDS = (
     "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
     "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
-    """A lab without anything of the product."""
-    async with Lab.up(LabSettings(workdir=tmp_path_factory.mktemp("installed"), say=print)) as running:
-        yield running
 
 
 async def rollguard(kubeconfig: Path, *arguments: str, code: int = 0) -> str:

@@ -97,7 +97,7 @@ def installation_of(policy: Path, *, namespace: str, image: str = "", namespaced
         image=image or f"rollguard:{version('rollguard')}",
         policy=loaded,
         policy_text=text,
-        permissions=tuple(right.permission for right in rights.needed(loaded)),
+        permissions=tuple(right.permission for right in (*rights.needed(loaded), *rights.METRICS)),
         namespaced=namespaced,
     )
 

@@ -9,13 +9,15 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from starlette.applications import Starlette
 
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes import (
@@ -28,6 +30,7 @@ from rollguard.adapters.kubernetes import (
     KubernetesRecords,
     load,
 )
+from rollguard.adapters.kubernetes.connection.callers import Callers
 from rollguard.adapters.log import LogJournal, LogNotifier, StructuredLog
 from rollguard.adapters.policy_file import PolicyFile
 from rollguard.adapters.prometheus import PrometheusMetrics
@@ -60,6 +63,7 @@ def run(
     guard_namespace: str = "",
     listen: str = LISTEN,
     probes: str = "",
+    metrics: str = "",
     lease_seconds: float = 15.0,
     log: Annotated[str, Parameter(help="json, or text for people")] = "json",
 ) -> int:
@@ -82,6 +86,8 @@ def run(
         IP:PORT of /healthz, /readyz and /metrics; loopback only.
     probes
         IP:PORT of /healthz and /readyz alone, for the kubelet; any address.
+    metrics
+        IP:PORT of /metrics for callers whose token the API server knows, and allows to get /metrics; any address.
     lease_seconds
         How long a Lease lasts that is not renewed.
     """
@@ -93,9 +99,10 @@ def run(
     namespace = guard_namespace or os.environ.get("POD_NAMESPACE", "") or GUARD_NAMESPACE
     settings = _settings(namespace, lease_seconds)
     controller = _Controller(wanted, settings, StructuredLog(lines=log == "json", stream=sys.stderr))
-    addresses = [(serve.address(listen, loopback_only=True), True)]
-    if probes:
-        addresses.append((serve.address(probes, loopback_only=False), False))
+    addresses = {_Serves.NEIGHBOURS: serve.address(listen, loopback_only=True)}
+    for serves, place in ((_Serves.PROBES, probes), (_Serves.CALLERS, metrics)):
+        if place:
+            addresses[serves] = serve.address(place, loopback_only=False)
     return asyncio.run(controller.run(kubeconfig, context, lease_seconds, addresses))
 
 
@@ -131,6 +138,14 @@ def _wanted(policy: Path | None, policy_object: str) -> _Wanted:
     return _Wanted(place=policy_object, file=None)
 
 
+class _Serves(Enum):
+    """To whom an address serves what."""
+
+    NEIGHBOURS = "whoever runs beside it"
+    PROBES = "probes"
+    CALLERS = "callers with a right to the metrics"
+
+
 class _Controller:
     def __init__(self, wanted: _Wanted, settings: Settings, log: StructuredLog) -> None:
         self._wanted = wanted
@@ -143,7 +158,7 @@ class _Controller:
         kubeconfig: Path | None,
         context: str | None,
         lease_seconds: float,
-        addresses: list[tuple[tuple[str, int], bool]],
+        addresses: Mapping[_Serves, tuple[str, int]],
     ) -> int:
         try:
             api = Api(load(kubeconfig, context), self._clock)
@@ -158,15 +173,26 @@ class _Controller:
             guarding = self._guard(api, policy, source, kept, lease_seconds)
             guard, cluster = await stack.enter_async_context(guarding)
             health = self._health(guard, cluster)
-            for (host, port), metrics in addresses:
-                bound = await stack.enter_async_context(serve.serving(serve.app(health, metrics=metrics), host, port))
-                self._log("listening", {"address": f"{host}:{bound}", "metrics": "yes" if metrics else "no"})
+            for serves, (host, port) in addresses.items():
+                application = self._application(serves, health, api)
+                bound = await stack.enter_async_context(serve.serving(application, host, port))
+                self._log("listening", {"address": f"{host}:{bound}", "to": serves.value})
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, guard.stop)
             self._log("started", {"policy": policy.name, "digest": policy.digest})
             await guard.run()
         return exits.OK
+
+    def _application(self, serves: _Serves, health: serve.Health, api: Api) -> Starlette:
+        match serves:
+            case _Serves.NEIGHBOURS:
+                return serve.for_neighbours(health)
+            case _Serves.PROBES:
+                return serve.for_probes(health)
+            case _Serves.CALLERS:
+                callers = Callers(api, self._clock, path="/metrics")
+                return serve.for_callers(health, callers.access, self._log)
 
     @asynccontextmanager
     async def _guard(

@@ -1,11 +1,11 @@
-"""What the controller serves: `/healthz` and `/readyz` for probes, `/metrics` on loopback only."""
+"""What the controller serves: `/healthz` and `/readyz` for probes, `/metrics` on loopback, or to known callers."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -15,9 +15,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from rollguard.adapters.kubernetes.connection.callers import Access
 from rollguard.adapters.numbers import whole_number
 from rollguard.cli import exits
+from rollguard.loop import Log
+from rollguard.model.action import Unknown
 
+UNAUTHENTICATED = 401
+FORBIDDEN = 403
 SERVICE_UNAVAILABLE = 503
 PORT_MAX = 65535
 
@@ -44,26 +49,72 @@ def address(text: str, *, loopback_only: bool) -> tuple[str, int]:
         raise exits.CommandError(f"{text!r}: expected IP:PORT, such as 127.0.0.1:9095", exits.USAGE)
     if loopback_only and not ip.is_loopback:
         raise exits.CommandError(
-            f"{text!r}: metrics are served on loopback only; for the kubelet's probes use --probes {text}", exits.USAGE
+            f"{text!r}: served to everybody, so on loopback only; for the kubelet's probes use --probes {text}, for"
+            f" Prometheus --metrics {text}",
+            exits.USAGE,
         )
     return str(ip), number
 
 
-def app(health: Health, *, metrics: bool) -> Starlette:
-    """The web application; without `metrics` it tells nothing but alive and ready."""
+def for_probes(health: Health) -> Starlette:
+    """Tells nothing but alive and ready."""
+    return Starlette(routes=_probes(health))
 
+
+def for_neighbours(health: Health) -> Starlette:
+    """All of it, to whoever can connect."""
+    return Starlette(routes=[*_probes(health), Route("/metrics", _metrics(health))])
+
+
+def for_callers(health: Health, access: Callable[[str], Awaitable[Access | Unknown]], log: Log) -> Starlette:
+    """The metrics, to whom the API server knows and allows them by `access`; why it did not say is logged."""
+    metrics = _metrics(health)
+    told = ""
+
+    async def checked(request: Request) -> Response:
+        nonlocal told
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            return _refused(
+                UNAUTHENTICATED, "expected `Authorization: Bearer TOKEN`, of an account that may get /metrics"
+            )
+        found = await access(token.strip())
+        if isinstance(found, Unknown):
+            if found.detail != told:
+                log("metrics-caller-unknown", {"detail": found.detail})
+            told = found.detail
+            return _refused(SERVICE_UNAVAILABLE, "whether you may get /metrics cannot be found out now")
+        told = ""
+        if found is Access.STRANGER:
+            return _refused(UNAUTHENTICATED, found.value)
+        if found is Access.REFUSED:
+            return _refused(FORBIDDEN, f"{found.value}: it needs the verb get on the nonResourceURL /metrics")
+        return await metrics(request)
+
+    return Starlette(routes=[Route("/metrics", checked)])
+
+
+def _probes(health: Health) -> list[Route]:
     async def healthz(_: Request) -> Response:
         return _answer(health.alive())
 
     async def readyz(_: Request) -> Response:
         return _answer(health.ready())
 
+    return [Route("/healthz", healthz), Route("/readyz", readyz)]
+
+
+def _metrics(health: Health) -> Callable[[Request], Awaitable[Response]]:
     async def exposition(_: Request) -> Response:
         text = await asyncio.to_thread(health.exposition)
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
-    routes = [Route("/healthz", healthz), Route("/readyz", readyz)]
-    return Starlette(routes=[*routes, Route("/metrics", exposition)] if metrics else routes)
+    return exposition
+
+
+def _refused(status: int, text: str) -> Response:
+    headers = {"WWW-Authenticate": "Bearer"} if status == UNAUTHENTICATED else None
+    return PlainTextResponse(text, status, headers=headers)
 
 
 @asynccontextmanager

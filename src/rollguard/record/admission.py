@@ -36,6 +36,8 @@ def admission() -> tuple[Schema, Schema]:
                         "apiVersions": [VERSION],
                         "operations": ["CREATE", "UPDATE"],
                         "resources": [UNITS],
+                        # The server's default, said: or each `kubectl apply` would write the whole list again.
+                        "scope": "*",
                     }
                 ]
             },

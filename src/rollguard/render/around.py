@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from rollguard.render.deployment import MATCH, PROBES_PORT
-from rollguard.render.labels import DEPLOYMENT, Object, labels
+from rollguard.render.deployment import MATCH, METRICS, METRICS_PORT, PROBES_PORT
+from rollguard.render.labels import DEPLOYMENT, INSTANCE, Object, labels
+
+TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 (a place, not a value)
+"""Where Prometheus finds the token of its own ServiceAccount."""
 
 
 def around(namespace: str) -> tuple[Object, ...]:
-    """The disruption budget and the network policy."""
+    """The disruption budget, the network policy and the Service, by which Prometheus finds the pods."""
     metadata: Object = {"name": DEPLOYMENT, "namespace": namespace, "labels": {**labels(namespace), **MATCH}}
     budget: Object = {
         "apiVersion": "policy/v1",
@@ -28,7 +31,42 @@ def around(namespace: str) -> tuple[Object, ...]:
             "podSelector": {"matchLabels": MATCH},
             # Where the guard itself connects to (API server, metrics store, channels) only the policy's author knows.
             "policyTypes": ["Ingress"],
-            "ingress": [{"ports": [{"protocol": "TCP", "port": PROBES_PORT}]}],
+            "ingress": [{"ports": [{"protocol": "TCP", "port": port} for port in (PROBES_PORT, METRICS_PORT)]}],
         },
     }
-    return budget, ingress
+    service: Object = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata,
+        "spec": {
+            # Each pod by itself is what Prometheus wants; nobody needs an address for both.
+            "clusterIP": "None",
+            # One that is not ready has something to tell, too.
+            "publishNotReadyAddresses": True,
+            "selector": MATCH,
+            "ports": [{"name": METRICS, "port": METRICS_PORT, "targetPort": METRICS}],
+        },
+    }
+    return budget, ingress, service
+
+
+def service_monitor(namespace: str) -> Object:
+    """How the Prometheus operator's Prometheus scrapes the guard: with its own account's token, as the guard asks."""
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "ServiceMonitor",
+        "metadata": {"name": DEPLOYMENT, "namespace": namespace, "labels": {**labels(namespace), **MATCH}},
+        "spec": {
+            "selector": {"matchLabels": {**MATCH, INSTANCE: namespace}},
+            "endpoints": [
+                {
+                    "port": METRICS,
+                    "path": "/metrics",
+                    "interval": "15s",
+                    "bearerTokenFile": TOKEN,
+                    # The series' own `namespace` is that of the workload which they tell of.
+                    "honorLabels": True,
+                }
+            ],
+        },
+    }

@@ -7,8 +7,11 @@ from rollguard.render.labels import CONFIG_NAME, DEPLOYMENT, POLICY_KEY, Object,
 from rollguard.render.pod import from_field, pod
 
 PROBES_PORT = 9096
-METRICS_PORT = 9095
-"""On the pod's loopback, until metrics are served with authentication."""
+LOOPBACK_PORT = 9095
+METRICS_PORT = 9097
+"""At the pod's address, for callers whom the API server allows to get /metrics."""
+METRICS = "metrics"
+"""That port's name, in the pod and in the Service."""
 CONFIG_PATH = "/etc/rollguard"
 SECRETS_PATH = "/var/run/secrets/rollguard"
 SECRET_NAME = "notification-secrets"  # noqa: S105 (a name, not a value)
@@ -70,15 +73,20 @@ def _container(image: str) -> Object:
             "--policy",
             f"{CONFIG_PATH}/{POLICY_KEY}",
             "--listen",
-            f"127.0.0.1:{METRICS_PORT}",
+            f"127.0.0.1:{LOOPBACK_PORT}",
             "--probes",
             f"$(POD_IP):{PROBES_PORT}",
+            "--metrics",
+            f"$(POD_IP):{METRICS_PORT}",
         ],
         "env": [
             from_field("POD_NAMESPACE", "metadata.namespace"),
             from_field("POD_IP", "status.podIP"),
         ],
-        "ports": [{"name": "probes", "containerPort": PROBES_PORT}],
+        "ports": [
+            {"name": "probes", "containerPort": PROBES_PORT},
+            {"name": METRICS, "containerPort": METRICS_PORT},
+        ],
         "livenessProbe": _probe("/healthz", failures=3),
         "readinessProbe": _probe("/readyz", failures=2),
         "resources": {

@@ -20,6 +20,7 @@ def table() -> str:
     rows: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
     declared: list[tuple[Right, str]] = [(right, "always") for right in rights.CONTROLLER]
     declared += [(right, each.when) for each in rights.EXTRA for right in each.rights]
+    declared += [(right, "not with `--namespaced`") for right in rights.METRICS]
     for right, when in declared:
         group = f".{right.group}" if right.group else ""
         rows[f"`{right.resource}{group}`", right.why, right.scope.value, when].append(right.verb)

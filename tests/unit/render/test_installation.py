@@ -16,6 +16,7 @@ from rollguard.cli.main import call
 from rollguard.cli.policy import read
 from rollguard.model.permissions import Permission, Scope
 from rollguard.render import PEOPLE, access, to_yaml
+from rollguard.render.around import service_monitor
 
 ROOT = Path(__file__).parents[3]
 POLICY = ROOT / "examples" / "dubbing-platform" / "policy.yaml"
@@ -68,10 +69,16 @@ def test_the_guard_gets_exactly_the_declared_rights_where_they_are_needed() -> N
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "rollguard", "namespace": "monitoring"}]
 
 
-def test_nobody_is_bound_to_a_cluster_role_and_none_has_the_guards_rights() -> None:
+def test_in_the_whole_cluster_the_guard_may_only_ask_who_wants_its_metrics() -> None:
     objects = installed()
-    assert of_kind("ClusterRoleBinding", objects) == []
-    assert {role["metadata"]["name"] for role in of_kind("ClusterRole", objects)} == {each.name for each in PEOPLE}
+    (binding,) = of_kind("ClusterRoleBinding", objects)
+    roles = {role["metadata"]["name"]: role for role in of_kind("ClusterRole", objects)}
+    assert set(roles) == {"rollguard:monitoring", *(each.name for each in PEOPLE)}
+    assert binding["roleRef"]["name"] == "rollguard:monitoring"
+    assert granted(roles["rollguard:monitoring"]) == {
+        ("authentication.k8s.io", "tokenreviews", "create"),
+        ("authorization.k8s.io", "subjectaccessreviews", "create"),
+    }
 
 
 def test_namespaced_means_no_cluster_role_at_all() -> None:
@@ -117,6 +124,17 @@ def test_who_may_operate_may_do_what_the_commands_do_and_only_the_forcer_may_for
     assert forcer == {("rollguard.dev", "guardedunits/force", "update")}
 
 
+def test_prometheus_finds_the_service_by_its_labels_and_comes_with_its_own_token() -> None:
+    (service,) = of_kind("Service", installed())
+    monitor: dict[str, Any] = json.loads(json.dumps(service_monitor("monitoring")))
+    wanted = monitor["spec"]["selector"]["matchLabels"]
+    assert wanted.items() <= service["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+    assert endpoint["bearerTokenFile"].startswith("/var/run/secrets/kubernetes.io/serviceaccount/")
+    assert endpoint["honorLabels"] is True
+
+
 def test_every_pod_passes_the_restricted_standard() -> None:
     objects = installed()
     (deployment,), (job,) = of_kind("Deployment", objects), of_kind("CronJob", objects)
@@ -144,12 +162,14 @@ def test_the_job_template_never_runs_by_itself_and_orders_among_the_watched_name
     assert words[words.index("--guard-namespace") + 1] == "monitoring"
 
 
-def test_the_budget_and_the_network_policy_are_of_the_guards_pods_and_only_probes_come_in() -> None:
+def test_the_budget_and_the_network_policy_and_the_service_are_of_the_guards_pods_alone() -> None:
     objects = installed()
     (deployment,) = of_kind("Deployment", objects)
     selected = deployment["spec"]["selector"]
     (budget,), (ingress,) = of_kind("PodDisruptionBudget", objects), of_kind("NetworkPolicy", objects)
     assert (budget["spec"]["selector"], ingress["spec"]["podSelector"]) == (selected, selected)
+    (service,) = of_kind("Service", objects)
+    assert service["spec"]["selector"] == selected["matchLabels"]
     assert ingress["spec"]["policyTypes"] == ["Ingress"]
     served = {port["containerPort"] for port in deployment["spec"]["template"]["spec"]["containers"][0]["ports"]}
     assert {port["port"] for rule in ingress["spec"]["ingress"] for port in rule["ports"]} == served

@@ -155,6 +155,22 @@ PATCH_POLICY = _own("guardpolicies/status", "patch", "to say what is wrong with 
 GET_LEASE = _lease("get", "who acts")
 CREATE_LEASE = _lease("create", "who acts")
 UPDATE_LEASE = _lease("update", "who acts")
+CREATE_TOKEN_REVIEW = Right(
+    group="authentication.k8s.io",
+    version="v1",
+    resource="tokenreviews",
+    verb="create",
+    why="whose token asks for the metrics",
+    scope=Scope.CLUSTER,
+)
+CREATE_ACCESS_REVIEW = Right(
+    group="authorization.k8s.io",
+    version="v1",
+    resource="subjectaccessreviews",
+    verb="create",
+    why="whether its account may get `/metrics`",
+    scope=Scope.CLUSTER,
+)
 
 CONTROLLER = (
     LIST_DEPLOYMENTS,
@@ -235,6 +251,9 @@ EXTRA: tuple[Extra, ...] = (
         when="a watch has a release set",
     ),
 )
+
+METRICS = (CREATE_TOKEN_REVIEW, CREATE_ACCESS_REVIEW)
+"""Beside what is needed to guard: without them nobody gets the metrics at the pods' own addresses."""
 
 
 def needed(policy: Policy) -> tuple[Right, ...]:

@@ -30,6 +30,7 @@ INSTALLED = (
     "ConfigMap",
     "NetworkPolicy",
     "PodDisruptionBudget",
+    "Service",
     "ServiceAccount",
 )
 RECORDED = (("ConfigMap", LABEL_ROLLOUT), ("ConfigMap", LABEL_POLICY), ("ControllerRevision", LABEL_SAVED))
