@@ -46,8 +46,8 @@ testbed: setup ## build or fetch the API server, etcd and Prometheus for the lab
 	@$(RUN) python -m lab.programs
 
 .PHONY: test-programs
-test-programs: setup ## the same, Helm and Alertmanager, for the tests
-	@$(RUN) python -m lab.programs helm alertmanager amtool
+test-programs: setup ## the same, Helm, Alertmanager and the check of dashboards, for the tests
+	@$(RUN) python -m lab.programs helm alertmanager amtool dashboard-check
 
 .PHONY: lab
 lab: testbed ## bring up a real control plane with a model service, and say how to break it (ARGS=--no-guard: to install the guard yourself)

@@ -1,7 +1,7 @@
 """Finds the lab's programs, and builds or fetches those that are missing.
 
 `python -m lab.programs` does all that is needed for a first run and says what it does; names of further programs may
-follow (`helm`).
+follow (`helm`, `dashboard-check`).
 Search order: the directory in ROLLGUARD_LAB_BIN, the one in KUBEBUILDER_ASSETS, the cache, PATH (where the
 version is the one that the lab was tried with), and only then a build.
 """
@@ -89,6 +89,14 @@ GO_MODULES = (
         what="Helm",
         takes="about 3 minutes",
     ),
+    GoModule(
+        folder="dashboards",
+        packages={"dashboard-check": "rollguard.dev/testbed/dashboard-check"},
+        version="0.0.22",
+        ldflags="-s -w",
+        what="the check against Grafana's schema of dashboards",
+        takes="about a minute",
+    ),
 )
 ETCD = "etcd"
 ETCD_PACKAGE = "etcd-server"
@@ -123,13 +131,14 @@ def module_of(program: str) -> GoModule | None:
 
 
 def cache_dir(program: str) -> Path:
-    """Where a program lies once built; the folder's name changes with the module's sums."""
+    """Where a program lies once built; the folder's name changes with the module's sums and its own sources."""
     module = module_of(program)
     if module is None:
         return cache_root() / "etcd"
     sums = hashlib.sha256()
-    for name in ("go.mod", "go.sum"):
-        sums.update((TESTBED / module.folder / name).read_bytes())
+    folder = TESTBED / module.folder
+    for path in (folder / "go.mod", folder / "go.sum", *sorted(folder.glob("*.go"))):
+        sums.update(path.read_bytes())
     return cache_root() / f"{module.folder}-{sums.hexdigest()[:12]}"
 
 

@@ -372,6 +372,10 @@ class Links:
     dashboard: str = ""
     runbook: str = ""
 
+    def runbook_of(self, alert: str) -> str:
+        """The page about an alert; empty where there are none."""
+        return f"{self.runbook}/{alert}.md" if self.runbook else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rollguard.model.policy import Policy
 from rollguard.render.automation import automation
+from rollguard.render.dashboards import dashboards
 from rollguard.render.file import File
 from rollguard.render.installation import Installation
 from rollguard.render.labels import Object
@@ -32,5 +33,6 @@ def files(wanted: Rendering) -> tuple[File, ...]:
     made = (
         *automation(wanted.installation, wanted.definitions),
         *routing(wanted.policy, wanted.installation.namespace),
+        *dashboards(wanted.policy, wanted.installation.namespace),
     )
     return tuple(sorted(made, key=lambda each: each.path))

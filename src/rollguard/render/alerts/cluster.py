@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rollguard.policy.promql import Matcher
 from rollguard.signals import DEPLOYMENT, POD, Scope
 
@@ -35,3 +37,9 @@ def told(scope: Scope, name: str) -> str:
     """The guard's own series of that name, by namespace and Deployment, where it is not 0."""
     named = Matcher(DEPLOYMENT, "!=", "")
     return f"{scope.by('max', scope.select(name, named), DEPLOYMENT)} > 0"
+
+
+def glob(pattern: str) -> str:
+    """The regular expression of a glob."""
+    parts = {"*": ".*", "?": "."}
+    return "".join(parts.get(char, re.escape(char) if char == "." else char) for char in pattern)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,7 +10,7 @@ from rollguard.model.policy import EventRule, LevelName, Policy, SignalAlert
 from rollguard.policy.durations import format_
 from rollguard.policy.promql import Matcher
 from rollguard.render.alerts.alert import Alert, Panel
-from rollguard.render.alerts.cluster import WHERE, condition, pods
+from rollguard.render.alerts.cluster import WHERE, condition, glob, pods
 from rollguard.render.alerts.of_signals import ROLLBACK, severity
 from rollguard.signals import POD, Scope
 
@@ -81,7 +80,7 @@ def _progress(_policy: Policy, alert: SignalAlert, scope: Scope) -> Alert:
 
 def _migration(policy: Policy, alert: SignalAlert, scope: Scope) -> Alert:
     patterns = policy.migration.patterns if policy.migration else ()
-    names = "|".join(_regex(pattern) for pattern in patterns)
+    names = "|".join(glob(pattern) for pattern in patterns)
     within = format_(alert.over)
     jobs = scope.select("kube_job_failed", Matcher("condition", "=", "true"), Matcher("job_name", "=~", names))
     store_pod = scope.store.pod_label or POD
@@ -109,12 +108,6 @@ def _lately(scope: Scope, series: str, label: str, within: str) -> str:
     """What is 1 now and was not that long ago."""
     now, before = (scope.by("max", each, label) for each in (series, f"{series} offset {within}"))
     return f"{now} == 1 unless {scope.on(label)} ({before} == 1)"
-
-
-def _regex(pattern: str) -> str:
-    """The regular expression of a glob."""
-    parts = {"*": ".*", "?": "."}
-    return "".join(parts.get(char, re.escape(char) if char == "." else char) for char in pattern)
 
 
 def _lasting(alert: SignalAlert) -> str:

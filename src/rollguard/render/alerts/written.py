@@ -34,8 +34,8 @@ def _group(name: str, rules: list[Json]) -> Json:
 def annotated(alert: Alert, policy: Policy) -> Object:
     """What an alert tells, and where to look and read on."""
     told: Object = {"summary": alert.summary, "description": alert.description}
-    if policy.links.runbook:
-        told["runbook_url"] = f"{policy.links.runbook}/{alert.name}.md"
+    if runbook := policy.links.runbook_of(alert.name):
+        told["runbook_url"] = runbook
     if policy.links.dashboard:
         workload = "&var-workload={{ $labels.deployment }}" if alert.deployment else ""
         told["dashboard_url"] = f"{policy.links.dashboard}?var-namespace={{{{ $labels.namespace }}}}{workload}"

@@ -1,0 +1,172 @@
+"""A dashboard as Grafana's JSON, in the form that Grafana 11 and later import without questions."""
+
+from __future__ import annotations
+
+import json
+import zlib
+
+from rollguard.model.documents import Json
+from rollguard.render.dashboards.drawn import drawn
+from rollguard.render.dashboards.panel import Dashboard, Link, Mark, Panel, Row, Variable
+from rollguard.render.labels import Object
+
+COLUMNS = 24
+"""Of Grafana's grid."""
+SCHEMA = 39
+"""Grafana 11 reads it as it is, later ones migrate it."""
+SOURCE: Object = {"type": "prometheus", "uid": "${datasource}"}
+TAG = "rollguard"
+
+
+def text_of(dashboard: Dashboard) -> str:
+    """The file: JSON, with a line break at its end."""
+    return json.dumps(json_of(dashboard), indent=2, ensure_ascii=False) + "\n"
+
+
+def json_of(dashboard: Dashboard) -> Object:
+    """The dashboard. Its `id` is Grafana's own, so null; its uid is ours and stays."""
+    return {
+        "id": None,
+        "uid": dashboard.uid,
+        "title": dashboard.title,
+        "description": dashboard.description,
+        "tags": [TAG],
+        "schemaVersion": SCHEMA,
+        "version": 1,
+        "editable": True,
+        "graphTooltip": 1,
+        "timezone": "browser",
+        "refresh": "30s",
+        "time": {"from": f"now-{dashboard.hours}h", "to": "now"},
+        "templating": {"list": [_source(), *(_variable(each) for each in dashboard.variables)]},
+        "annotations": {"list": [_mark(each) for each in dashboard.marks]},
+        "links": [_others(), *(_link(each) for each in dashboard.links)],
+        "panels": _panels(dashboard.rows),
+    }
+
+
+def panel_id(key: str) -> int:
+    """A number for the panel of that key, the same whatever panels stand beside it: links to one panel name it."""
+    return zlib.crc32(key.encode()) & 0x7FFFFFFF
+
+
+def _panels(rows: tuple[Row, ...]) -> list[Json]:
+    """Row by row, each panel to the right of the one before it while there is room."""
+    placed: list[Json] = []
+    y = 0
+    for row in rows:
+        placed.append(_heading(row, y))
+        y += 1
+        x = height = 0
+        for panel in row.panels:
+            if x + panel.width > COLUMNS:
+                x, y, height = 0, y + height, 0
+            placed.append(_panel(panel, x, y))
+            x, height = x + panel.width, max(height, panel.height)
+        y += height
+    return placed
+
+
+def _heading(row: Row, y: int) -> Json:
+    return {
+        "id": panel_id(f"row {row.title}"),
+        "type": "row",
+        "title": row.title,
+        "collapsed": False,
+        "gridPos": {"h": 1, "w": COLUMNS, "x": 0, "y": y},
+        "panels": [],
+    }
+
+
+def _panel(panel: Panel, x: int, y: int) -> Json:
+    return {
+        "id": panel_id(panel.key),
+        "type": panel.kind.value,
+        "title": panel.title,
+        "description": panel.description,
+        "datasource": SOURCE,
+        "gridPos": {"h": panel.height, "w": panel.width, "x": x, "y": y},
+        "links": [_link(each) for each in panel.links],
+        **drawn(panel, SOURCE),
+    }
+
+
+def _source() -> Json:
+    return {
+        "type": "datasource",
+        "name": "datasource",
+        "label": "Data source",
+        "query": "prometheus",
+        "hide": 0,
+        "includeAll": False,
+        "multi": False,
+        "options": [],
+        "refresh": 1,
+        "regex": "",
+        "skipUrlSync": False,
+    }
+
+
+def _variable(variable: Variable) -> Json:
+    query: Json = {"query": variable.promql, "refId": "A"}
+    made: Object = {
+        "type": "query",
+        "name": variable.name,
+        "label": variable.title,
+        "datasource": SOURCE,
+        "definition": variable.promql,
+        "query": query,
+        "hide": 0,
+        "includeAll": variable.several,
+        "multi": variable.several,
+        "options": [],
+        # When the time range changes too: what is gone today was there last week.
+        "refresh": 2,
+        "regex": "",
+        "skipUrlSync": False,
+        "sort": 1,
+    }
+    if variable.several:
+        # Of series with the label: a release set as a whole has no Deployment.
+        return {**made, "allValue": ".+", "current": {"text": ["All"], "value": ["$__all"]}}
+    return {**made, "current": {"text": variable.first, "value": variable.first}} if variable.first else made
+
+
+def _mark(mark: Mark) -> Json:
+    return {
+        "name": mark.name,
+        "enable": True,
+        "hide": False,
+        "iconColor": mark.colour,
+        "datasource": SOURCE,
+        "expr": mark.promql,
+        "step": "30s",
+        "titleFormat": mark.title,
+        "textFormat": mark.text,
+        "tagKeys": "",
+        "useValueForTime": False,
+    }
+
+
+def _others() -> Json:
+    made = _as_link("Rollguard", "", icon="dashboard")
+    return {**made, "type": "dashboards", "tags": [TAG], "asDropdown": True, "includeVars": True, "keepTime": True}
+
+
+def _link(link: Link) -> Json:
+    return _as_link(link.title, link.url, icon="external link")
+
+
+def _as_link(title: str, url: str, *, icon: str) -> Object:
+    return {
+        "title": title,
+        "type": "link",
+        "icon": icon,
+        "tooltip": "",
+        "url": url,
+        "tags": [],
+        "asDropdown": False,
+        "targetBlank": bool(url),
+        "includeVars": False,
+        "keepTime": False,
+    }
