@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from rollguard.model.facts import Pod, UnitFacts
-from rollguard.model.names import RolloutId, WorkloadName
+from rollguard.model.names import RolloutId, TemplateHash, WorkloadName
 from rollguard.model.policy import ReleaseSet, SetMember, Timing
 from rollguard.model.records import GoodRevision, LiveMember, Passage, RolloutRecord, Side, UnitRecord
 from rollguard.model.situation import Situation
@@ -53,7 +53,7 @@ def live_colours(
 
     With a Service: the colour that its selector names. Without one: the colour that has ready pods, for they work as
     soon as they run; where both have, the one that got its first only since nothing rolled out; where nothing was
-    known before, the one that the set's Services name.
+    known before, the one that the set's Services name. One that is wanted stays live though none is ready for a moment.
     """
     before = {live.member: live for live in _of_set(release_set, known)}
     with_service = {m.name: _selected(release_set, m, facts) for m in release_set.members if m.service}
@@ -113,12 +113,19 @@ def _working(
     if before is not None:
         other = release_set.other(before.side.colour)
         fresh = at_work[other] - {before.beside}
-        return (other if fresh or working == [other] else before.side.colour), ""
+        alone = working == [other] and not _wanted(release_set, member, before.side.colour, facts)
+        return (other if fresh or alone else before.side.colour), ""
     if len(working) == 1:
         return working[0], ""
     if not working:
         return "", f"no pod of {member.name} is ready"
     return (next(iter(named)), "") if len(named) == 1 else ("", f"both colours of {member.name} are at work")
+
+
+def _wanted(release_set: ReleaseSet, member: SetMember, colour: str, facts: UnitFacts) -> bool:
+    """Whether the colour's Deployment is there and is to have pods, ready or not."""
+    workload = facts.member(release_set.deployment(member, colour))
+    return workload is not None and workload.desired > 0
 
 
 def _pods(facts: UnitFacts, workload: WorkloadName) -> tuple[Pod, ...]:
@@ -153,12 +160,23 @@ def at_rest(unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts) -> tupl
     for member, seen in zip(release_set.members, serving(release_set, facts, unit.live), strict=True):
         live = known.get(member.name)
         if seen.side is not None:
-            other = ready_pods(facts, release_set.deployment(member, release_set.other(seen.side.colour)))
-            beside = max(other, key=lambda pod: pod.created).revision if other else None
-            live = LiveMember(member=member.name, side=seen.side, beside=beside)
+            live = LiveMember(
+                member=member.name, side=seen.side, beside=_beside(release_set, member, seen.side, live, facts)
+            )
         if live is not None:
             found.append(live)
     return tuple(found)
+
+
+def _beside(
+    release_set: ReleaseSet, member: SetMember, side: Side, before: LiveMember | None, facts: UnitFacts
+) -> TemplateHash | None:
+    """What the other colour's ready pods run; what they ran, where none is ready for a moment and it stays wanted."""
+    other = release_set.other(side.colour)
+    if ready := ready_pods(facts, release_set.deployment(member, other)):
+        return max(ready, key=lambda pod: pod.created).revision
+    same = before is not None and before.side.colour == side.colour
+    return before.beside if before is not None and same and _wanted(release_set, member, other, facts) else None
 
 
 def switch_id(unit: UnitRecord, release_set: ReleaseSet, first: Passage, facts: UnitFacts) -> RolloutId:

@@ -252,3 +252,26 @@ def test_trouble_on_the_idle_colour_is_told_before_the_switch_and_moves_nothing(
         assert of_set(stage) == []
 
     play_set(story)
+
+
+async def crash_workers(stage: Stage, colours: Colours, colour: str) -> None:
+    """All workers of that colour end at once, and are ready again a moment later."""
+    deployment = colours.deployments[f"workers-{colour}"]
+    for pod in deployment.pods():
+        stage.world.kubelet.crash(pod, 1)
+    await stage.until(lambda: not any(pod.ready for pod in deployment.pods()))
+    await stage.until(lambda: colours.ready("workers", colour=colour))
+    await asyncio.sleep(5)
+
+
+def test_workers_of_both_colours_of_which_one_crashes_for_a_moment_open_no_rollout() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        await released(stage, colours, GOOD, "workers")
+        await stage.until(lambda: bool(of_set(stage)) and of_set(stage)[-1].closed is not None, within=300)
+        await stage.until(colours.at_rest)
+        await crash_workers(stage, colours, "green")
+        await crash_workers(stage, colours, "blue")
+        assert len(of_set(stage)) == 1
+        assert colours.at_rest()
+
+    play_set(story)

@@ -75,6 +75,25 @@ def test_workers_that_were_at_work_beside_the_live_ones_are_no_news() -> None:
     assert moved(passages(unit, SET, newer, NOW)) == [("workers", "blue", "green")]
 
 
+def test_live_workers_that_are_not_ready_for_a_moment_stay_live_until_nobody_wants_them() -> None:
+    unit = replace(FRESH, live=at_rest(FRESH, SET, facts_of(ready={"workers-green": 1})))
+    moment = facts_of(ready={"workers-blue": 0, "workers-green": 1})
+    assert passages(unit, SET, moment, NOW) == ()
+    assert colours(at_rest(unit, SET, moment)) == {"backend": "blue", "workers": "blue"}
+    ended = facts_of(side("workers-blue", replicas=0), ready={"workers-blue": 0, "workers-green": 1})
+    assert moved(passages(unit, SET, ended, NOW)) == [("workers", "blue", "green")]
+    assert moved(passages(unit, SET, without(moment, "workers-blue"), NOW)) == [("workers", "blue", "green")]
+
+
+def test_workers_beside_that_are_not_ready_for_a_moment_are_no_news_afterwards() -> None:
+    both = facts_of(ready={"workers-green": 1})
+    unit = replace(FRESH, live=at_rest(FRESH, SET, both))
+    moment = replace(unit, live=at_rest(unit, SET, facts_of()))
+    assert passages(moment, SET, both, NOW) == ()
+    ended = replace(unit, live=at_rest(unit, SET, facts_of(side("workers-green", replicas=0))))
+    assert moved(passages(ended, SET, both, NOW)) == [("workers", "blue", "green")]
+
+
 def test_another_template_on_the_live_colour_is_no_switch() -> None:
     assert passages(resting(), SET, facts_of(side("backend-blue", "2")), NOW) == ()
 
