@@ -73,6 +73,10 @@ bench: setup ## how fast the simulator plays, by room
 bench-help: setup ## how long the command line takes to say its help (held to 0.25 s)
 	@$(RUN) python -m bench.help
 
+.PHONY: bench-render
+bench-render: setup ## how long a policy with 1,000 watched workloads takes to become files
+	@$(RUN) python -m bench.rendering
+
 .PHONY: seeds
 seeds: setup ## play many more seeds than the tests do: make seeds ARGS="0 100000" (or "0 15000 sets")
 	@$(RUN) python -m tests.simulation.many $(ARGS)

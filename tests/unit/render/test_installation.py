@@ -197,6 +197,11 @@ def test_a_changed_policy_rolls_the_guard_out(tmp_path: Path) -> None:
     assert before["spec"]["template"] != after["spec"]["template"]
 
 
+def test_every_object_fits_into_the_annotation_in_which_kubectl_apply_keeps_it() -> None:
+    sizes = {each["metadata"]["name"]: len(json.dumps(each)) for each in installed()}
+    assert max(sizes.values()) < 256 * 1024, sizes
+
+
 def test_what_is_printed_is_always_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     texts = []
     for _ in range(2):
