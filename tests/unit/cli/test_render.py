@@ -200,3 +200,15 @@ def test_a_directory_that_cannot_be_one_is_named(
     assert call(["render", str(POLICY), "-o", str(tmp_path / directory)]) == 2
     assert "cannot render into" in capsys.readouterr().err
     assert set(tree(tmp_path)) == {"policy.yaml"}
+
+
+def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_bytes(self: Path, data: bytes) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", write_bytes)
+        with pytest.raises(SystemExit) as ended:
+            call(["render", str(POLICY), "-o", str(tmp_path / "out")])
+    assert ended.value.code == 130
+    assert list(tmp_path.iterdir()) == []
