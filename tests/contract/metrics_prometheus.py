@@ -63,15 +63,21 @@ async def store_with(history: History, directory: Path) -> AsyncIterator[Store]:
     )
     output, _ = await writer.communicate()
     assert writer.returncode == 0, output.decode()
+    async with started(directory, f"--config.file={config}", f"--storage.tsdb.path={data}") as store:
+        yield store
+
+
+@asynccontextmanager
+async def started(directory: Path, *flags: str) -> AsyncIterator[Store]:
+    """A Prometheus with these flags, ready; its log is kept in the directory."""
     port = processes.free_port()
     child = processes.start(
         "prometheus",
         [
-            found["prometheus"],
-            f"--config.file={config}",
-            f"--storage.tsdb.path={data}",
+            programs.require(["prometheus"])["prometheus"],
             f"--web.listen-address=127.0.0.1:{port}",
             "--log.level=warn",
+            *flags,
         ],
         log=directory / "prometheus.log",
     )

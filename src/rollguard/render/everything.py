@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rollguard.model.policy import Policy
+from rollguard.render.alerts.table import alerts, recordings
 from rollguard.render.automation import automation
 from rollguard.render.dashboards import dashboards
 from rollguard.render.file import File
 from rollguard.render.installation import Installation
 from rollguard.render.labels import Object
+from rollguard.render.pages.guides import guides
+from rollguard.render.pages.runbooks import runbooks
+from rollguard.render.retention.small import small
+from rollguard.render.retention.thanos import halted, thanos
 from rollguard.render.routing import routing
 
 
@@ -30,9 +35,15 @@ class Rendering:
 
 def files(wanted: Rendering) -> tuple[File, ...]:
     """Every file, in the order of their paths. The same policy gives the same bytes."""
+    policy, guard = wanted.policy, wanted.installation.namespace
+    every = (*alerts(policy, namespace=guard), halted(guard))
     made = (
         *automation(wanted.installation, wanted.definitions),
-        *routing(wanted.policy, wanted.installation.namespace),
-        *dashboards(wanted.policy, wanted.installation.namespace),
+        *routing(policy, guard),
+        *dashboards(policy, guard),
+        *runbooks(policy, every, guard),
+        *guides(policy, every, guard),
+        *thanos(policy, guard),
+        *small(policy, recordings(policy), guard),
     )
     return tuple(sorted(made, key=lambda each: each.path))

@@ -21,7 +21,7 @@ def groups(policy: Policy, *, namespace: str = GUARD) -> list[Json]:
     every = alerts(policy, namespace=namespace)
     found: list[Json] = [_group("recordings", [_recording(each) for each in recordings(policy)])]
     for category in Category:
-        rules = [_alert(alert, policy) for alert in every if alert.category is category]
+        rules = [rule(alert, policy) for alert in every if alert.category is category]
         if rules:
             found.append(_group(category.value, rules))
     return found
@@ -52,7 +52,8 @@ def _recording(recording: Recording) -> Json:
     return {"record": recording.record, "expr": recording.expr, **labels}
 
 
-def _alert(alert: Alert, policy: Policy) -> Json:
+def rule(alert: Alert, policy: Policy) -> Json:
+    """An alert as a rule file has it."""
     return {
         "alert": alert.name,
         "expr": alert.expr,
