@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from rollguard.model.policy import Policy
 from rollguard.policy.promql import Matcher, narrowed
 from rollguard.render.dashboards.panel import Variable
-from rollguard.signals.scope import DEPLOYMENT, NAMESPACE, POD, Scope
+from rollguard.signals.scope import DEPLOYMENT, NAMESPACE, POD, Scope, scope
 
 REPLICAS = "kube_deployment_spec_replicas"
 """Every Deployment has this series: the variables list its labels."""
@@ -72,8 +72,8 @@ class View:
     def variables(self, *, workloads: bool = True) -> tuple[Variable, ...]:
         """Those beside the data source: cluster where the policy names its label, namespace, and the workloads."""
         store = self.policy.metrics
-        cluster, within = store.cluster_label, self.scope.store.match
-        namespaces = _values(narrowed(REPLICAS, (), within), store.namespace_label)
+        cluster, watched = store.cluster_label, scope(self.policy).matchers
+        namespaces = _values(narrowed(REPLICAS, watched, self.scope.store.match), store.namespace_label)
         names = _values(self.scope.select(REPLICAS), DEPLOYMENT)
         return (
             *([Variable(name="cluster", title="Cluster", promql=_values(REPLICAS, cluster))] if cluster else []),
