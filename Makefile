@@ -62,7 +62,8 @@ docs-check: testbed ## run the commands of the guides in a lab; fails where they
 	@$(RUN) python -m lab.guide docs/first-day.md $(ARGS)
 
 .PHONY: pictures
-pictures: testbed ## draw the pictures of the command line for the docs anew
+pictures: testbed ## draw the pictures of the command line and of the dashboards for the docs anew
+	@$(RUN) python -m lab.layouts
 	@$(RUN) python -m lab.pictures
 
 .PHONY: bench

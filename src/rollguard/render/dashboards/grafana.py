@@ -12,6 +12,8 @@ from rollguard.render.labels import Object
 
 COLUMNS = 24
 """Of Grafana's grid."""
+MOST = 3
+"""Panels in a line: more would be too narrow for a legend."""
 SCHEMA = 39
 """Grafana 11 reads it as it is, later ones migrate it."""
 SOURCE: Object = {"type": "prometheus", "uid": "${datasource}"}
@@ -58,13 +60,22 @@ def _panels(rows: tuple[Row, ...]) -> list[Json]:
         placed.append(_heading(row, y))
         y += 1
         x = height = 0
-        for panel in row.panels:
-            if x + panel.width > COLUMNS:
+        for panel, width in zip(row.panels, _widths(row.panels), strict=True):
+            if x + width > COLUMNS:
                 x, y, height = 0, y + height, 0
-            placed.append(_panel(panel, x, y))
-            x, height = x + panel.width, max(height, panel.height)
+            placed.append(_panel(panel, {"h": panel.height, "w": width, "x": x, "y": y}))
+            x, height = x + width, max(height, panel.height)
         y += height
     return placed
+
+
+def _widths(panels: tuple[Panel, ...]) -> list[int]:
+    """Those without a width of their own fill whole lines: five stand as three and two."""
+    sharing = sum(1 for panel in panels if not panel.width)
+    lines = -(-sharing // MOST)
+    sizes = [sharing // lines + (line < sharing % lines) for line in range(lines)]
+    shared = (COLUMNS // size for size in sizes for _ in range(size))
+    return [panel.width or next(shared) for panel in panels]
 
 
 def _heading(row: Row, y: int) -> Json:
@@ -78,14 +89,14 @@ def _heading(row: Row, y: int) -> Json:
     }
 
 
-def _panel(panel: Panel, x: int, y: int) -> Json:
+def _panel(panel: Panel, place: Object) -> Json:
     return {
         "id": panel_id(panel.key),
         "type": panel.kind.value,
         "title": panel.title,
         "description": panel.description,
         "datasource": SOURCE,
-        "gridPos": {"h": panel.height, "w": panel.width, "x": x, "y": y},
+        "gridPos": place,
         "links": [_link(each) for each in panel.links],
         **drawn(panel, SOURCE),
     }

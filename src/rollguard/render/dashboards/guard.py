@@ -224,5 +224,4 @@ def _series(
         unit=unit,
         queries=(Query(promql=promql, legend=legend),),
         lines=lines,
-        width=6,
     )

@@ -73,7 +73,8 @@ class Panel:
     about: alert.Panel | None = None
     """The same of alerts that belong to no signal's bound."""
     links: tuple[Link, ...] = ()
-    width: int = 12
+    width: int = 0
+    """In columns; 0 shares a line evenly with its neighbours."""
     height: int = 8
 
 

@@ -156,7 +156,6 @@ def _timeline(
         queries=(Query(promql=coded, legend="{{deployment}}"),),
         words=_numbered(values),
         none=NO_ROLLOUT,
-        width=8,
     )
 
 

@@ -101,5 +101,4 @@ def _targets(seen: View) -> Panel:
         kind=PanelKind.TIME_SERIES,
         unit="percentunit",
         queries=(Query(promql=seen.scope.by("avg", seen.scope.select("up"), "job"), legend="{{job}}"),),
-        width=24,
     )

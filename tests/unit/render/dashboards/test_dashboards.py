@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lab import layouts
 from rollguard.cli.policy import read
 from rollguard.model.policy import Policy
 from rollguard.policy.promql import problem_of_expression
@@ -156,6 +157,22 @@ def test_colours_that_stand_in_no_policy_have_no_row() -> None:
 
 def test_what_a_policy_has_no_signal_of_has_no_row() -> None:
     assert rows(dashboard(good(GOOD), SYSTEM)) == ["API performance", "Where the figures come from"]
+
+
+@pytest.mark.parametrize("path", [DEPLOYMENT, SYSTEM, GUARD])
+def test_every_line_of_the_grid_is_full(path: str) -> None:
+    filled: dict[int, int] = {}
+    for each in dashboard(read(PLATFORM), path)["panels"]:
+        filled[each["gridPos"]["y"]] = filled.get(each["gridPos"]["y"], 0) + each["gridPos"]["w"]
+    assert set(filled.values()) == {24}
+
+
+@pytest.mark.golden
+def test_the_pictures_of_the_layouts_are_as_the_dashboards_are(renew_golden: bool) -> None:
+    if renew_golden:
+        layouts.main()
+    drawn = {name: (layouts.PICTURES / name).read_text() for name in layouts.pictures()}
+    assert drawn == layouts.pictures(), "`python -m lab.layouts` draws them anew"
 
 
 def test_a_signal_of_the_teams_own_appears_by_its_kind() -> None:
