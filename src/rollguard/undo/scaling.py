@@ -90,12 +90,18 @@ def _not_ready(step: Step, found: Found, at: Moment) -> OfStep:
     words = f"; the others say: {said.words}" if said is not None else ""
     if committed(at.plan) or not (hopeless or at.too_long):
         return Wait(reason=reason + words)
-    look = f"`kubectl -n {step.target.namespace} describe pods`"
     return Stop(
         step=step,
-        reason=f"{reason} after {waited:.0f} s{words}. See {look}; get its image and its pods back,"
+        reason=f"{reason} after {waited:.0f} s{words}. {_advice(step, refused=said is not None and said.refused)},"
         " then roll back again, or fix the new colour forward",
     )
+
+
+def _advice(step: Step, *, refused: bool) -> str:
+    kubectl = f"`kubectl -n {step.target.namespace} describe"
+    if refused:
+        return f"See {kubectl} deployment {step.target.name}`; lift what refuses its pods (a quota, admission)"
+    return f"See {kubectl} pods`; get its image and its pods back"
 
 
 def scale_down(step: Step, at: Moment) -> OfStep:

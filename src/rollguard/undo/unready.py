@@ -20,14 +20,16 @@ MESSAGE = 240
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unready:
-    """Why pods of a Deployment are not ready; `hopeless` where waiting longer rarely helps."""
+    """Why pods of a Deployment are not ready; `hopeless` where waiting longer rarely helps, `refused` where the server
+    does not take some at all (a quota, admission)."""
 
     words: str
     hopeless: bool
+    refused: bool = False
 
 
 def unready(plan: Plan, facts: UnitFacts) -> Mapping[Ref, Unready]:
-    """By the Deployment that a step waits for: what its pods say, as far as they say anything."""
+    """By the Deployment that a step waits for: what its pods say, if anything, and what refuses those that lack."""
     found: dict[Ref, Unready] = {}
     for step in plan.steps:
         if step.kind is not StepKind.SCALE_UP:
@@ -36,12 +38,27 @@ def unready(plan: Plan, facts: UnitFacts) -> Mapping[Ref, Unready]:
         pods = [pod for pod in facts.pods if (pod.workload.namespace, pod.workload.name) == name]
         said = [_said(pod, facts) for pod in pods if not (pod.ready or pod.deleting)]
         words = Counter(text for text, _ in said if text)
-        if words:
+        told = [f"{text} ({count} pod{'s' if count > 1 else ''})" for text, count in words.items()]
+        refused = _refused(step.target, facts)
+        if told or refused:
             found[step.target] = Unready(
-                words="; ".join(f"{text} ({count} pod{'s' if count > 1 else ''})" for text, count in words.items()),
+                words="; ".join([*refused, *told]),
                 hopeless=any(hopeless for _, hopeless in said),
+                refused=bool(refused),
             )
     return found
+
+
+def _refused(target: Ref, facts: UnitFacts) -> list[str]:
+    """Why the server does not take the Deployment's pods: no pod is there to say it."""
+    failures = [
+        condition
+        for workload in facts.members
+        if workload.uid == target.uid
+        for condition in workload.conditions
+        if condition.type == "ReplicaFailure" and condition.status == "True"
+    ]
+    return [f"they are refused ({each.reason}): {each.message[:MESSAGE]}" for each in failures]
 
 
 def _said(pod: Pod, facts: UnitFacts) -> tuple[str, bool]:

@@ -9,7 +9,7 @@ import pytest
 
 from rollguard import undo
 from rollguard.model.action import Standing, StepKind, Target
-from rollguard.model.facts import ClusterEvent
+from rollguard.model.facts import ClusterEvent, Condition
 from rollguard.model.names import WorkloadKind
 from rollguard.model.records import HumanRequest, RequestKind
 from rollguard.model.situation import Situation
@@ -337,6 +337,22 @@ def test_pods_that_find_no_node_or_crash_say_so_and_may_still_become_ready() -> 
     said = undo.unready(planned(cluster), replace(facts, pods=pods))[ref("backend-blue")]
     assert not said.hopeless
     assert said.words == "it finds no node: 0/3 nodes are available (1 pod); app ended with exit code 1 (1 pod)"
+
+
+def test_pods_that_a_quota_refuses_are_told_by_their_deployment() -> None:
+    cluster = Cluster(members=("backend",))
+    said = 'pods "backend-blue-5d7-x2v" is forbidden: exceeded quota: pods'
+    full = Condition(type="ReplicaFailure", status="True", reason="FailedCreate", message=said, since=START)
+    facts = cluster.facts()
+    members = tuple(
+        replace(each, conditions=(full,)) if each.name.name == "backend-blue" else each for each in facts.members
+    )
+    found = undo.unready(planned(cluster), replace(facts, members=members))
+    assert found[ref("backend-blue")] == undo.Unready(
+        words=f"they are refused (FailedCreate): {said}", hopeless=False, refused=True
+    )
+    over = tuple(replace(each, conditions=(replace(full, status="False"),)) for each in members)
+    assert undo.unready(planned(cluster), replace(facts, members=over)) == {}
 
 
 def test_pods_that_only_start_say_nothing() -> None:
