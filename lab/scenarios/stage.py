@@ -1,6 +1,7 @@
 """What a story has at hand: the lab, a guard of its own, a voice with a clock, and eyes on the cluster's objects."""
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 from lab import manifests, policies, programs
 from lab.controller import Controller
 from lab.mirror import Mirror
+from lab.parts import REPOSITORY
 from lab.platform import Platform
 from lab.scenarios import words
 from lab.world import Lab, LabError
@@ -21,6 +23,7 @@ GUARD_S = 60.0
 ENDING_S = 120.0
 KNOWN_S = policies.WINDOW_S + 4
 """One a second: a release is compared with the time before where that is known for half a window at least."""
+ROLLGUARD = Path(sys.executable).with_name("rollguard")
 GROUP = "/apis/rollguard.dev/v1alpha1"
 
 
@@ -162,24 +165,36 @@ class Stage:
         self.tell(f"$ kubectl {' '.join(arguments)}")
         return await self._run(str(program), "--kubeconfig", str(self.lab.kubeconfig), "-n", self.namespace, *arguments)
 
-    async def rollguard(self, *arguments: str, code: int = 0) -> str:
-        """What the command line prints (and, where it ends with another code than 0, its errors), as the administrator.
+    async def rollguard(self, *arguments: str, code: int = 0, notes: bool = False) -> str:
+        """What the command line prints (and its errors and warnings: with `notes`, or where it ends with another code
+        than 0), as the administrator.
 
         Raises ScenarioError where it ends with another code than the expected one.
         """
         self.tell(f"$ rollguard {' '.join(arguments)}")
-        where = ("--kubeconfig", str(self.lab.kubeconfig), "--guard-namespace", self.guard_namespace)
-        return await self._run(str(Path(sys.executable).with_name("rollguard")), *arguments, *where, code=code)
+        return await self._run(str(ROLLGUARD), *arguments, *self._where(), code=code, notes=notes)
 
-    async def _run(self, *command: str, code: int = 0) -> str:
+    async def rollback_script(self, *arguments: str) -> str:
+        """What the operators' script `rollback.sh` prints, as the administrator."""
+        script = REPOSITORY / "scripts" / "rollback.sh"
+        self.tell(f"$ /scripts/{script.name} {' '.join(arguments)}")
+        return await self._run(str(script), *arguments, *self._where())
+
+    def _where(self) -> tuple[str, ...]:
+        return ("--kubeconfig", str(self.lab.kubeconfig), "--guard-namespace", self.guard_namespace)
+
+    async def _run(self, *command: str, code: int = 0, notes: bool = False) -> str:
         process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            *command,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "PATH": f"{ROLLGUARD.parent}{os.pathsep}{os.environ['PATH']}"},
         )
         output, errors = await process.communicate()
         if process.returncode != code:
             said = f"{errors.decode().strip()}\n{output.decode()}"
             raise ScenarioError(f"{' '.join(command)} ended with {process.returncode}, not {code}: {said}")
-        return output.decode() + (errors.decode() if code else "")
+        return output.decode() + (errors.decode() if code or notes else "")
 
     # --- the state of the world ---
 
