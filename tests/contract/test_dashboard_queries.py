@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lab import programs
@@ -14,6 +14,8 @@ from rollguard.model.documents import Json
 from rollguard.model.policy import Policy
 from rollguard.render.alerts.written import groups
 from rollguard.render.dashboards import PanelQuery, queries
+from tests.unit.policy.texts import good
+from tests.unit.render.policies import CLUSTERS
 
 PLATFORM = Path(__file__).parents[2] / "examples" / "dubbing-platform" / "policy.yaml"
 AT = "40m"
@@ -63,8 +65,20 @@ def test_figures_are_those_of_the_series_whatever_the_number_of_exporters(tmp_pa
     assert told(tmp_path, policy, asked) == ""
 
 
+def test_a_cluster_is_looked_at_alone_its_labels_have_other_names_and_its_histograms_are_native(tmp_path: Path) -> None:
+    policy = good(CLUSTERS)
+    web = '{cluster="eu", namespace="production", deployment="web"}'
+    asked = [
+        exactly(query(policy, "deployment-monitoring", "Errors", "web"), web, 0.1),
+        exactly(query(policy, "deployment-monitoring", "Pods that are ready", "web"), web, PODS),
+        some(query(policy, "deployment-monitoring", "Latency, P95", "web")),
+        exactly(query(policy, "system-health", "Errors"), '{cluster="eu", namespace="production"}', 0.1),
+    ]
+    assert told(tmp_path, policy, asked, clusters()) == ""
+
+
 def query(policy: Policy, dashboard: str, panel: str, workload: str = "backend-green") -> PanelQuery:
-    found = queries(policy, "production", workload)
+    found = queries(policy, "production", workload, "eu")
     (one,) = (each for each in found if (each.dashboard, each.panel, each.mark) == (dashboard, panel, False))
     return one
 
@@ -84,10 +98,10 @@ def exactly(asked: PanelQuery, labels: str, value: float) -> Json:
     return {"expr": f"round({asked.promql}, 1e-6)", "eval_time": AT, "exp_samples": samples}
 
 
-def told(folder: Path, policy: Policy, asked: list[Json]) -> str:
+def told(folder: Path, policy: Policy, asked: list[Json], given: Iterable[tuple[str, str]] = ()) -> str:
     """What `promtool test rules` says is not as expected, with the rendered rules loaded; empty where all is."""
     (folder / "rules.json").write_text(json.dumps({"groups": groups(policy)}))
-    inputs: list[Json] = [{"series": name, "values": values} for name, values in series()]
+    inputs: list[Json] = [{"series": name, "values": values} for name, values in given or series()]
     test: Json = {"interval": "15s", "input_series": inputs, "promql_expr_test": asked}
     whole = {"rule_files": ["rules.json"], "evaluation_interval": "1m", "tests": [test]}
     (folder / "test.json").write_text(json.dumps(whole))
@@ -162,6 +176,26 @@ def _apps() -> Iterator[tuple[str, str]]:
     yield f"pg_settings_max_connections{{{database}}}", f"100+0{STEADY}"
     yield f'queue_depth{{{NAMED},queue="dubbing"}}', f"8+0{STEADY}"
     yield f'queue_oldest_job_seconds{{{NAMED},queue="dubbing"}}', f"30+0{STEADY}"
+
+
+def clusters() -> Iterator[tuple[str, str]]:
+    """Two clusters and two replicas of the store in one; what is not of cluster `eu` and replica `a` is all errors."""
+    for cluster, replica in (("eu", "a"), ("eu", "b"), ("us", "a")):
+        wanted = (cluster, replica) == ("eu", "a")
+        own = f'cluster="{cluster}",prometheus_replica="{replica}",kubernetes_namespace="production"'
+        yield f'kube_deployment_spec_replicas{{{own},deployment="web"}}', f"{PODS}+0{STEADY}"
+        yield (
+            f'kube_replicaset_owner{{{own},replicaset="web-1",owner_kind="Deployment",owner_name="web"}}',
+            f"1+0{STEADY}",
+        )
+        for number in range(PODS if wanted else 5):
+            pod = f'{own},kubernetes_pod="web-1-{number}"'
+            yield f'kube_pod_owner{{{pod},owner_kind="ReplicaSet",owner_name="web-1"}}', f"1+0{STEADY}"
+            yield f'kube_pod_status_ready{{{pod},condition="true"}}', f"1+0{STEADY}"
+            yield f'http_requests_total{{{pod},status="200"}}', f"0+{9 if wanted else 0}{STEADY}"
+            yield f'http_requests_total{{{pod},status="500"}}', f"0+1{STEADY}"
+            grown = "{{schema:0 sum:1 count:10 buckets:[4 3 3]}}"
+            yield f"http_request_duration_seconds{{{pod}}}", f"{grown}+{grown}{STEADY}"
 
 
 def _guard() -> Iterator[tuple[str, str]]:

@@ -16,31 +16,12 @@ from rollguard.policy.promql import problem_of_expression
 from rollguard.render.dashboards import dashboards, lint, queries
 from rollguard.render.dashboards.filled import variables_of
 from tests.unit.policy.texts import GOOD, WITH_SET, added, changed, good
+from tests.unit.render.policies import CLUSTERS, POLICIES
 
 ROOT = Path(__file__).parents[4]
 GOLDEN = ROOT / "tests" / "golden" / "dashboards"
 PLATFORM = ROOT / "examples" / "dubbing-platform" / "policy.yaml"
 DEPLOYMENT, SYSTEM, GUARD = "deployment-dashboard.json", "system-health.json", "guard-dashboard.json"
-GENERIC = """\
-apiVersion: rollguard.dev/v1alpha1
-kind: GuardPolicy
-metadata:
-  name: clusters
-spec:
-  preset: generic
-  metrics:
-    address: http://prometheus:9090
-    match: prometheus_replica="a"
-    labels: {namespace: kubernetes_namespace, pod: kubernetes_pod, cluster: cluster}
-  watch:
-    - {name: web, namespace: production, workloads: [web]}
-    - {name: jobs, namespace: batch, selector: {matchLabels: {team: jobs}}}
-"""
-WITHOUT_PODS = changed(
-    "    address: http://prometheus:9090\n",
-    "    address: http://prometheus:9090\n    labels: {pod: '', workload: app}\n",
-)
-POLICIES = {"small": GOOD, "with a set": WITH_SET, "clusters": GENERIC, "without pods": WITHOUT_PODS}
 
 
 def policy_of(name: str) -> Policy:
@@ -90,6 +71,17 @@ def test_the_platforms_dashboards_are_the_golden_ones(path: str, renew_golden: b
     assert text == (GOLDEN / path).read_text(), "read the difference, then renew by --renew-golden"
 
 
+@pytest.mark.golden
+@pytest.mark.parametrize("name", ["smallest", "rolling", "clusters"])
+def test_what_the_dashboards_of_other_policies_ask_is_golden(name: str, renew_golden: bool) -> None:
+    asked = queries(policy_of(name), "production", "web", "eu")
+    text = "".join(f"{each.dashboard} | {each.panel}\n    {each.promql}\n" for each in asked)
+    file = GOLDEN / f"{name}.txt"
+    if renew_golden:
+        file.write_text(text)
+    assert text == file.read_text(), "read the difference, then renew by --renew-golden"
+
+
 @pytest.mark.parametrize("path", [DEPLOYMENT, SYSTEM, GUARD])
 @pytest.mark.parametrize("name", [*POLICIES, "the platform"])
 def test_no_dashboard_breaks_a_rule(name: str, path: str) -> None:
@@ -132,7 +124,7 @@ def test_the_platforms_variables_are_in_their_order_and_begin_at_its_namespace()
 
 
 def test_a_cluster_is_chosen_where_the_policy_names_its_label_and_every_query_keeps_to_it() -> None:
-    policy = good(GENERIC)
+    policy = good(CLUSTERS)
     variables = dashboard(policy)["templating"]["list"]
     assert [each["name"] for each in variables] == ["datasource", "cluster", "namespace", "workload"]
     assert 'cluster="$cluster"' in variables[2]["query"]["query"]
