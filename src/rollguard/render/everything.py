@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rollguard.model.policy import Policy
-from rollguard.render.alerts.table import alerts, recordings
+from rollguard.render.alerts import alerts, recordings, rule_files, test_file
 from rollguard.render.automation import automation
 from rollguard.render.dashboards import dashboards
 from rollguard.render.file import File
@@ -40,6 +40,8 @@ def files(wanted: Rendering) -> tuple[File, ...]:
     made = (
         *automation(wanted.installation, wanted.definitions),
         *routing(policy, guard),
+        *rule_files(policy, namespace=guard),
+        test_file(policy, namespace=guard),
         *dashboards(policy, guard),
         *runbooks(policy, every, guard),
         *guides(policy, every, guard),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from rollguard.policy.promql import Matcher
-from rollguard.signals import DEPLOYMENT, POD, Scope
+from rollguard.policy.promql import Matcher, narrowed
+from rollguard.signals import DEPLOYMENT, NAMESPACE, POD, Scope
 
 RECENT = "deployment:rollout_recent:bool"
 """1 by namespace and Deployment while a rollout is recent, else 0."""
@@ -13,7 +13,6 @@ TARGETS = "deployment:up:count"
 """How many scraped targets a Deployment has."""
 WHERE = "{{ $labels.namespace }}/{{ $labels.deployment }}"
 """Names the Deployment in a description."""
-PLAIN = {"namespace": "{{ $labels.namespace }}"}
 
 
 def deployments(scope: Scope, name: str) -> str:
@@ -35,8 +34,11 @@ def pods(scope: Scope, state: str) -> str:
 
 def told(scope: Scope, name: str) -> str:
     """The guard's own series of that name, by namespace and Deployment, where it is not 0."""
-    named = Matcher(DEPLOYMENT, "!=", "")
-    return f"{scope.by('max', scope.select(name, named), DEPLOYMENT)} > 0"
+    (namespaces,) = scope.matchers
+    # By our own names of the labels, whatever the store calls those of others.
+    here = Matcher(NAMESPACE, namespaces.operator, namespaces.value)
+    series = narrowed(name, (Matcher(DEPLOYMENT, "!=", ""), here), scope.store.match)
+    return f"max by ({', '.join(scope.own())}) ({series}) > 0"
 
 
 def glob(pattern: str) -> str:

@@ -91,8 +91,8 @@ def _target(policy: Policy, scope: Scope) -> Alert:
         expr=f"{down} or {gone}",
         for_seconds=seconds,
         summary="Pods are not scraped",
-        description=f"{{{{ $value }}}} targets of {WHERE} do not answer their scrapes, or are gone, for "
-        f"{format_(seconds)}.",
+        description=f"Targets of {WHERE} that do not answer their scrapes, or are gone: {{{{ $value }}}}; the bound is "
+        f"none for {format_(seconds)}.",
         meaning="The metrics store cannot scrape some pods of a Deployment, or has no target of it where it had some "
         f"in most of the last {BEFORE}.",
         panel=Panel.GUARD,

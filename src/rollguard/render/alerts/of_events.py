@@ -42,7 +42,7 @@ def _crash_loop(_policy: Policy, alert: SignalAlert, scope: Scope) -> Alert:
         expr=f"{pods(scope, f'({seen}) >= 1')} > 0",
         summary=f"Pods crash in a loop{': a rollback is asked for' if acts else ''}",
         description=(
-            f"{{{{ $value }}}} pods of {WHERE} were in CrashLoopBackOff within the last {over}; the bound is none."
+            f"Pods of {WHERE} that were in CrashLoopBackOff in the last {over}: {{{{ $value }}}}; the bound is none."
         ),
         meaning=(
             f"A container was in CrashLoopBackOff within {over}: it starts, ends with an error, and the kubelet waits "
@@ -58,7 +58,7 @@ def _image_pull(_policy: Policy, alert: SignalAlert, scope: Scope) -> Alert:
         alert,
         expr=f"{pods(scope, f'({waiting}) == 1')} > 0",
         summary="An image cannot be pulled",
-        description=f"{{{{ $value }}}} pods of {WHERE} wait for an image that cannot be pulled; the bound is none"
+        description=f"Pods of {WHERE} that wait for an image that cannot be pulled: {{{{ $value }}}}; the bound is none"
         f"{_lasting(alert)}.",
         meaning="A container waits for its image: the name is wrong, the registry refuses, or it does not answer. "
         "ErrImagePull and ImagePullBackOff, which take turns, count as one.",

@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from rollguard.model.alerting import Category
 from rollguard.model.documents import Json
 from rollguard.model.policy import Policy
 from rollguard.policy.durations import format_
 from rollguard.render.alerts.alert import Alert, Recording
 from rollguard.render.alerts.table import GUARD, alerts, recordings
-from rollguard.render.labels import Object
+from rollguard.render.file import File, yaml_file
+from rollguard.render.installation import space
+from rollguard.render.labels import Object, labels
 
+OBJECT_PATH = "deployment-alerts.yaml"
+RULES_PATH = "rules/rollguard.rules.yaml"
+OBJECT = "rollguard"
+"""What the PrometheusRule is called."""
 GROUP = "rollguard"
 """How the names of the rule groups begin."""
+
+
+def rule_files(policy: Policy, *, namespace: str = GUARD) -> tuple[File, ...]:
+    """The object for the operator of Prometheus, with the namespace that it is in, for it is applied first; and the
+    bare groups, for a Prometheus without one and for promtool."""
+    found = groups(policy, namespace=namespace)
+    rule: Object = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {
+            "name": OBJECT,
+            "namespace": namespace,
+            "labels": {**labels(namespace), **dict(policy.alerting.labels)},
+        },
+        "spec": {"groups": found},
+    }
+    return (
+        yaml_file(OBJECT_PATH, (space(namespace), rule)),
+        yaml_file(RULES_PATH, ({"groups": found},)),
+    )
 
 
 def groups(policy: Policy, *, namespace: str = GUARD) -> list[Json]:
@@ -37,14 +61,11 @@ def annotated(alert: Alert, policy: Policy) -> Object:
     if runbook := policy.links.runbook_of(alert.name):
         told["runbook_url"] = runbook
     if policy.links.dashboard:
+        # A label that the rule itself adds cannot be named in a template.
+        namespace = dict(alert.labels).get("namespace", "{{ $labels.namespace }}")
         workload = "&var-workload={{ $labels.deployment }}" if alert.deployment else ""
-        told["dashboard_url"] = f"{policy.links.dashboard}?var-namespace={{{{ $labels.namespace }}}}{workload}"
+        told["dashboard_url"] = f"{policy.links.dashboard}?var-namespace={namespace}{workload}"
     return told
-
-
-def rule_names(found: Iterable[Alert]) -> tuple[str, ...]:
-    """The names of alerts, each once, in their order."""
-    return tuple(dict.fromkeys(alert.name for alert in found))
 
 
 def _recording(recording: Recording) -> Json:
