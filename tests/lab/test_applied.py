@@ -19,8 +19,9 @@ pytestmark = pytest.mark.lab
 NAMESPACE = "applied"
 NAME = "speech-to-text"
 GUARD = "monitoring"
-APPLIED = ("deployment-alerts.yaml", "rollback-automation.yaml", "service-monitor.yaml")
-"""In the order of the guide, as far as they are rendered; the ServiceMonitor after what it is for."""
+APPLIED = ("deployment-alerts.yaml", "rollback-automation.yaml", "service-monitor.yaml", "dashboards.yaml")
+"""In the order of the guide, then what it does not name."""
+PLATFORM = Path(__file__).parents[2] / "examples" / "dubbing-platform" / "policy.yaml"
 BUDGET = "poddisruptionbudget.policy/monitoring configured"
 """What kubectl says of every budget that it applies again, changed or not."""
 SECRET = (
@@ -68,6 +69,7 @@ async def bad(lab: Lab) -> bool:
 async def steps_of_the_guide(lab: Lab, files: Path) -> None:
     """Each succeeds at the first try, and again changes nothing; the pods run before their Secret exists."""
     there = [str(files / name) for name in APPLIED if (files / name).exists()]
+    assert len(there) >= 3
     for file in there:
         assert "created" in await kubectl(lab, "apply", "-f", file)
     for file in there:
@@ -93,6 +95,7 @@ async def test_the_rendered_files_install_a_guard_whose_job_puts_the_only_bad_ro
     files = cluster.workdir / "rendered"
     await rollguard_render(policy, files)
     await steps_of_the_guide(cluster, files)
+    await the_server_takes_the_platforms_files(cluster)
     assert await the_job(cluster, "rollback-none") == "Failed"
     assert "no rollout under guard is bad" in await kubectl(cluster, "logs", "job/rollback-none", "-n", GUARD)
     good = image_of(await cluster.deployment(NAMESPACE, NAME))
@@ -122,6 +125,16 @@ async def rollguard_render(policy: Path, files: Path) -> None:
             *(str(Path(sys.executable).with_name("rollguard")), "render", str(policy), "-o", str(files), *more)
         )
         assert await process.wait() == 0
+
+
+async def the_server_takes_the_platforms_files(lab: Lab) -> None:
+    """All objects of the platform's own policy, tried without effect."""
+    await lab.namespace("production")
+    files = lab.workdir / "platform"
+    await rollguard_render(PLATFORM, files)
+    for name in APPLIED:
+        if (files / name).exists():
+            await kubectl(lab, "apply", "--dry-run=server", "-f", str(files / name))
 
 
 async def until_adopted(lab: Lab) -> None:

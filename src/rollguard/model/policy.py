@@ -360,7 +360,7 @@ class Alerting:
     """What is the rules' alone."""
 
     labels: tuple[tuple[str, str], ...] = ()
-    """Of the PrometheusRule object: an operator of Prometheus selects by them."""
+    """Of PrometheusRule and ServiceMonitor: an operator of Prometheus selects by them."""
     lasting: tuple[tuple[str, float], ...] = ()
     """(alert, seconds) for alerts that belong to no signal: how long they must hold before they fire."""
 

@@ -63,7 +63,7 @@ class AlertsPart(Part):
     """What of the rules belongs to no signal."""
 
     labels: dict[LabelKey, LabelValue] = Field(default={})
-    """Labels of the PrometheusRule, by which an operator of Prometheus selects it, such as `release: prometheus`."""
+    """Labels of PrometheusRule and ServiceMonitor, by which a Prometheus operator selects: `release: prometheus`."""
     for_: dict[AlertName, Lasting] = Field(default={}, alias="for")
     """How long an alert that belongs to no signal must hold before it fires, by its name: `RolloutStuck: 15m`."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rollguard.model.policy import Policy
 from rollguard.render.deployment import MATCH, METRICS, METRICS_PORT, PROBES_PORT
 from rollguard.render.labels import DEPLOYMENT, INSTANCE, Object, labels
 
@@ -50,12 +51,14 @@ def around(namespace: str) -> tuple[Object, ...]:
     return budget, ingress, service
 
 
-def service_monitor(namespace: str) -> Object:
-    """How the Prometheus operator's Prometheus scrapes the guard: with its own account's token, as the guard asks."""
+def service_monitor(policy: Policy, namespace: str) -> Object:
+    """How the Prometheus operator's Prometheus scrapes the guard: with its own account's token, as the guard asks. It
+    carries the labels by which that operator selects, as the rules do."""
+    chosen: Object = {**labels(namespace), **MATCH, **dict(policy.alerting.labels)}
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "ServiceMonitor",
-        "metadata": {"name": DEPLOYMENT, "namespace": namespace, "labels": {**labels(namespace), **MATCH}},
+        "metadata": {"name": DEPLOYMENT, "namespace": namespace, "labels": chosen},
         "spec": {
             "selector": {"matchLabels": {**MATCH, INSTANCE: namespace}},
             "endpoints": [

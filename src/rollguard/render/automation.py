@@ -14,5 +14,5 @@ MONITOR_PATH = "service-monitor.yaml"
 def automation(wanted: Installation, definitions: tuple[Object, ...]) -> tuple[File, ...]:
     """The file that brings the guard into the cluster: no object of a kind that it defines itself is in it, for
     `kubectl apply` would not know that kind yet. A ServiceMonitor, whose kind may be missing, has its own file."""
-    monitor = service_monitor(wanted.namespace)
+    monitor = service_monitor(wanted.policy, wanted.namespace)
     return (yaml_file(PATH, manifests(wanted, definitions)), yaml_file(MONITOR_PATH, (monitor,)))

@@ -71,6 +71,16 @@ async def test_a_rollback_under_way_is_named(state: str, live: list[str]) -> Non
     assert (await found({**guarding("shop"), ROLLOUTS: rollouts})).live == live
 
 
+async def test_rules_and_scrapes_of_the_guard_go_too_and_are_kept_where_one_may_not_look() -> None:
+    rules = "/apis/monitoring.coreos.com/v1/prometheusrules"
+    rule = Thing("PrometheusRule", "monitoring", "rollguard")
+    assert rule in (await found({**guarding("shop"), rules: [item("rollguard", "monitoring")]})).installed
+    mine = rules.replace("/prometheusrules", "/namespaces/monitoring/prometheusrules")
+    forbidden = await found({**guarding("shop"), rules: 403, mine: 403}, "monitoring")
+    assert rule not in forbidden.installed
+    assert forbidden.kept[0].startswith("PrometheusRule: 403")
+
+
 async def test_the_definitions_go_last_and_stay_where_records_are_kept() -> None:
     answers = {**guarding("shop"), DEFINITION: item("guardedunits.rollguard.dev")}
     definition = Thing("CustomResourceDefinition", "", "guardedunits.rollguard.dev")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from rollguard.cli.install import objects_of
 from rollguard.cli.main import call
 from rollguard.cli.policy import read
 from rollguard.model.permissions import Permission, Scope
+from rollguard.model.policy import Alerting
 from rollguard.render import PEOPLE, access, to_yaml
 from rollguard.render.around import service_monitor
 
@@ -126,7 +128,10 @@ def test_who_may_operate_may_do_what_the_commands_do_and_only_the_forcer_may_for
 
 def test_prometheus_finds_the_service_by_its_labels_and_comes_with_its_own_token() -> None:
     (service,) = of_kind("Service", installed())
-    monitor: dict[str, Any] = json.loads(json.dumps(service_monitor("monitoring")))
+    chosen = Alerting(labels=(("release", "prometheus"),))
+    made = service_monitor(replace(read(POLICY), alerting=chosen), "monitoring")
+    monitor: dict[str, Any] = json.loads(json.dumps(made))
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
     wanted = monitor["spec"]["selector"]["matchLabels"]
     assert wanted.items() <= service["metadata"]["labels"].items()
     (endpoint,) = monitor["spec"]["endpoints"]

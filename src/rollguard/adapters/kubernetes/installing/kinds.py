@@ -20,6 +20,9 @@ CLUSTER_KINDS = frozenset(
         "ClusterRoleBinding",
     }
 )
+FOREIGN_KINDS = frozenset({"PrometheusRule", "ServiceMonitor"})
+"""Of the Prometheus operator: rendered, where it is not known whether the cluster has it."""
+_MONITORING = ("monitoring.coreos.com", "v1")
 _KINDS = {
     "Namespace": ("", "v1", "namespaces"),
     "ServiceAccount": ("", "v1", "serviceaccounts"),
@@ -45,6 +48,8 @@ _KINDS = {
     "CustomResourceDefinition": ("apiextensions.k8s.io", "v1", "customresourcedefinitions"),
     "ValidatingAdmissionPolicy": (*_ADMISSION, "validatingadmissionpolicies"),
     "ValidatingAdmissionPolicyBinding": (*_ADMISSION, "validatingadmissionpolicybindings"),
+    "PrometheusRule": (*_MONITORING, "prometheusrules"),
+    "ServiceMonitor": (*_MONITORING, "servicemonitors"),
     "GuardedUnit": (*_OWN, "guardedunits"),
     "GuardedRollout": (*_OWN, "guardedrollouts"),
 }

@@ -10,7 +10,7 @@ import msgspec
 from rollguard.adapters.kubernetes.connection.api import Api, Reply
 from rollguard.adapters.kubernetes.installing import kinds
 from rollguard.adapters.kubernetes.installing.install import FORBIDDEN, NOT_FOUND, InstallError, thing
-from rollguard.adapters.kubernetes.installing.kinds import CLUSTER_KINDS, Thing
+from rollguard.adapters.kubernetes.installing.kinds import CLUSTER_KINDS, FOREIGN_KINDS, Thing
 from rollguard.adapters.kubernetes.objects.wire import ListMeta, OnlyMeta
 from rollguard.adapters.kubernetes.store.leadership import LEASE_NAME
 from rollguard.record import manifests
@@ -21,6 +21,8 @@ PAGE = "500"
 LIVE = frozenset({"planned", "acting", "verifying"})
 """States of a rollout whose plan is under way."""
 INSTALLED = (
+    "PrometheusRule",
+    "ServiceMonitor",
     "CronJob",
     "Job",
     "RoleBinding",
@@ -214,11 +216,11 @@ async def _definitions(lister: Lister, found: Found) -> list[Thing]:
 
 
 async def _allowed(lister: Lister, kind: str, selector: str, found: Found) -> list[Thing]:
-    """Objects of the cluster that the caller may not even list are kept, and said."""
+    """Objects of the cluster, and of others' kinds, that the caller may not even list are kept, and said."""
     try:
         return await lister.things(kind, selector)
     except InstallError as refusal:
-        if kind not in CLUSTER_KINDS:
+        if kind not in CLUSTER_KINDS | FOREIGN_KINDS:
             raise
         found.kept.append(str(refusal).partition("\n")[0])
         return []
