@@ -10,10 +10,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 POLL_S = 0.05
+PORT_ATTEMPTS = 3
 TAIL_LINES = 25
 
 
@@ -143,6 +145,32 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+class Listening(Protocol):
+    """A program on a port of its own, which it takes at its first start where it has none."""
+
+    port: int
+
+    async def start(self) -> None:
+        """Returns when it is ready; raises ProcessError where it ended, or was not in time."""
+
+    async def stop(self) -> None:
+        """Ends it, if it runs."""
+
+
+async def start_on_a_free_port(program: Listening) -> None:
+    """Starts it, on another port where somebody else got its port first."""
+    for attempt in range(1, PORT_ATTEMPTS + 1):
+        try:
+            await program.start()
+        except ProcessError as error:
+            if attempt == PORT_ATTEMPTS or not port_was_taken(error):
+                raise
+            await program.stop()
+            program.port = 0
+        else:
+            return
 
 
 def port_was_taken(error: ProcessError) -> bool:

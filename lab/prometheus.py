@@ -12,7 +12,6 @@ from lab import processes, programs
 from lab.controlplane import ControlPlane
 from lab.processes import Child, ProcessError
 
-PORT_ATTEMPTS = 3
 POD_LABELS = {
     "__meta_kubernetes_namespace": "namespace",
     "__meta_kubernetes_pod_name": "pod",
@@ -174,7 +173,7 @@ class Prometheus:
         binary = programs.require(["prometheus"])["prometheus"]
         prometheus = cls(workdir=workdir, binary=binary, plane=plane, scraping=scraping)
         try:
-            await _start_with_retries(prometheus)
+            await processes.start_on_a_free_port(prometheus)
             yield prometheus
         finally:
             await prometheus.stop()
@@ -257,19 +256,6 @@ def _rule(
     if target is not None:
         rule |= {"target_label": target, "replacement": replacement}
     return rule
-
-
-async def _start_with_retries(prometheus: Prometheus) -> None:
-    for attempt in range(1, PORT_ATTEMPTS + 1):
-        try:
-            await prometheus.start()
-        except ProcessError as error:
-            if attempt == PORT_ATTEMPTS or not processes.port_was_taken(error):
-                raise
-            await prometheus.stop()
-            prometheus.port = 0
-        else:
-            return
 
 
 async def _ready(client: httpx2.AsyncClient) -> bool:
