@@ -9,6 +9,7 @@ from rollguard import report
 from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, Session, session, unanswered
 from rollguard.model.action import Unknown
+from rollguard.model.names import WorkloadKind
 from rollguard.model.records import EVERYTHING, LifecycleState, Outcome, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant
 from rollguard.record import rollout_to_json, unit_to_json
@@ -182,7 +183,10 @@ def _frozen(unit: UnitRecord) -> str:
     freeze = unit.freeze
     if freeze is None:
         return ""
-    return f"! {_about(unit)} is frozen until {freeze.until.iso()} by {freeze.actor}: {freeze.reason}"
+    left = ""
+    if unit.workload.kind is WorkloadKind.RELEASE_SET and unit.release_set is None:
+        left = "; the policy has no such set any more, and what guards its Deployments now is not frozen by it"
+    return f"! {_about(unit)} is frozen until {freeze.until.iso()} by {freeze.actor}: {freeze.reason}{left}"
 
 
 def _condition(unit: UnitRecord, kind: str, message: str) -> str:

@@ -17,11 +17,13 @@ from rollguard.decide.interlocks.every import (
     OF_THE_SET,
     Interlock,
 )
+from rollguard.decide.interlocks.no_target import no_target
 from rollguard.model.action import Decision, Standing, Target
 from rollguard.model.judgement import Verdict, VerdictKind
 from rollguard.model.records import Passage
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
+from rollguard.observe.old_colour import unfit
 from rollguard.observe.sets import member_situation
 
 
@@ -57,12 +59,19 @@ def _interlocks(situation: Situation, one: Judged, judged: tuple[Judged, ...]) -
             for each in judged
             if each.passage != one.passage
         )
-        for interlock in EVERY
+        for interlock in _faced(situation, other.passage)
         if interlock.check in OF_EVERY_MEMBER
     )
     both = _of_both(situation, one.passage)
-    own = tuple(_named(one.passage.member, interlock, both) for interlock in EVERY if interlock.check not in IN_PLACE)
+    own = tuple(_named(one.passage.member, interlock, both) for interlock in _faced(situation, one.passage))
     return (*own, *beside, _of_set(situation))
+
+
+def _faced(situation: Situation, passage: Passage) -> tuple[Interlock, ...]:
+    """What a member faces. Why its old colour is no way back is said by that alone: that no revision of it is good
+    follows from it."""
+    aside = {*IN_PLACE, no_target} if unfit(situation.facts, passage) else IN_PLACE
+    return tuple(interlock for interlock in EVERY if interlock.check not in aside)
 
 
 def _of_both(situation: Situation, passage: Passage) -> Situation:

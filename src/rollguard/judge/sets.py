@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rollguard.judge.words import NOTHING_REACHED
 from rollguard.model.judgement import Finding, Verdict, VerdictKind
 from rollguard.model.policy import LevelName
 
@@ -46,8 +47,10 @@ def of_set(verdicts: tuple[Verdict, ...]) -> Verdict:
     worst = min(verdicts, key=lambda verdict: _WORST_FIRST.index(verdict.kind))
     proven = [verdict.proven for verdict in verdicts]
     known = [moment for moment in proven if moment is not None]
+    healthy = worst.kind is VerdictKind.HEALTHY  # of which member is no matter, nor who is a member
     return replace(
         worst,
+        why=f"of every member {NOTHING_REACHED}" if healthy else worst.why,
         as_of=min(verdict.as_of for verdict in verdicts),
         findings=tuple(finding for verdict in (worst, *_but(verdicts, worst)) for finding in verdict.findings),
         gaps=tuple(gap for verdict in verdicts for gap in verdict.gaps),

@@ -19,6 +19,7 @@ from rollguard.judge.kinds import KINDS
 from rollguard.judge.levels import BLIND_AFTER, RANK, look
 from rollguard.judge.memory import JudgeState, SignalLook, SignalMemory
 from rollguard.judge.proof import served_since
+from rollguard.judge.words import NOTHING_REACHED
 from rollguard.model.judgement import Finding, Observation, SignalGap, Verdict, VerdictKind
 from rollguard.model.policy import EventRule, LevelName, Policy, Signal, SignalKind, Timing, Watch
 from rollguard.observe.slots import number_ending_at_or_before, number_starting_at_or_after
@@ -93,7 +94,7 @@ def _conclusion(seen: _Look) -> tuple[VerdictKind, str]:
         return VerdictKind.DEGRADED, worst.text
     if seen.missing:
         return VerdictKind.UNDECIDED, seen.missing
-    return VerdictKind.HEALTHY, "nothing was reached, and every required signal was complete"
+    return VerdictKind.HEALTHY, NOTHING_REACHED
 
 
 def _events(

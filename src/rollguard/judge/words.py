@@ -13,6 +13,9 @@ from rollguard.policy.amounts import amount, percent
 NEW_PODS = "new pods"
 ALL_PODS = "all pods"
 
+NOTHING_REACHED = "nothing was reached, and every required signal was complete"
+"""Why a release is healthy."""
+
 
 def unit_of(signal: Signal) -> str:
     """How the signal's values are written."""

@@ -72,8 +72,13 @@ async def _rest(context: Context, unit: UnitRecord, release_set: ReleaseSet, fac
 
 async def let_go(context: Context, name: UnitName) -> None:
     """The unit stands for no Deployments any more: who names one means what guards it now."""
-    if context.store.unit(name) is not None:
-        await context.store.change_unit(name, lambda unit: replace(unit, release_set=None))
+    unit = context.store.unit(name)
+    if unit is None:
+        return
+    frozen = unit.freeze is not None and unit.freeze.until > context.now()
+    if unit.release_set is not None and unit.freeze is not None and frozen:
+        context.log("frozen-set-left", {"unit": str(name), "until": unit.freeze.until.iso(), "by": unit.freeze.actor})
+    await context.store.change_unit(name, lambda unit: replace(unit, release_set=None))
 
 
 async def remember(context: Context, memory: Memory, name: UnitName) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 from rollguard.model.action import FoundService, Plan, Reading, Step, StepKind, StepState
 from rollguard.model.names import Ref
+from rollguard.undo.patch import left_by
 
 OVER = (StepState.DONE, StepState.SKIPPED, StepState.FAILED)
 BEGUN = (StepState.TRYING, StepState.DONE)
 TAKES_BACK = (StepKind.RESTORE_MINIMUM, StepKind.SCALE_BACK)
 """What is still done by a plan that was given up before its first switch."""
 SWITCHES = (StepKind.SWITCH, StepKind.SCALE_DOWN)
-HALF_BACK, NOTHING_SWITCHED = "half back", "nothing is switched"
+HALF_BACK, NOTHING_SWITCHED, NO_MORE = "half back", "nothing is switched", "nothing is switched any more"
 """How the words for a set begin that is on its way and does not come on."""
 
 
@@ -71,23 +72,23 @@ def went_back(plan: Plan, member: str) -> bool:
 
 def half_back(plan: Plan, readings: Mapping[Ref, Reading], because: str) -> str:
     """The state of a set that is on its way, by name, and why it stays so."""
-    switches = [_serves(step, readings.get(step.target)) for step in steps_of(plan, StepKind.SWITCH)]
-    said, down = [*switches], steps_of(plan, StepKind.SCALE_DOWN)
-    over = [step.state in OVER for step in steps_of(plan, StepKind.SWITCH)]
-    back = [
-        text == f"{s.target.name} serves {s.goal}"
-        for s, text in zip(steps_of(plan, StepKind.SWITCH), switches, strict=True)
-    ]
-    if all(over) or all(back):
+    switches = steps_of(plan, StepKind.SWITCH)
+    seen = [(step, _colour(step, readings.get(step.target))) for step in switches]
+    again = {s.n for s, value in seen if value == s.precondition and _was_back(plan, s, readings)}
+    said = [_serves(step, value, again=step.n in again) for step, value in seen]
+    untouched = bool(seen) and all(value == step.precondition for step, value in seen)
+    back = all(value == step.goal for step, value in seen)
+    if back or (all(step.state in OVER for step in switches) and not untouched):
+        down = steps_of(plan, StepKind.SCALE_DOWN)
         said += [f"{step.target.name} is {'at' if step.state in OVER else 'not yet at'} {step.goal}" for step in down]
     said += _raised(plan)
-    nothing = switches and not any(" serves " in text for text in switches)
-    return f"{NOTHING_SWITCHED if nothing else HALF_BACK}: {', '.join(said)}, because {because}"
+    state = HALF_BACK if not untouched else NO_MORE if again else NOTHING_SWITCHED
+    return f"{state}: {', '.join(said)}, because {because}"
 
 
 def tells_half(text: str) -> bool:
     """Whether these are the words of `half_back`."""
-    return text.startswith((f"{HALF_BACK}: ", f"{NOTHING_SWITCHED}: "))
+    return text.startswith(tuple(f"{state}: " for state in (HALF_BACK, NOTHING_SWITCHED, NO_MORE)))
 
 
 def given_up(plan: Plan, readings: Mapping[Ref, Reading], reason: str) -> str:
@@ -108,12 +109,21 @@ def _raised(plan: Plan) -> list[str]:
     return [f"the minimum of {step.target.name} is not yet {step.goal} again" for step in open_ if step.target in begun]
 
 
-def _serves(step: Step, found: Reading | None) -> str:
-    """What the Service serves: by what was read, else by how far the step is."""
-    name, old, new = step.target.name, step.goal, step.precondition
+def _colour(step: Step, found: Reading | None) -> str:
+    """What the Service serves: by what was read, else by how far the step is. Empty where it is no colour."""
     if isinstance(found, FoundService):
-        value = dict(found.selector).get(step.body, "")
-        return f"{name} still {new}" if value == new else f"{name} serves {value or 'no colour'}"
-    if step.state is StepState.DONE:
-        return f"{name} serves {old}"
-    return f"{name} still {new}"
+        return dict(found.selector).get(step.body, "")
+    return step.goal if step.state is StepState.DONE else step.precondition
+
+
+def _was_back(plan: Plan, step: Step, readings: Mapping[Ref, Reading]) -> bool:
+    """Whether it served the old colour already, by the plan."""
+    found = readings.get(step.target)
+    return step.state is StepState.DONE or (isinstance(found, FoundService) and left_by(plan, step, found.receipt))
+
+
+def _serves(step: Step, value: str, *, again: bool) -> str:
+    """`backend-service serves blue`, or `... still green`, or where somebody switched it again `... green again`."""
+    if value != step.precondition:
+        return f"{step.target.name} serves {value or 'no colour'}"
+    return f"{step.target.name} {value} again" if again else f"{step.target.name} still {value}"

@@ -78,6 +78,7 @@ def test_an_old_colour_with_another_version_holds_the_set_whichever_member_it_is
         decision = decided(stage(seen(side(name, "3"))), backend=BAD)
         assert decision.kind is DecisionKind.HOLD
         assert f"{name} has another template than when it served" in decision.reason
+        assert decision.forbidding() == ("old colour",)
         assert f"rollout undo deployment/{name} --to-revision=1" in decision.reason
 
 
@@ -127,6 +128,7 @@ def test_of_two_bad_members_the_one_that_is_hindered_least_carries() -> None:
 def test_a_set_is_healthy_only_where_every_member_is_and_bad_where_one_is() -> None:
     healthy = replace(FINE, kind=VerdictKind.HEALTHY)
     assert of_set((healthy, healthy)).kind is VerdictKind.HEALTHY
+    assert of_set((of_member("backend", healthy), healthy)).why == of_set((of_member("frontend", healthy),)).why
     assert of_set((healthy, FINE)).kind is VerdictKind.UNDECIDED
     assert of_set((healthy, replace(FINE, kind=VerdictKind.BLIND), BAD)).kind is VerdictKind.BAD
     assert of_set((healthy, replace(FINE, kind=VerdictKind.BLIND))).kind is VerdictKind.BLIND

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from rollguard.cli.status import page
 from rollguard.model.judgement import VerdictKind
 from rollguard.model.policy import Policy
-from rollguard.model.records import LifecycleState, NoticeClass, Outcome, RolloutRecord
+from rollguard.model.records import Freeze, LifecycleState, NoticeClass, Outcome, RolloutRecord
+from rollguard.sim.objects import at
 from tests.unit.loop.colours import SET, UNIT, Colours, play_set, set_policy
 from tests.unit.loop.stage import Running, Stage
 
@@ -151,12 +153,33 @@ def test_a_set_that_the_policy_renames_does_not_stand_for_its_deployments_any_mo
         guard = stage.start()
         await stage.until(colours.adopted)
         await guard.kill()
+        until = at(stage.world.loop.time() + 3600)
+        assert stage.world.records.freeze(UNIT, Freeze(until=until, actor="bob", reason="launch"))
         renamed = replace(SET, name="platform")
         watch = replace(stage.policy.watches[0], release_set=renamed)
         stage.write_policy(replace(stage.policy, digest="sha256:changed", watches=(watch,)))
-        stage.start("guard-1")
+        following = stage.start("guard-1")
         await stage.until(lambda: renamed.unit in stage.world.records.units)
         await stage.until(lambda: (unit := colours.unit()) is not None and unit.release_set is None, within=30)
         assert stage.world.records.units[renamed.unit].record.release_set == renamed
+        assert [fields["by"] for fields in following.events("frozen-set-left")] == ["bob"]
+        left = colours.unit()
+        assert left is not None
+        told = page([left], {}, at(stage.world.loop.time()))
+        assert "is frozen until" in told
+        assert "the policy has no such set any more, and what guards its Deployments now is not frozen by it" in told
+
+    play_set(story, policy=long_window())
+
+
+def test_a_set_that_is_healthy_is_told_once_though_a_member_leaves_it() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        await switched(stage, colours, GOOD, *PAIR)
+        await stage.until(lambda: of_set(stage)[0].verdict is VerdictKind.HEALTHY, within=300)
+        await stage.until(lambda: bool(stage.told("healthy")))
+        colours.switch("backend", to="blue")
+        await stage.until(lambda: moves(of_set(stage)[0]) == [("frontend", "blue", "green")])
+        await asyncio.sleep(30)
+        assert len(stage.told("healthy")) == 1
 
     play_set(story, policy=long_window())

@@ -326,7 +326,7 @@ def test_a_person_who_switches_to_green_again_half_way_is_not_overruled() -> Non
         once(stage, "frontend-service", lambda: colours.switch("backend"))
         await bad_release(stage, colours)
         await stage.until(lambda: bool(stage.told("superseded")), within=300)
-        assert "half back: backend-service still green, frontend-service serves blue" in stage.told("superseded")[0]
+        assert "half back: backend-service green again, frontend-service serves blue" in stage.told("superseded")[0]
         await asyncio.sleep(60)
         assert colours.live("backend") == "green"
         assert colours.deployments["backend-green"].replicas == 3

@@ -475,6 +475,9 @@ def test_a_service_that_a_person_switches_to_green_again_is_never_overwritten() 
     at.cluster.select("backend", "green")
     at.turns(10)
     assert "backend-service was switched back to green by somebody" in at.over
+    assert at.over.startswith(
+        "nothing is switched any more: backend-service green again, frontend-service still green, because"
+    )
     assert (at.cluster.colour("backend"), at.cluster.colour("frontend")) == ("green", "green")
 
 
@@ -506,6 +509,16 @@ def test_a_newer_release_in_the_bad_colour_is_left_as_it_is_and_told() -> None:
     assert at.cluster.replicas("frontend-green") == 0
     assert "Left undone: scale backend-green down to 0" in undo.caveat(at.plan, at.record)
     assert undo.progress(at.plan, at.cluster.facts()) == undo.Restored()
+
+
+def test_a_set_whose_services_somebody_switched_again_is_not_called_half_back() -> None:
+    at = switched()
+    for member in ("backend", "frontend"):
+        at.cluster.select(member, "green")
+    at.turns(100)
+    assert at.over.startswith(
+        "nothing is switched any more: backend-service green again, frontend-service green again, the minimum of"
+    )
 
 
 def test_a_paused_bad_colour_stops_it_there() -> None:

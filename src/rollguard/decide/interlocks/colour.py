@@ -16,9 +16,8 @@ def old_colour(situation: Situation, _verdict: Verdict, _now: Instant) -> Standi
     """Of a release set: forbids where a member's old colour is gone, paused, was given another version, or cannot get
     the pods that it needs. Elsewhere there is no old colour."""
     rollout = situation.rollout
-    for passage in rollout.passages:
-        reason = unfit(situation.facts, passage)
-        if reason:
-            return forbids(NAME, reason)
+    reasons = [reason for passage in rollout.passages if (reason := unfit(situation.facts, passage))]
+    if reasons:
+        return forbids(NAME, "; ".join(reasons))
     colours = " and ".join(sorted({passage.old.colour for passage in rollout.passages}))
     return clear(NAME, f"{colours} is as it was when it served" if colours else "it is not blue-green")
