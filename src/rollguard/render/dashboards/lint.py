@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from rollguard.model.documents import Json
+from rollguard.model.policy import Policy
 from rollguard.policy.promql import problem_of_expression
 from rollguard.render.dashboards.filled import asked, filled, inside, objects, values_of, variables_of
 from rollguard.render.dashboards.grafana import COLUMNS, SCHEMA, SOURCE
@@ -25,7 +26,7 @@ _LEGEND = re.compile(r"\{\{(\w+)\}\}")
 def problems(dashboard: Object, ranges: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """What is wrong with a dashboard, each in a sentence that names the panel; empty where nothing is.
 
-    `ranges` are those that the policy's own expressions write (`5m`): all others are `$__rate_interval`.
+    `ranges` are those that the policy's own expressions write (`ranges_of`): all others are `$__rate_interval`.
     """
     panels = objects(dashboard.get("panels"))
     found: list[str] = [*_whole(dashboard), *_variables(dashboard), *_marks(dashboard)]
@@ -35,6 +36,12 @@ def problems(dashboard: Object, ranges: frozenset[str] = frozenset()) -> tuple[s
     for title, promql, _ in asked(dashboard):
         found += [f"{title!r}: {each}" for each in _query(promql, _names(dashboard), ranges)]
     return tuple(found)
+
+
+def ranges_of(policy: Policy) -> frozenset[str]:
+    """The ranges that the policy's own expressions write: of a gauge, which may be any."""
+    texts = (text for signal in policy.signals for text in (signal.gauge, signal.limit))
+    return frozenset(each for text in texts for each in _RANGE.findall(text))
 
 
 def _whole(dashboard: Object) -> Iterator[str]:
