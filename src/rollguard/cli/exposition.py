@@ -69,6 +69,12 @@ def _units(units: tuple[UnitStatus, ...]) -> Iterable[Metric]:
     state = GaugeMetricFamily("rollguard_rollout_state", "1 in its present state", labels=[*_LABELS, "state"])
     blind = GaugeMetricFamily("rollguard_blind", "1 while a rollout cannot be judged", labels=_LABELS)
     held = GaugeMetricFamily("rollguard_hold_unanswered", "1 while a hold waits for a person", labels=_LABELS)
+    stalled = GaugeMetricFamily(
+        "rollguard_rollback_stalled", "1 while what was put back does not become available", labels=_LABELS
+    )
+    incident = GaugeMetricFamily(
+        "rollguard_incident_open", "1 once a channel accepted the page of an open incident", labels=_LABELS
+    )
     errors = GaugeMetricFamily("rollguard_unit_error", "1 while the work on a unit fails", labels=_LABELS)
     live = GaugeMetricFamily(
         "rollguard_live_colour", "1 for the colour that serves", labels=["namespace", "set", "member", "colour"]
@@ -83,12 +89,14 @@ def _units(units: tuple[UnitStatus, ...]) -> Iterable[Metric]:
                 verdict.add_metric([*each, unit.verdict.kind.value], 1)
             if unit.state is not None:
                 state.add_metric([*each, unit.state.value], 1)
-        blind.add_metric(labels, unit.verdict is not None and unit.verdict.kind is VerdictKind.BLIND)
-        held.add_metric(labels, unit.state is LifecycleState.HELD)
+            blind.add_metric(each, unit.verdict is not None and unit.verdict.kind is VerdictKind.BLIND)
+            held.add_metric(each, unit.state is LifecycleState.HELD)
+            stalled.add_metric(each, unit.stalled)
+            incident.add_metric(each, unit.incident_open)
         errors.add_metric(labels, bool(unit.error))
         for member, colour in unit.live:
             live.add_metric([unit.unit.namespace, labels[2], member, colour], 1)
-    return (active, phase, verdict, state, blind, held, errors, live)
+    return (active, phase, verdict, state, blind, held, stalled, incident, errors, live)
 
 
 def _labels(unit: UnitStatus) -> list[str]:

@@ -155,7 +155,7 @@ class Outbox:
             channels.users -= 1
 
     async def _send(self, channels: _Channels, notice: Notice, unit: UnitName, rollout: RolloutRecord | None) -> None:
-        accepted = _accepted(notice)
+        accepted = accepted_by(notice)
         waiting = [n for n in channels.notifiers if n.name not in accepted]
         outcomes = await asyncio.gather(*(self._send_by(n, channels.room(n.name), notice, rollout) for n in waiting))
         accepted += [n.name for n, o in zip(waiting, outcomes, strict=True) if isinstance(o, Accepted)]
@@ -240,7 +240,8 @@ def _is_due(notice: Notice, now: float) -> bool:
     return notice.next_attempt is None or notice.next_attempt.seconds <= now
 
 
-def _accepted(notice: Notice) -> list[str]:
+def accepted_by(notice: Notice) -> list[str]:
+    """The names of the channels that took it."""
     if not notice.detail.startswith(ACCEPTED_BY):
         return []
     return notice.detail.removeprefix(ACCEPTED_BY).split(";")[0].split(", ")

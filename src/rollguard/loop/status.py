@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from rollguard import observe
 from rollguard.loop.context import Context, Memory
+from rollguard.loop.outbox import accepted_by
+from rollguard.loop.verify import STALLED
 from rollguard.model.action import Decision
 from rollguard.model.judgement import Phase, Verdict
 from rollguard.model.names import RolloutId, UnitName, WorkloadName
 from rollguard.model.policy import ReleaseSet
-from rollguard.model.records import LifecycleState, RolloutRecord
-from rollguard.model.time import Mono
+from rollguard.model.records import LifecycleState, NoticeClass, RolloutRecord
+from rollguard.model.time import Instant, Mono
 
 
 @dataclass(slots=True)
@@ -51,6 +53,10 @@ class UnitStatus:
     """The Deployments whose new version the rollout is: of a release set one for each member that changed."""
     live: tuple[tuple[str, str], ...] = ()
     """Of a release set: (member, colour that serves now); a member is left out while that is not known."""
+    incident_open: bool = False
+    """The rollout's incident is open and a channel has accepted a page about it."""
+    stalled: bool = False
+    """What was put back does not become available."""
 
 
 def unit_status(context: Context, name: UnitName, memory: Memory) -> UnitStatus:
@@ -66,7 +72,20 @@ def unit_status(context: Context, name: UnitName, memory: Memory) -> UnitStatus:
         phase=record.phase if record is not None else None,
         brought=tuple(workload.name for workload in _brought(record)) if record is not None else (),
         live=_live(context, name, memory.watch.release_set),
+        incident_open=record is not None and _paged(record),
+        stalled=record is not None and is_stalled(record, restored=memory.restored),
     )
+
+
+def _paged(record: RolloutRecord) -> bool:
+    pages = (notice for notice in record.notices if notice.class_ is NoticeClass.PAGE)
+    return bool(record.incident) and record.incident_resolved is None and any(accepted_by(page) for page in pages)
+
+
+def is_stalled(record: RolloutRecord, *, restored: Instant | None) -> bool:
+    """Whether its rollback was told to be stalled, and what it put back is not there since (`restored`)."""
+    told = any(notice.topic == STALLED for notice in record.notices)
+    return record.state is LifecycleState.VERIFYING and restored is None and told
 
 
 def _brought(record: RolloutRecord) -> tuple[WorkloadName, ...]:

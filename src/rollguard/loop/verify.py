@@ -17,6 +17,8 @@ from rollguard.model.records import NoticeClass, Outcome, RolloutRecord, Timelin
 from rollguard.model.time import Instant
 
 BACK = "The old version is back in all pods"
+STALLED = "stalled"
+"""The topic of the page about a rollback that does not come to its end."""
 NOT_BACK = "The old version is not available in all pods any more"
 
 
@@ -142,5 +144,5 @@ def _outcome(seen: judge.RecoveryLook | None, *, measured: bool, time_is_up: boo
 async def _stalled(context: Context, record: RolloutRecord, detail: str, now: Instant) -> None:
     """An incident of its own, never a reason to write again."""
     unit = unit_of(context, record.unit)
-    tell = Tell(class_=NoticeClass.PAGE, topic="stalled", reason=f"the rollback is stalled: {detail}")
+    tell = Tell(class_=NoticeClass.PAGE, topic=STALLED, reason=f"the rollback is stalled: {detail}")
     await note(context, record, lambda r: changes.told(r, tell, unit=unit, policy=context.policies.of(r), now=now))

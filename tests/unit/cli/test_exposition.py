@@ -29,6 +29,8 @@ def whole_set() -> UnitStatus:
         phase=Phase.STABILIZATION,
         brought=("backend-green",),
         live=(("backend", "green"), ("workers", "blue")),
+        incident_open=True,
+        stalled=True,
     )
 
 
@@ -81,6 +83,16 @@ def test_a_release_set_shows_what_is_live_how_it_stands_and_which_deployments_it
         'rollguard_live_colour{colour="green",member="backend",namespace="production",set="platform"} 1.0',
         'rollguard_live_colour{colour="blue",member="workers",namespace="production",set="platform"} 1.0',
     }
+
+
+def test_an_incident_and_a_stalled_rollback_are_said_of_each_deployment_that_a_set_brought() -> None:
+    lines = exposition(status(), {}).splitlines()
+    for name in ("rollguard_incident_open", "rollguard_rollback_stalled"):
+        for deployment in ("", "backend-green"):
+            assert f'{name}{{deployment="{deployment}",namespace="production",set="platform"}} 1.0' in lines
+        assert f'{name}{{deployment="translation",namespace="production",set=""}} 0.0' in lines
+    assert 'rollguard_blind{deployment="backend-green",namespace="production",set="platform"} 0.0' in lines
+    assert 'rollguard_hold_unanswered{deployment="backend-green",namespace="production",set="platform"} 0.0' in lines
 
 
 def test_the_page_lists_every_metric_with_its_labels() -> None:
