@@ -11,6 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from lab.api import JSON_PATCH, MERGE
+from lab.endpoints import pod_names, ready_addresses
 from lab.manifests import REGISTRY, Manifest
 from lab.parts import REPOSITORY
 from lab.world import Lab, deployment_path, rolled_out
@@ -23,7 +24,8 @@ WORKERS = "workers"
 MEMBERS = (*SERVICES, WORKERS)
 QUEUE = "redis-service/dubbing"
 QUEUE_PORT = 6379
-READY_S = 60.0
+READY_S = 120.0
+"""Of a busy machine: a quiet one needs a twentieth of it."""
 AUTOSCALERS = "horizontalpodautoscalers"
 
 
@@ -152,19 +154,38 @@ class Platform:
         await self.lab.api.patch(deployment_path(self.namespace, workload), {"spec": {"replicas": replicas}}, MERGE)
 
     async def switch(self, to: str, *, members: Sequence[str] = ()) -> float:
-        """Points the Services at a colour and changes the workers over; returns when it began (seconds since the
-        epoch)."""
-        began = time.time()
+        """Changes the workers over and points the Services at a colour; returns when the Services began (seconds since
+        the epoch).
+
+        Workers come first: pods take their time, and a colour that is bad goes back a few seconds after its Services.
+        """
         mine = tuple(members) or self.shape.members
+        if WORKERS in mine:
+            await self.scale(self.workload(WORKERS, to), self.shape.replicas)
+            await self.until_ready(self.workload(WORKERS, to))
+        began = time.time()
         for member in mine:
             if member in SERVICES:
                 await self.select(member, to)
         if WORKERS in mine:
-            old = COLOURS[1 - COLOURS.index(to)]
-            await self.scale(self.workload(WORKERS, to), self.shape.replicas)
-            await self.until_ready(self.workload(WORKERS, to))
-            await self.scale(self.workload(WORKERS, old), 0)
+            await self.scale(self.workload(WORKERS, COLOURS[1 - COLOURS.index(to)]), 0)
         return began
+
+    async def until_moved(self, member: str, colour: str) -> float:
+        """Returns when a Service's slices have ready pods of that colour alone: the time (seconds since the epoch)."""
+        path = f"/apis/discovery.k8s.io/v1/namespaces/{self.namespace}/endpointslices"
+        label = f"kubernetes.io/service-name={SERVICES[member]}"
+        seen: set[str] = set()
+
+        async def moved() -> bool:
+            seen.clear()
+            for each in await self.lab.api.list(path, labelSelector=label):
+                ready = {address for address, _port in ready_addresses(each)}
+                seen.update(name for address, name in pod_names(each).items() if address in ready)
+            return bool(seen) and all(name.startswith(f"{self.workload(member, colour)}-") for name in seen)
+
+        await self.lab.until(moved, what=f"{colour} alone behind {SERVICES[member]}", seen=lambda: sorted(seen))
+        return time.time()
 
     async def select(self, member: str, colour: str) -> None:
         """Points one Service at a colour."""

@@ -22,7 +22,7 @@ AUTOMATIC_S = 60
 STARTUP_S = 8
 """Within it the first new pod of the lab is ready; slots without one are counted as incomplete after it."""
 SET = "dubbing"
-JOIN_S = 15
+JOIN_S = 30
 DRAIN_S = 6
 """Longer than any of the lab's streams, and they outlast a pod's grace."""
 REAL: dict[str, Any] = {

@@ -27,10 +27,12 @@ async def play(stage: Stage) -> None:
         await sets.break_green(stage, platform)
         rollout = await sets.until_back(stage, platform)
         await sets.expect_unhurt(stage, platform, before, rollout, requests=500)
-    back = [ready for colour, ready in seen.selected if colour == "blue"]
+        stage.expect_equal(await platform.minimum("backend-blue"), MINIMUM, "blue's minReplicas afterwards")
+    back = [version for version, colour in seen.selected if colour == "blue"]
     stage.expect_equal(len(back), 1, "switches to blue")
-    stage.expect(back[0]["blue"] >= GROWN, f"blue had {back[0]['blue']} ready pods when it was switched to")
-    stage.expect_equal((seen.minimum[0], seen.minimum[-1]), (MINIMUM, MINIMUM), "blue's minReplicas before and after")
+    ready = seen.ready_at(back[0], "blue")
+    stage.expect(ready >= GROWN, f"blue had {ready} ready pods when it was switched to")
+    stage.expect_equal(seen.minimum[0], MINIMUM, "blue's minReplicas before")
     stage.expect(max(seen.minimum) >= GROWN, f"in between it was {max(seen.minimum)}")
     kinds = list(dict.fromkeys(step["kind"] for step in rollout["plan"]["steps"]))
     wanted = ["raise-minimum", "scale-up", "switch", "scale-down", "restore-minimum"]

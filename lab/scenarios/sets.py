@@ -17,7 +17,8 @@ from lab.world import deployment_path
 
 SET = policies.SET
 UNIT = f"releaseset-{SET}"
-STREAM_S = 5.0
+STREAM_S = 4.0
+"""At most: two seconds less than the drain, for what a busy machine adds."""
 MOVED_WITHIN_S = 4.0
 """After a selector's change: the slices' controller, the clients' lag, and a second of connections that stay."""
 FAILED_MAX = 0.001
@@ -155,12 +156,17 @@ def switched_at(rollout: Any, service: str) -> float:
 
 @dataclass(slots=True)
 class Seen:
-    """What watches of a member's objects told, in order: which colour its Service selects, with how many ready pods
-    each colour had then, and every `minReplicas` of blue's autoscaler."""
+    """What watches of a member's objects told, in order: which colour its Service selects, how many ready pods each
+    colour has, both with the cluster's version of that moment, and every `minReplicas` of blue's autoscaler."""
 
-    selected: list[tuple[str, dict[str, int]]] = field(default_factory=list)
+    selected: list[tuple[int, str]] = field(default_factory=list)
+    ready: list[tuple[int, str, int]] = field(default_factory=list)
     minimum: list[int] = field(default_factory=list)
-    ready: dict[str, int] = field(default_factory=dict)
+
+    def ready_at(self, version: int, colour: str) -> int:
+        """How many ready pods the colour had at that version: the watches do not come in one order."""
+        counts = [(each, ready) for each, name, ready in self.ready if name == colour and each <= version]
+        return max(counts)[1]
 
 
 @asynccontextmanager
@@ -171,13 +177,13 @@ async def watching(platform: Platform, member: str) -> AsyncIterator[Seen]:
     def deployment(change: str, item: Any) -> None:
         member_, _, colour = item["metadata"]["name"].rpartition("-")
         if change != "DELETED" and member_ == member:
-            seen.ready[colour] = item["status"].get("readyReplicas", 0)
+            seen.ready.append((_version(item), colour, item["status"].get("readyReplicas", 0)))
 
     def service(change: str, item: Any) -> None:
         if change != "DELETED" and item["metadata"]["name"] == SERVICES[member]:
             colour = item["spec"]["selector"][KEY]
-            if not seen.selected or seen.selected[-1][0] != colour:
-                seen.selected.append((colour, dict(seen.ready)))
+            if not seen.selected or seen.selected[-1][1] != colour:
+                seen.selected.append((_version(item), colour))
 
     def autoscaler(change: str, item: Any) -> None:
         minimum = item["spec"]["minReplicas"]
@@ -201,6 +207,11 @@ async def watching(platform: Platform, member: str) -> AsyncIterator[Seen]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _version(item: Any) -> int:
+    """It counts up with every write of the whole cluster."""
+    return int(item["metadata"]["resourceVersion"])
 
 
 # --- what keeps a step from being done ---
