@@ -1,7 +1,8 @@
 """A proxy in front of the API server that can do what a network does at the worst moment.
 
 It forwards everything, watches included, and asks a `Script` about each mutating request of the client: let it
-through, swallow its answer, or run something (a SIGKILL of the controller) just before or just after it takes effect.
+through, or run something (a SIGKILL of the controller) just before or just after it takes effect, and swallow its
+answer.
 It can also answer in the server's place, as one of another version would.
 """
 
@@ -11,7 +12,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx2
@@ -37,6 +38,7 @@ class WriteSeen:
     dry_run: bool
     status: int | None
     """The server's answer; None where it was not sent on."""
+    body: bytes = field(default=b"", repr=False)
 
 
 Hook = Callable[[], Awaitable[None]]
@@ -44,12 +46,14 @@ Hook = Callable[[], Awaitable[None]]
 
 @dataclass(slots=True, kw_only=True)
 class Script:
-    """What happens at the n-th counted write. Leases, Events and reviews are not counted: they are not the rollback."""
+    """What happens at counted writes. Leases, Events and reviews are not counted: they are not the rollback."""
 
-    before: dict[int, Hook] = field(default_factory=dict)
-    """Run instead of sending the write on: the write never happens, the client gets no answer."""
-    after: dict[int, Hook] = field(default_factory=dict)
-    """Run when the server has answered: the write took effect, the client gets no answer."""
+    aimed: Callable[[WriteSeen], bool] = lambda _write: False
+    """Asked once of each counted write, in the order in which they arrive: whether it is struck."""
+    before: Hook | None = None
+    """Run instead of sending a struck write on: the write never happens, the client gets no answer."""
+    after: Hook | None = None
+    """Run when the server has answered a struck write: it took effect, the client gets no answer."""
     held_at: str = "/deployments/"
     """Part of the path of the write that is held."""
     held: Hook | None = None
@@ -100,32 +104,33 @@ class _Forwarder:
     async def _handle(self, request: Request) -> Response:
         if request.url.path in self._script.said:
             return JSONResponse(self._script.said[request.url.path])
-        number = self._number(request)
-        if number is not None and number in self._script.before:
-            self._note(number, request, None)
-            await self._script.before[number]()
+        write = self._counted(request)
+        try:
+            # All of it must be here before its sender is stopped: headers and body travel apart.
+            body = await request.body()
+        except ClientDisconnect:
+            self._note(write, None)
+            raise
+        write = None if write is None else replace(write, body=body)
+        struck = write is not None and self._script.aimed(write)
+        if struck and self._script.before is not None:
+            self._note(write, None)
+            await self._script.before()
             return Response(status_code=502)
         undoing = self._is_undo(request)
         if undoing:
-            # All of it must be here before its sender is stopped: headers and body travel apart.
-            await request.body()
             held, self._script.held = self._script.held, None
             await _wait_for(held)
-        try:
-            upstream = await self._send(request)
-        except ClientDisconnect:
-            if number is not None:
-                self._note(number, request, None)
-            raise
-        if number is None:
+        upstream = await self._send(request, body)
+        if write is None:
             return _stream(upstream)
         await upstream.aread()
-        self._note(number, request, upstream.status_code)
+        self._note(write, upstream.status_code)
         if undoing:
             held, self._script.held_answer = self._script.held_answer, None
             await _wait_for(held)
-        if number in self._script.after:
-            await self._script.after[number]()
+        if struck and self._script.after is not None:
+            await self._script.after()
             return Response(status_code=502)
         return Response(upstream.content, upstream.status_code, _returned(upstream))
 
@@ -136,28 +141,27 @@ class _Forwarder:
         real = request.method == "PATCH" and "dryRun" not in request.query_params
         return real and self._script.held_at in request.url.path
 
-    def _number(self, request: Request) -> int | None:
+    def _counted(self, request: Request) -> WriteSeen | None:
         if not self._script.counting or not counted(request.method, request.url.path):
             return None
         self._script.numbered += 1
-        return self._script.numbered
-
-    def _note(self, number: int, request: Request, status: int | None) -> None:
-        self._script.seen.append(
-            WriteSeen(
-                n=number,
-                method=request.method,
-                path=request.url.path,
-                dry_run="dryRun" in request.query_params,
-                status=status,
-            )
+        return WriteSeen(
+            n=self._script.numbered,
+            method=request.method,
+            path=request.url.path,
+            dry_run="dryRun" in request.query_params,
+            status=None,
         )
 
-    async def _send(self, request: Request) -> httpx2.Response:
+    def _note(self, write: WriteSeen | None, status: int | None) -> None:
+        if write is not None:
+            self._script.seen.append(replace(write, status=status))
+
+    async def _send(self, request: Request, body: bytes) -> httpx2.Response:
         headers = {k: v for k, v in request.headers.items() if k.lower() not in NOT_FORWARDED}
         headers["authorization"] = f"Bearer {self._token}"
         target = httpx2.URL(path=request.url.path, query=request.url.query.encode())
-        forwarded = self._client.build_request(request.method, target, headers=headers, content=await request.body())
+        forwarded = self._client.build_request(request.method, target, headers=headers, content=body)
         return await self._client.send(forwarded, stream=True)
 
 

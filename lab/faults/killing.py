@@ -1,7 +1,8 @@
 """A rollback that is disturbed at one of its writes, and what must be so whatever the disturbance was.
 
 The points are those of a first run without any: every write that the controller sends from the moment that the bad
-release is there until the rollout is closed and its last notice is marked.
+release is there until the rollout is closed and its last notice is marked. One run may be struck at several of them,
+one after the other: each controller that takes over dies at the next.
 """
 
 from __future__ import annotations
@@ -10,9 +11,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -24,8 +24,9 @@ from rollguard.model.records import NoticeState, Outcome, RolloutRecord
 
 BAD = "v2-missing"
 AT_ONCE = 4
-ENDING_S = 180.0
-"""Of a busy machine: a quiet one needs a tenth of it."""
+ENDING_S = 300.0
+"""Of a busy machine, and of a rollback whose controllers die four times: a quiet one needs a tenth of it."""
+LOOK_S = 0.5
 TOPICS = ("rollout-began", "rolled-back", "recovered")
 STORY = (
     "Rollout began from revision 1 to revision 2",
@@ -64,26 +65,54 @@ class Fault(StrEnum):
     """It took effect, and the controller is told nothing."""
 
 
+class Aim(Protocol):
+    """Which writes of one run are struck."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from the others of its fault, as the end of a namespace's name."""
+        ...
+
+    def hits(self, write: WriteSeen) -> bool:
+        """Asked of each write, in the order in which they arrive."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtNumber:
+    """The n-th write."""
+
+    n: int = 0
+    """0 for none."""
+
+    @property
+    def name(self) -> str:
+        """The number."""
+        return str(self.n)
+
+    def hits(self, write: WriteSeen) -> bool:
+        """Whether it is that one."""
+        return write.n == self.n
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
     """How one rollback ended."""
 
     fault: Fault
-    n: int
-    reached: bool
-    """Whether the rollback came to its n-th write at all."""
-    write: WriteSeen | None
-    """The disturbed write."""
+    aim: str
+    struck: tuple[WriteSeen, ...]
+    """The disturbed writes; none where the rollback never came to one that was aimed at."""
     writes: tuple[WriteSeen, ...]
-    """All of them, also those of the controller that took over."""
+    """All of them, also those of the controllers that took over."""
     problems: tuple[str, ...]
     """What is not as it must be; empty where the rollback was done once and whole."""
     logs: str
 
     def __str__(self) -> str:
-        at = "" if self.write is None else f": {self.write.method} {self.write.path.rpartition('/namespaces/')[2]}"
+        at = ", ".join(f"{write.n} {write.method} {write.path.rpartition('/namespaces/')[2]}" for write in self.struck)
         said = "done once" if not self.problems else "; ".join(self.problems)
-        return f"{self.fault.value} write {self.n}{at} - {said if self.reached else 'not reached, ' + said}"
+        return f"{self.fault.value} write {at or f'{self.aim} (not reached)'} - {said}"
 
 
 class Tale(Protocol[W]):
@@ -121,35 +150,30 @@ class Tale(Protocol[W]):
         ...
 
 
-async def disturbed(lab: Lab, installed: Path, tale: Tale[W], fault: Fault, n: int = 0) -> Ending:
-    """Plays one rollback in a namespace of its own with the fault at its n-th write; nothing is asserted here."""
+async def disturbed(lab: Lab, installed: Path, tale: Tale[W], fault: Fault, aim: Aim) -> Ending:
+    """Plays one rollback in a namespace of its own with the fault at the writes aimed at; nothing is asserted here."""
     script = Script(counting=False)
-    namespace = f"{tale.name}{fault.value.replace(' ', '-')}-{n}"
+    namespace = f"{tale.name}{fault.value.replace(' ', '-')}-{aim.name}"
     async with tale.guarded(lab, namespace, script, installed) as here:
-        first = here.controller()
+        here.controller()
         await tale.adopted(here)
-        struck = asyncio.Event()
-        if fault is not Fault.NONE:
-            hooks = script.before if fault is Fault.KILLED_BEFORE else script.after
-            hooks[n] = partial(_strike, here, fault, struck)
+        strikes = _Strikes(here=here, fault=fault, aim=aim)
+        strikes.arm(script)
         script.counting = True
         beginning = asyncio.create_task(tale.begin(here))
         try:
-            if fault in (Fault.KILLED_BEFORE, Fault.KILLED_AFTER) and await _struck(here, struck):
-                await first.kill()
-                here.controller()
+            await strikes.over()
             await beginning
-            problems = await _problems(here, tale, await here.until_closed(timeout_s=ENDING_S), fault)
+            record = await here.until_closed(timeout_s=ENDING_S)
+            problems = await _problems(here, tale, record, kills=0 if fault is Fault.ANSWER_LOST else len(strikes.at))
         except LabError as error:
             problems = [str(error).partition("\n")[0]]
         finally:
             beginning.cancel()
-        reached = fault is Fault.NONE or struck.is_set()
         return Ending(
             fault=fault,
-            n=n,
-            reached=reached,
-            write=next((write for write in script.seen if write.n == n), None),
+            aim=aim.name,
+            struck=tuple(strikes.at),
             writes=tuple(script.seen),
             problems=tuple(problems),
             logs=here.logs(),
@@ -157,46 +181,83 @@ async def disturbed(lab: Lab, installed: Path, tale: Tale[W], fault: Fault, n: i
 
 
 async def all_disturbed(
-    lab: Lab, installed: Path, tale: Tale[W], fault: Fault, points: Iterable[int], *, tell: Callable[[str], None]
+    lab: Lab, installed: Path, tale: Tale[W], fault: Fault, aims: Iterable[Aim], *, tell: Callable[[str], None]
 ) -> list[Ending]:
-    """One rollback for each point, a few at once; a lab that does not come to the end of one is a problem of it."""
+    """One rollback for each aim, a few at once; a lab that does not come to the end of one is a problem of it."""
     turns = asyncio.Semaphore(AT_ONCE)
 
-    async def one(n: int) -> Ending:
+    async def one(aim: Aim) -> Ending:
         async with turns:
-            ending = await disturbed(lab, installed, tale, fault, n)
+            ending = await disturbed(lab, installed, tale, fault, aim)
         tell(str(ending))
         return ending
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(n)) for n in points]
+        tasks = [group.create_task(one(aim)) for aim in aims]
     return [task.result() for task in tasks]
 
 
-async def _strike(here: Watched, fault: Fault, struck: asyncio.Event) -> None:
-    if fault is not Fault.ANSWER_LOST:
-        await here.controllers[0].kill()
-    struck.set()
+@dataclass(slots=True, kw_only=True)
+class _Strikes:
+    """What strikes one run, and who takes over."""
+
+    here: Watched
+    fault: Fault
+    aim: Aim
+    at: list[WriteSeen] = field(default_factory=list)
+    """The writes that were struck so far."""
+    _dead: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def arm(self, script: Script) -> None:
+        """From now on the writes that are aimed at are struck."""
+        script.aimed = self._aimed
+        if self.fault is Fault.KILLED_BEFORE:
+            script.before = self._strike
+        elif self.fault is not Fault.NONE:
+            script.after = self._strike
+
+    async def over(self) -> None:
+        """Starts a controller for each that was killed; returns when the rollback has come to its end."""
+        ended = asyncio.create_task(self._ended())
+        try:
+            while not ended.done():
+                dead = asyncio.create_task(self._dead.wait())
+                await asyncio.wait((dead, ended), return_when=asyncio.FIRST_COMPLETED)
+                dead.cancel()
+                if self._dead.is_set():
+                    self._dead.clear()
+                    self.here.controller()
+            await ended
+        finally:
+            ended.cancel()
+
+    def _aimed(self, write: WriteSeen) -> bool:
+        if not self.aim.hits(write):
+            return False
+        self.at.append(write)
+        return True
+
+    async def _strike(self) -> None:
+        last = self.here.controllers[-1]
+        if self.fault is not Fault.ANSWER_LOST and last.child.running():
+            await last.kill()
+            self._dead.set()
+
+    async def _ended(self) -> None:
+        async def closed() -> bool:
+            await asyncio.sleep(LOOK_S)
+            record = await self.here.rollout()
+            return record is not None and record.closed is not None and not pending(record)
+
+        where = self.here.namespace
+        await self.here.lab.until(closed, what=f"the end in {where}", timeout_s=ENDING_S, seen=self.here.logs)
 
 
-async def _struck(here: Watched, struck: asyncio.Event) -> bool:
-    """Whether the fault came; False once the rollback is over without it."""
-
-    async def either() -> bool:
-        if struck.is_set():
-            return True
-        record = await here.rollout()
-        return record is not None and record.closed is not None and not pending(record)
-
-    await here.lab.until(either, what=f"the fault or the end in {here.namespace}", timeout_s=ENDING_S, seen=here.logs)
-    return struck.is_set()
-
-
-async def _problems(here: W, tale: Tale[W], record: RolloutRecord, fault: Fault) -> list[str]:
+async def _problems(here: W, tale: Tale[W], record: RolloutRecord, *, kills: int) -> list[str]:
     checks = [
         *await tale.problems(here, record),
         *_of_record(record, await here.rollouts()),
-        *_of_notices(here, record, tale, killed=fault in (Fault.KILLED_BEFORE, Fault.KILLED_AFTER)),
+        *_of_notices(here, record, tale, kills=kills),
     ]
     unit = await here.unit()
     counted = len(unit.automatic_rollbacks) if unit is not None else -1
@@ -283,8 +344,8 @@ def told_once(record: RolloutRecord, story: Iterable[str]) -> list[tuple[bool, s
     return [(times == 1, f"the story tells {begin!r} {times} times") for begin, times in told.items()]
 
 
-def _of_notices(here: Watched, record: RolloutRecord, tale: Tale[W], *, killed: bool) -> list[tuple[bool, str]]:
-    """Each arrived; again only where the sender died between sending and marking, or says that it could not mark it."""
+def _of_notices(here: Watched, record: RolloutRecord, tale: Tale[W], *, kills: int) -> list[tuple[bool, str]]:
+    """Each arrived; again only where a sender died between sending and marking, or says that it could not mark it."""
     topics = [notice.topic for notice in record.notices if notice.topic not in tale.perhaps]
     arrived = here.receiver.times()
     unmarked = Counter(
@@ -293,7 +354,7 @@ def _of_notices(here: Watched, record: RolloutRecord, tale: Tale[W], *, killed: 
         for line in each.records()
         if line.get("event") == "notice-not-marked"
     )
-    too_often = {id_: times for id_, times in arrived.items() if times > 1 + unmarked[id_] + killed}
+    too_often = {id_: times for id_, times in arrived.items() if times > 1 + unmarked[id_] + kills}
     return [
         (sorted(topics) == sorted(tale.topics), f"notices about {topics}"),
         (all(n.state is NoticeState.ACCEPTED for n in record.notices), "a notice was not accepted"),

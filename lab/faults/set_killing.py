@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import policies
-from lab.faults.killing import TIMING, told_once
-from lab.faults.watched import Watched, tools
+from lab.faults.killing import ENDING_S, TIMING, told_once
+from lab.faults.watched import Watched, pending, tools
 from lab.platform import SERVICES, Platform, Shape
 from lab.proxy import Script
 from lab.world import Lab
@@ -43,6 +43,10 @@ STORY = (
 """How lines of the story begin, each told once."""
 WRITES = {f"services/{SERVICE}": 1, f"deployments/{GREEN}": 1, f"horizontalpodautoscalers/{BLUE}": 2}
 """Accepted writes of each object; blue's scaling may be the autoscaler's."""
+BEGINNING = "verdict bad"
+"""What the first write of the rollback says."""
+SCALED = f"PATCH deployments/{BLUE} to {SERVING}"
+"""The write that may be the autoscaler's."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,7 +77,7 @@ class BackToBlue:
             good = unit.good() if unit is not None else ()
             return BLUE in {each.workload for each in good}
 
-        await here.lab.until(known, what=f"the adoption of {BLUE}", seen=here.logs)
+        await here.lab.until(known, what=f"the adoption of {BLUE}", timeout_s=ENDING_S, seen=here.logs)
 
     async def begin(self, here: GuardedSet) -> None:
         """Switches to green and, once it is guarded with both its pods, takes them and its image away."""
@@ -84,9 +88,11 @@ class BackToBlue:
 
         async def guarded() -> bool:
             record = await here.rollout()
-            return record is not None and any(passage.needed >= SERVING for passage in record.passages)
+            if record is None or pending(record):
+                return False
+            return any(passage.needed >= SERVING for passage in record.passages)
 
-        await here.lab.until(guarded, what="the rollout under guard", seen=here.logs)
+        await here.lab.until(guarded, what="the rollout under guard", timeout_s=ENDING_S, seen=here.logs)
         script.counting = True
         await here.lab.disturb(here.namespace, pull="not-found", selector={"version": "green"})
         await platform.delete_pods(GREEN)
