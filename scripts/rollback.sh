@@ -8,4 +8,4 @@ if [ "$#" -lt 3 ]; then
 fi
 namespace=$1 workload=$2 reason=$3
 shift 3
-exec rollguard rollback "$namespace" "$workload" --reason "$reason" "$@"
+exec rollguard rollback "$namespace" "$workload" --guard-namespace "${POD_NAMESPACE:-monitoring}" --reason "$reason" "$@"

@@ -122,10 +122,11 @@ def test_the_script_of_the_operators_guide_orders_a_rollback(tmp_path: Path) -> 
     called.chmod(0o755)
     script = str(ROOT / "scripts" / "rollback.sh")
     reason = "Manual rollback due to high error rate"
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "POD_NAMESPACE": "team-guard"}
     words = [script, "production", "backend-green", reason, "--only"]
     said = subprocess.run(words, env=environment, check=True, capture_output=True, text=True)
-    expected = ["rollback", "production", "backend-green", "--reason", reason, "--only"]
+    guard = ["--guard-namespace", "team-guard"]
+    expected = ["rollback", "production", "backend-green", *guard, "--reason", reason, "--only"]
     assert said.stdout.splitlines() == expected
     short = subprocess.run(words[:3], env=environment, check=False, capture_output=True, text=True)
     assert (short.returncode, short.stderr.startswith("usage: ")) == (2, True)
