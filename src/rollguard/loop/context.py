@@ -45,6 +45,8 @@ class Memory:
     """Of a release set: the members that changed, as of the last look."""
     deserted: dict[str, Instant] = field(default_factory=dict)
     """By the member: since when its live colour has no Deployment, and nobody serves."""
+    stayed: dict[str, Instant] = field(default_factory=dict)
+    """By the member: since when it serves the new colour, where it stayed there as others went back alone."""
     fed: Instant | None = None
     """The end of the last slot that the judge has seen."""
     verdict: Verdict | None = None

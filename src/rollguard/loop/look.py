@@ -170,7 +170,9 @@ async def _go_on(context: Context, memory: Memory, record: RolloutRecord, facts:
     elif record.state in OPEN_TO_DECISIONS:
         record = await _decided(context, memory, record, facts, verdict)
     elif record.state is LifecycleState.VERIFYING:
-        await verify.verify(context, memory, record, facts)
+        record = await sets.left_alone(context, memory, record, facts)
+        if record.closed is None:
+            await verify.verify(context, memory, record, facts)
     if changes.acting(record):
         context.workers.later(0.0, Priority.ACT, record.unit)
     if record.closed is not None:

@@ -12,6 +12,7 @@ from rollguard.loop.context import Context, Memory
 from rollguard.loop.judging import ending
 from rollguard.loop.transitions import note, transit, unit_of
 from rollguard.model.facts import UnitFacts
+from rollguard.model.judgement import VerdictKind
 from rollguard.model.lifecycle import NewTarget, WorkloadGone
 from rollguard.model.names import RolloutId, UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import ReleaseSet
@@ -19,6 +20,8 @@ from rollguard.model.records import OWN_UNDO, LifecycleState, Passage, RolloutRe
 
 SETTLING = 5.0
 """Seconds that the caches may take to show what the guard wrote."""
+NEXT = 0.001
+"""Seconds by which a rollout of what stayed begins after the one before it: the newest is the last to begin."""
 _BY_HAND = "it was switched back by hand, not by the guard"
 
 
@@ -33,10 +36,15 @@ def workloads(memory: Memory) -> frozenset[WorkloadName]:
 async def opened(context: Context, memory: Memory, release_set: ReleaseSet, facts: UnitFacts) -> RolloutRecord | None:
     """The rollout that the members' colours show; else the set is at rest: remember what serves, and adopt."""
     unit = unit_of(context, facts.unit)
-    seen = observe.passages(unit, release_set, facts, context.server_now())
+    now = context.server_now()
+    seen = observe.passages(unit, release_set, facts, now)
     if seen:
-        begun = observe.switch_begun(unit, release_set, seen, facts, context.server_now())
+        since = [memory.stayed.get(passage.member, now) for passage in seen]
+        seen = tuple(replace(passage, since=began) for passage, began in zip(seen, since, strict=True))
+        # who stayed is judged on what it did since its switch; who is switched now begins now
+        begun = observe.switch_begun(unit, release_set, seen, facts, now if now in since else min(since))
         return await opening.open_rollout(context, memory, begun, facts)
+    memory.stayed = {}
     await _rest(context, unit, release_set, facts)
     return None
 
@@ -186,16 +194,36 @@ async def _verified_on(
 ) -> RolloutRecord | None:
     """The rollout that was undone, unless somebody has switched to the other colour since."""
     plan = record.plan
-    if plan is None or _lately(context, record):
+    if plan is None:
+        return record
+    first = record.started.plus(NEXT)
+    memory.stayed = {p.member: max(p.since, first) for p in record.passages if not undo.went_back(plan, p.member)}
+    if _lately(context, record):
         return record
     seen = observe.passages(unit_of(context, record.unit), release_set, facts, context.server_now())
-    stay = {p.member for p in record.passages if not undo.went_back(plan, p.member)}
-    after = [p for p in seen if p.member not in stay and (p.service or _desired(p.new, facts))]
+    after = [p for p in seen if p.member not in memory.stayed and (p.service or _desired(p.new, facts))]
     if not after:
         return record
     names = ", ".join(f"{p.member} to {p.new.colour} (revision {p.new.number})" for p in after)
     reason = f"somebody has switched {names} since it was rolled back: that is the release that is guarded now"
     return await _ended(context, memory, record, NewTarget(reason=reason))
+
+
+async def left_alone(context: Context, memory: Memory, record: RolloutRecord, facts: UnitFacts) -> RolloutRecord:
+    """The rollout that was undone; closed where a member that stayed is bad: that is decided upon at once.
+
+    One plan at a time: the one that took the others back is done, and the rollout of those that stayed has its own.
+    """
+    plan, good = record.plan, {each.digest for each in unit_of(context, record.unit).healthy}
+    if plan is None or not facts.complete:
+        return record
+    stayed = [each for each in memory.members if not undo.went_back(plan, each.passage.member)]
+    bad = [e for e in stayed if e.verdict.kind is VerdictKind.BAD and e.passage.new.digest not in good]
+    if not bad:
+        return record
+    why = "; ".join(each.verdict.why for each in bad)
+    reason = f"what stayed when the others went back is bad, and is guarded as a rollout of its own: {why}"
+    return await transit(context, record, NewTarget(reason=reason), change=ending(memory))
 
 
 def _desired(side: Side, facts: UnitFacts) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from rollguard.model.judgement import VerdictKind
-from rollguard.model.records import HumanRequest, Outcome, RequestKind, RolloutRecord
+from rollguard.model.records import HumanRequest, LifecycleState, Outcome, RequestKind, RolloutRecord
 from rollguard.sim.objects import at
-from tests.unit.loop.colours import SET, UNIT, Colours, play_set
+from tests.unit.loop.colours import SET, UNIT, Colours, play_set, set_policy
 from tests.unit.loop.stage import Stage
 
 GOOD = "registry.lab/api:v2"
@@ -133,3 +134,28 @@ def test_what_stays_when_one_member_went_back_alone_is_guarded_on() -> None:
         assert [p.member for p in of_set(stage)[1].passages] == ["backend"]
 
     play_set(story)
+
+
+def test_what_stays_and_is_bad_is_taken_back_before_the_verification_of_the_one_is_over() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        stage.start()
+        await ready(stage, colours, "frontend")
+        colours.release("registry.lab/api:v2-errors-40pct-after-40s", "backend")
+        await stage.until(lambda: colours.ready("backend"))
+        colours.switch("backend", "frontend")
+        await stage.until(lambda: bool(of_set(stage)) and len(of_set(stage)[-1].passages) == 2)
+        order(stage, 1, only="frontend")
+        await stage.until(lambda: of_set(stage)[0].state is LifecycleState.VERIFYING)
+        await stage.until(lambda: lives(colours) == ["blue", "blue"], within=300)
+        first, second = of_set(stage)
+        assert first.outcome is Outcome.ROLLED_BACK
+        assert first.closed is not None
+        assert first.closed.since(first.verify_since or first.started) < 300
+        assert "what stayed when the others went back is bad" in stage.told("verification-cut-short")[0]
+        assert [p.member for p in second.passages] == ["backend"]
+        assert 0 < second.started.since(first.started) < 10, "it is judged since its switch"
+        assert "before the rollout" in second.why
+
+    policy = set_policy()
+    timing = replace(policy.timing, recovery_for=600.0, recovery_within=900.0, automatic=1800.0, close=3600.0)
+    play_set(story, policy=replace(policy, timing=timing))
