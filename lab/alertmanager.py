@@ -69,17 +69,21 @@ class Alertmanager:
         """The address of its HTTP API."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def config_file(self) -> Path:
+        """The configuration that it runs with."""
+        return self.workdir / "alertmanager.yml"
+
     async def start(self) -> None:
         """Starts it; returns when it is ready."""
         self.port = self.port or processes.free_port()
         self.workdir.mkdir(parents=True, exist_ok=True)
-        config_file = self.workdir / "alertmanager.yml"
-        config_file.write_text(self.config)
+        self.config_file.write_text(self.config)
         self.child = processes.start(
             "alertmanager",
             [
                 self.binary,
-                f"--config.file={config_file}",
+                f"--config.file={self.config_file}",
                 f"--storage.path={self.workdir / 'alertmanager-data'}",
                 f"--web.listen-address=127.0.0.1:{self.port}",
                 # Empty: no gossip.
@@ -95,6 +99,11 @@ class Alertmanager:
         """Ends it in order."""
         if self.child is not None:
             await self.child.stop(grace_s=3.0)
+
+    async def reload(self) -> bool:
+        """Has it read its configuration again; whether it took it."""
+        async with self._client() as client:
+            return (await client.post("/-/reload")).status_code == 200
 
     async def send(self, alerts: Iterable[Mapping[str, object]]) -> None:
         """Gives it alerts as Prometheus does: objects with `labels`, `annotations` and perhaps `endsAt`."""

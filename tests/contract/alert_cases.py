@@ -16,6 +16,7 @@ POLICY_FILE = Path(__file__).parents[2] / "examples/dubbing-platform/policy.yaml
 PLATFORM = (SecretKey.SLACK_WEBHOOK_URL, SecretKey.PAGERDUTY_API_KEY, SecretKey.PAGERDUTY_SERVICE_ID)
 ALL = (SecretKey.SLACK_BOT_TOKEN, SecretKey.PAGERDUTY_ROUTING_KEY, SecretKey.ALERTMANAGER_WEBHOOK_TOKEN)
 RUNBOOKS = "https://runbooks.example.com"
+NAMESPACE = "production"
 INCIDENT_OPEN = "GuardIncidentOpen"
 _TEMPLATED = re.compile(r"{{.*?}}")
 
@@ -27,7 +28,7 @@ class Case:
     name: str
     severity: str
     category: str
-    namespace: str = "production"
+    namespace: str = NAMESPACE
     deployment: str = "backend-green"
     action: str = ""
     annotations: tuple[tuple[str, str], ...] = ()
@@ -56,6 +57,10 @@ class Case:
 
         return {key: _TEMPLATED.sub(filled, text) for key, text in self.annotations}
 
+    def moved(self, namespace: str) -> Case:
+        """The same in another namespace; not where the rule itself names one, as of the guard."""
+        return replace(self, namespace=namespace) if self.namespace == NAMESPACE else self
+
     def sent(self, **more: str) -> dict[str, object]:
         """As Alertmanager gets it."""
         return {"labels": self.labels, "annotations": self.told, **more}
@@ -80,6 +85,7 @@ def cases() -> tuple[Case, ...]:
             name=alert.name,
             severity=alert.severity.value,
             category=alert.category.value,
+            namespace=dict(alert.labels).get("namespace", NAMESPACE),
             deployment="backend-green" if alert.deployment else "",
             action=dict(alert.labels).get("rollguard_action", ""),
             annotations=tuple(annotations.items()),

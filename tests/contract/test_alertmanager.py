@@ -43,6 +43,8 @@ class World:
     slack: Slack
     pagerduty: PagerDuty
     guard: Taken
+    secrets: Path
+    """The directory that stands for the mounted Secret."""
 
     def places(self) -> Counter[tuple[str, str, str, str]]:
         """Where something came: the alert's name, its namespace, the place, and `firing` or `resolved`."""
@@ -127,9 +129,9 @@ async def world(policy: Policy, directory: Path) -> AsyncIterator[World]:
     ):
         (file,) = routing(policy, "monitoring")
         services = Services(slack_api=workspace.api, pagerduty=service.enqueue, guard=guard.url)
-        config = adapted(file.text, secrets(directory / "secrets", workspace), services)
-        async with Alertmanager.running(directory, config) as alertmanager:
-            yield World(alertmanager=alertmanager, slack=workspace, pagerduty=service, guard=guard)
+        mounted = secrets(directory / "secrets", workspace)
+        async with Alertmanager.running(directory, adapted(file.text, mounted, services)) as alertmanager:
+            yield World(alertmanager=alertmanager, slack=workspace, pagerduty=service, guard=guard, secrets=mounted)
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -157,7 +159,7 @@ def named(name: str, severity: str = "critical", *, namespace: str = "", deploym
 
 async def test_every_alert_is_told_where_the_table_says_and_so_is_its_end(told: World) -> None:
     # A namespace each: then a message is about one of them, and none mutes another.
-    found = [replace(case, namespace=f"space-{number}") for number, case in enumerate(cases())]
+    found = [case.moved(f"space-{number}") for number, case in enumerate(cases())]
     begun = datetime.now(UTC).isoformat()
     await told.alertmanager.send([case.sent(startsAt=begun) for case in found])
     await told.until_told(expected(found))
@@ -272,6 +274,41 @@ async def test_what_a_service_has_no_time_for_is_told_later(told: World) -> None
     await told.alertmanager.send([case.sent()])
     await told.until_told(expected([case]))
     assert (told.slack.limited, told.pagerduty.limited) == (0, 0)
+
+
+async def test_a_changed_secret_needs_no_restart(told: World) -> None:
+    told.slack.token = "xoxb-2"
+    (told.secrets / SecretKey.SLACK_BOT_TOKEN).write_text("xoxb-2\n")
+    case = named("DeploymentFailed", namespace="rotated")
+    await told.alertmanager.send([case.sent()])
+    await told.until_told(expected([case]))
+
+
+async def test_a_missing_secret_costs_its_own_messages_alone(told: World) -> None:
+    key = told.secrets / SecretKey.PAGERDUTY_ROUTING_KEY
+    kept = key.read_text()
+    key.unlink()
+    case = named("DeploymentFailed", namespace="keyless")
+    await told.alertmanager.send([case.sent()])
+    whole = expected([case])
+    page = Counter([(case.name, case.namespace, "pagerduty", "firing")])
+    await told.until_told(whole - page)
+    assert told.pagerduty.events == []
+    # It is tried again at each turn of the group: the page comes with the key.
+    key.write_text(kept)
+    await told.until_told(whole)
+
+
+async def test_a_bad_configuration_is_refused_and_the_one_before_stays(told: World) -> None:
+    config = told.alertmanager.config_file
+    good = config.read_text()
+    config.write_text(good.replace('"receiver": "slack-warnings"', '"receiver": "nobody"'))
+    assert not await told.alertmanager.reload()
+    case = named("RolloutStuck", "warning", namespace="reloaded")
+    await told.alertmanager.send([case.sent()])
+    await told.until_told(expected([case]))
+    config.write_text(good)
+    assert await told.alertmanager.reload()
 
 
 async def test_with_the_platforms_keys_one_webhook_takes_all_and_each_message_names_its_class(tmp_path: Path) -> None:

@@ -3,16 +3,19 @@ and whom it tells, is tried with the real programs in tests/contract."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from rollguard.cli.policy import read
 from rollguard.model.policy import SecretKey
 from rollguard.render.receivers import MOUNT
 from rollguard.render.routing import PATH, routing
 from tests.unit.policy.texts import GOOD, added, good
 
+ROOT = Path(__file__).parents[3]
 PLATFORM = ("slack-webhook-url", "pagerduty-api-key", "pagerduty-service-id")
 
 
@@ -171,6 +174,15 @@ def test_a_window_over_midnight_goes_on_the_next_day_in_its_time_zone() -> None:
         {"times": times("22:00", "24:00"), "weekdays": ["friday", "sunday"], "location": "Europe/Berlin"},
         {"times": times("00:00", "06:00"), "weekdays": ["monday", "saturday"], "location": "Europe/Berlin"},
     ]
+
+
+@pytest.mark.golden
+def test_the_platforms_configuration_is_the_golden_one(renew_golden: bool) -> None:
+    (file,) = routing(read(ROOT / "examples" / "dubbing-platform" / "policy.yaml"), "monitoring")
+    golden = ROOT / "tests" / "golden" / PATH
+    if renew_golden:
+        golden.write_text(file.text)
+    assert file.text == golden.read_text(), "read the difference, then renew by --renew-golden"
 
 
 def test_the_same_policy_gives_the_same_bytes() -> None:
