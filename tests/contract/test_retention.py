@@ -25,16 +25,37 @@ def objects() -> list[dict[str, Any]]:
     return [each for file in made for each in yaml.safe_load_all(file.text)]
 
 
+def promtool(*words: str) -> None:
+    """Runs it; fails the test where it is not content."""
+    found = str(programs.require(["promtool"])["promtool"])
+    done = subprocess.run([found, *words], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_promtool_takes_the_rules(tmp_path: Path) -> None:
-    promtool = programs.require(["promtool"])["promtool"]
     for each in objects():
         if each.get("kind") == "PrometheusRule":
             rules = tmp_path / f"{each['metadata']['name']}.yaml"
             rules.write_text(yaml.safe_dump(each["spec"]))
-            done = subprocess.run(
-                [promtool, "check", "rules", str(rules)], capture_output=True, text=True, check=False, timeout=60
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
+            promtool("check", "rules", str(rules))
+
+
+def test_a_halted_compactor_fires_after_five_minutes_and_not_before(tmp_path: Path) -> None:
+    (spec,) = (each["spec"] for each in objects() if "thanos_compact_halted" in str(each))
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(spec))
+    ((rule,),) = (group["rules"] for group in spec["groups"])
+    link = rule["annotations"]["dashboard_url"].replace("{{ $labels.namespace }}", "monitoring")
+    fires = {"exp_labels": rule["labels"], "exp_annotations": {**rule["annotations"], "dashboard_url": link}}
+    at = [
+        {"alertname": rule["alert"], "eval_time": when, "exp_alerts": expected}
+        for when, expected in (("5m59s", []), ("6m", [fires]), ("20m", []))
+    ]
+    series = {"series": 'thanos_compact_halted{pod="thanos-compact-0"}', "values": "0 1x10 0x20"}
+    case = {"interval": "1m", "input_series": [series], "alert_rule_test": at}
+    (tmp_path / "test.yaml").write_text(
+        yaml.safe_dump({"rule_files": ["rules.yaml"], "evaluation_interval": "1s", "tests": [case]})
+    )
+    promtool("test", "rules", str(tmp_path / "test.yaml"))
 
 
 def flags(name: str, directory: Path) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rollguard.model.policy import Policy
+from rollguard.model.policy import Policy, SecretKey
 from rollguard.render.alerts.alert import Alert
 from rollguard.render.file import File
 from rollguard.render.pages import commands, describing, rolling_back
@@ -148,6 +148,7 @@ def _production(policy: Policy, guard: str) -> dict[str, str]:
         (f"`{slack.deployments}`", "all notices of deployments"),
         (f"`{slack.warnings}`", "warnings"),
         (f"`{slack.incidents}`", "critical alerts and incidents"),
+        ("PagerDuty", _paged(policy)),
         *((f"webhook `{each.name}`", "every notice as JSON") for each in policy.webhooks),
     )
     return {
@@ -162,6 +163,12 @@ def _production(policy: Policy, guard: str) -> dict[str, str]:
         "metrics": describing.metrics(policy),
         "places": describing.places(policy),
     }
+
+
+def _paged(policy: Policy) -> str:
+    if SecretKey.PAGERDUTY_ROUTING_KEY in policy.notification_secrets:
+        return "critical alerts of deployments"
+    return f"nothing from Alertmanager: `notify.secrets` has no `{SecretKey.PAGERDUTY_ROUTING_KEY}`"
 
 
 def _ranges(policy: Policy) -> dict[str, str]:
