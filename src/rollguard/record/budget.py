@@ -26,6 +26,8 @@ HANDLED_MAX = 64
 LOOK_MAX = 64
 """Readings, interlocks and gaps of the last look, each."""
 RESPONSES_MAX = 16
+LINE_SHORT, FINDING_SHORT = 120, 300
+"""Characters of a line of the timeline and of a finding, where nothing else is left to cut."""
 TIMELINE_HEAD = 3
 TIMELINE_TAIL = 8
 TEXT_MAX = 4000
@@ -36,10 +38,10 @@ Item = typing.TypeVar("Item")
 
 def fit_rollout(record: RolloutRecord, budget: int = BUDGET_BYTES) -> RolloutRecord:
     """The record within its budget: what the last look saw in order goes first, then the oldest middle entries of the
-    timeline, the oldest findings, what sent notices said, the oldest pods; the plan, the responses, unsent notices, the
-    first and the last entries stay."""
+    timeline, the oldest findings, what sent notices said, the oldest pods, the ends of long texts of what is left; the
+    plan, the members, the responses, unsent notices, the first and the last entries stay."""
     record = _capped(record)
-    for cut in (_cut_look, _cut_timeline, _cut_findings, _cut_notices, _cut_pods):
+    for cut in (_cut_look, _cut_timeline, _cut_findings, _cut_notices, _cut_pods, _cut_texts):
         record = _until(record, cut, budget)
     return record
 
@@ -170,6 +172,19 @@ def _cut_pods(record: RolloutRecord) -> Iterator[RolloutRecord]:
     while pods:
         pods = pods[10:]
         yield dataclasses.replace(record, pods=pods)
+
+
+def _cut_texts(record: RolloutRecord) -> Iterator[RolloutRecord]:
+    """A release set of many members has so large a plan that only the beginnings of what is left have room."""
+    lines = tuple(dataclasses.replace(line, text=_short(line.text, LINE_SHORT)) for line in record.timeline)
+    record = dataclasses.replace(record, timeline=lines)
+    yield record
+    found = tuple(dataclasses.replace(each, text=_short(each.text, FINDING_SHORT)) for each in record.findings)
+    yield dataclasses.replace(record, findings=found)
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def thinned(notices: tuple[Notice, ...], most: int) -> tuple[Notice, ...]:
