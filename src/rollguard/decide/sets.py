@@ -23,8 +23,8 @@ from rollguard.model.judgement import Verdict, VerdictKind
 from rollguard.model.records import Passage
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
-from rollguard.observe.old_colour import unfit
-from rollguard.observe.sets import member_situation
+from rollguard.observe.members import member_situation
+from rollguard.observe.old_colour import target_of, unfit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,12 +122,4 @@ def _target(situation: Situation, judged: tuple[Judged, ...]) -> Target | None:
     good = [way for way in ways if way is not None]
     if len(good) < len(ways):
         return None
-    first = judged[0].passage.old
-    return Target(
-        hash=first.hash,
-        number=first.number,
-        images=first.images,
-        judged=all(way in situation.unit.healthy for way in good),
-        workload=first.workload.name,
-        colour=first.colour,
-    )
+    return target_of(judged[0].passage, judged=all(way in situation.unit.healthy for way in good))

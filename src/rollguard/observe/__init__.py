@@ -4,6 +4,7 @@ from rollguard.observe.candidates import known_revisions, no_way_back
 from rollguard.observe.deserted import deserted, left_behind
 from rollguard.observe.fold import fold
 from rollguard.observe.good import content_of, good_revision
+from rollguard.observe.members import good_side, member_facts, member_record, member_situation, side_adopted
 from rollguard.observe.observation import observation, of_unit
 from rollguard.observe.owners import owners
 from rollguard.observe.pods import KnownPod, PodIndex
@@ -11,17 +12,12 @@ from rollguard.observe.references import references
 from rollguard.observe.rollouts import Begun, adoption, rollout_begun, rollout_id, settled_target
 from rollguard.observe.sets import (
     at_rest,
-    good_side,
     is_of,
     joined,
     live_colours,
-    member_facts,
-    member_record,
-    member_situation,
     passages,
     ready_pods,
     serving,
-    side_adopted,
     switch_begun,
     ways_back,
 )

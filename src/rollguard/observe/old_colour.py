@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rollguard.model.action import Target
 from rollguard.model.facts import Autoscaler, UnitFacts, Workload
 from rollguard.model.names import WorkloadName
 from rollguard.model.records import Passage
@@ -26,6 +27,19 @@ def unfit(facts: UnitFacts, passage: Passage) -> str:
     if passage.service and facts.service(passage.service) is None:
         return f"there is no Service {passage.service} (any more)"
     return _no_room(facts, passage, there)
+
+
+def target_of(first: Passage, *, judged: bool) -> Target:
+    """The old colour as a plan's target; of a set the first member's stands for all."""
+    old = first.old
+    return Target(
+        hash=old.hash,
+        number=old.number,
+        images=old.images,
+        judged=judged,
+        workload=old.workload.name,
+        colour=old.colour,
+    )
 
 
 def scaler_of(facts: UnitFacts, workload: WorkloadName) -> Autoscaler | None:

@@ -1,4 +1,4 @@
-"""Release sets: which colour of a member serves, which members changed, and a member seen as one workload."""
+"""Release sets: which colour of a member serves, which members changed, and which of them go back."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 from rollguard.model.facts import Pod, UnitFacts
 from rollguard.model.names import RolloutId, TemplateHash, WorkloadName
 from rollguard.model.policy import ReleaseSet, SetMember, Timing
-from rollguard.model.records import GoodRevision, LiveMember, Passage, RolloutRecord, Side, UnitRecord
-from rollguard.model.situation import Situation
+from rollguard.model.records import LiveMember, Passage, RolloutRecord, Side, UnitRecord
 from rollguard.model.time import Instant
-from rollguard.observe.good import good_revision
-from rollguard.observe.rollouts import Begun, adoption, settled_target
+from rollguard.observe.rollouts import Begun, settled_target
 
 RELEASE = "rollguard.dev/release"
 """The annotation by which members say that they belong to one release."""
@@ -128,7 +126,8 @@ def _wanted(release_set: ReleaseSet, member: SetMember, colour: str, facts: Unit
     return workload is not None and workload.desired > 0
 
 
-def _pods(facts: UnitFacts, workload: WorkloadName) -> tuple[Pod, ...]:
+def pods_of(facts: UnitFacts, workload: WorkloadName) -> tuple[Pod, ...]:
+    """The workload's pods."""
     return tuple(pod for pod in facts.pods if pod.workload == workload)
 
 
@@ -150,7 +149,7 @@ def passages(unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts, now: I
 
 def ready_pods(facts: UnitFacts, workload: WorkloadName) -> tuple[Pod, ...]:
     """The workload's pods that are ready and stay."""
-    return tuple(pod for pod in _pods(facts, workload) if pod.ready and not pod.deleting)
+    return tuple(pod for pod in pods_of(facts, workload) if pod.ready and not pod.deleting)
 
 
 def at_rest(unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts) -> tuple[LiveMember, ...]:
@@ -255,85 +254,3 @@ def release_of(passage: Passage, facts: UnitFacts) -> str:
     """The release id of the new side, empty where it carries none."""
     workload = facts.member(passage.new.workload)
     return workload.annotation(RELEASE) if workload is not None else ""
-
-
-def member_facts(facts: UnitFacts, passage: Passage) -> UnitFacts:
-    """The member as one workload: the new side's Deployment, with the revisions and pods of both sides.
-
-    Without members where the new side's Deployment does not exist (any more).
-    """
-    new, old = facts.member(passage.new.workload), facts.member(passage.old.workload)
-    mine = {passage.new.workload: passage.new.hash, passage.old.workload: passage.old.hash}
-    pods = tuple(pod for pod in facts.pods if pod.revision is not None and mine.get(pod.workload) == pod.revision)
-    events = tuple(event for event in facts.events if any(event.pod == pod.name for pod in pods))
-    if new is None:
-        return replace(facts, members=(), pods=pods, events=events)
-    before = tuple(r for r in old.revisions if r.hash == passage.old.hash) if old is not None else ()
-    seen = replace(new, revisions=(*before, *(r for r in new.revisions if r.hash != passage.old.hash)))
-    return replace(facts, members=(seen,), pods=pods, events=events)
-
-
-def member_record(record: RolloutRecord, passage: Passage) -> RolloutRecord:
-    """The rollout as the member's own: from the old side's template to the new side's."""
-    old, new = passage.old, passage.new
-    return replace(
-        record,
-        workload=new.workload,
-        uid=new.uid,
-        target=new.hash,
-        target_number=new.number,
-        target_digest=new.digest,
-        target_images=new.images,
-        baseline=old.hash,
-        baseline_number=old.number,
-        baseline_images=old.images,
-        passages=(),
-    )
-
-
-def member_situation(situation: Situation, passage: Passage) -> Situation:
-    """The situation as the member's own: its only way back is the old colour as it stands."""
-    old = situation.facts.member(passage.old.workload)
-    stands = old.template.digest if old is not None else ""
-    unit = situation.unit
-
-    def mine(good: GoodRevision) -> bool:
-        back = good.workload == passage.old.workload.name and good.digest == stands
-        return back or (good.workload == passage.new.workload.name and good.digest == passage.new.digest)
-
-    seen = replace(
-        unit,
-        workload=passage.new.workload,
-        healthy=tuple(good for good in unit.healthy if mine(good)),
-        adopted=None,
-        adopted_before=tuple(good for good in unit.adopted_before if mine(good)),
-    )
-    return replace(
-        situation,
-        unit=seen,
-        rollout=member_record(situation.rollout, passage),
-        facts=member_facts(situation.facts, passage),
-    )
-
-
-def side_adopted(
-    unit: UnitRecord, live: LiveMember, facts: UnitFacts, timing: Timing, now: Instant
-) -> GoodRevision | None:
-    """The live side's revision, where it is to be adopted now by the rules for a plain workload; else None."""
-    workload = facts.member(live.side.workload)
-    if workload is None or workload.template.digest != live.side.digest:
-        return None
-    known = next((good for good in unit.adopted_before if good.workload == workload.name.name), None)
-    alone = replace(facts, members=(workload,), pods=_pods(facts, workload.name))
-    found = adoption(replace(unit, adopted=known), alone, timing, now)
-    return replace(found, workload=workload.name.name) if found is not None else None
-
-
-def good_side(side: Side, facts: UnitFacts, since: Instant, saved: str = "") -> GoodRevision | None:
-    """The side's revision as one that may be gone back to; None where it is not in sight."""
-    workload = facts.member(side.workload)
-    revision = workload.revision(side.hash) if workload is not None else None
-    if revision is None:
-        return None
-    pods = replace(facts, pods=_pods(facts, side.workload))
-    return replace(good_revision(revision, pods, since, saved), workload=side.workload.name)

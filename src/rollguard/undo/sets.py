@@ -11,7 +11,7 @@ from rollguard.model.names import AUTOSCALER, SERVICE, Ref
 from rollguard.model.records import Passage
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
-from rollguard.observe.old_colour import scaler_of, unfit
+from rollguard.observe.old_colour import scaler_of, target_of, unfit
 from rollguard.undo.half import steps_of
 from rollguard.undo.planning import Refused
 
@@ -99,15 +99,7 @@ def set_target(situation: Situation, *, only: str = "") -> Target | Refused:
     refusals = [_refusal(situation.facts, passage, key) for passage in passages]
     if reasons := [reason for reason in refusals if reason]:
         return Refused(reason="; ".join(reasons))
-    first = passages[0].old
-    return Target(
-        hash=first.hash,
-        number=first.number,
-        images=first.images,
-        judged=all(_judged(situation, passage) for passage in passages),
-        workload=first.workload.name,
-        colour=first.colour,
-    )
+    return target_of(passages[0], judged=all(_judged(situation, passage) for passage in passages))
 
 
 def remarks(plan: Plan, facts: UnitFacts) -> str:
