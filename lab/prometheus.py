@@ -1,6 +1,7 @@
 """The lab's Prometheus: the real program, finding pods and nodes through the real Kubernetes API."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -123,6 +124,19 @@ class Prometheus:
             labels = ",".join(f"{name}={value}" for name, value in sorted(sample["metric"].items()))
             values[labels] = float(sample["value"][1])
         return values
+
+    async def drawn(self, expression: str, *, seconds: float) -> int:
+        """How many lines a panel would draw of the last seconds: the series of the answer to a range query.
+
+        Raises ProcessError where Prometheus refuses it.
+        """
+        now = time.time()
+        asked = {"query": expression, "start": f"{now - seconds}", "end": f"{now}", "step": "5"}
+        async with self.client() as client:
+            answer = await client.post("/api/v1/query_range", data=asked)
+        if answer.status_code != 200:
+            raise ProcessError(f"Prometheus refused {expression!r}: {answer.text}")
+        return len(answer.json()["data"]["result"])
 
     async def load_rules(self, name: str, text: str) -> None:
         """Takes in a rule file, in the place of an earlier one of that name.

@@ -10,6 +10,7 @@ from lab.kubelet.quantity import parse_quantity
 from lab.kubelet.timestamps import parse
 
 PHASES = ("Pending", "Succeeded", "Failed", "Unknown", "Running")
+REASONS = ("Evicted", "NodeAffinity", "NodeLost", "Shutdown", "UnexpectedAdmissionError")
 _UNITS = {"cpu": "core", "memory": "byte"}
 
 
@@ -25,6 +26,7 @@ class PodFamilies:
         self.created = gauge("kube_pod_created", "Unix creation timestamp.")
         self.deletion = gauge("kube_pod_deletion_timestamp", "Unix deletion timestamp.")
         self.phase = gauge("kube_pod_status_phase", "The pods current phase.")
+        self.reason = gauge("kube_pod_status_reason", "The pod status reasons.")
         self.ready = gauge("kube_pod_status_ready", "Whether the pod is ready to serve requests.")
         self.unschedulable = gauge("kube_pod_status_unschedulable", "The unschedulable status of the pod.")
         self.restarts = Family(
@@ -82,6 +84,8 @@ def _pod(result: PodFamilies, pod: Any) -> None:
         result.deletion.add(parse(metadata["deletionTimestamp"]), **labels)
     for phase in PHASES:
         result.phase.add(float(status.get("phase") == phase), **labels, phase=phase)
+    for reason in REASONS:
+        result.reason.add(float(status.get("reason") == reason), **labels, reason=reason)
     conditions = {each["type"]: each for each in status.get("conditions") or ()}
     if "Ready" in conditions:
         for value in ("true", "false", "unknown"):

@@ -95,8 +95,15 @@ def test_pods_have_the_series_of_kube_state_metrics() -> None:
     assert value(body, "kube_pod_status_ready", condition="true") == 0
     assert value(body, "kube_pod_status_phase", phase="Running") == 1
     assert value(body, "kube_pod_status_phase", phase="Failed") == 0
+    assert value(body, "kube_pod_status_reason", reason="Evicted") == 0
     assert value(body, "kube_pod_owner", owner_kind="ReplicaSet", owner_name="backend-abc") == 1
     assert value(body, "kube_pod_container_resource_limits", resource="memory", unit="byte") == 256 * 2**20
+
+
+def test_an_evicted_pod_says_so() -> None:
+    body = render(pods.families([{**POD, "status": {"phase": "Failed", "reason": "Evicted"}}]))
+    assert value(body, "kube_pod_status_reason", reason="Evicted") == 1
+    assert value(body, "kube_pod_status_reason", reason="NodeLost") == 0
 
 
 def test_deployments_show_spec_status_and_conditions() -> None:
