@@ -5,6 +5,7 @@ from __future__ import annotations
 from rollguard import signals
 from rollguard.model.alerting import Category, Severity
 from rollguard.model.policy import Policy
+from rollguard.policy.alerts import SCRAPES
 from rollguard.policy.durations import format_
 from rollguard.policy.promql import Matcher
 from rollguard.render.alerts.alert import Alert, Panel
@@ -48,15 +49,22 @@ def _mismatch(policy: Policy) -> Alert:
 def _stuck(policy: Policy) -> Alert:
     scope = signals.scope(policy)
     seconds = lasting(policy, "RolloutStuck")
-    over = format_(max(seconds, 60.0))
-    desired, available, updated, paused = (
+    over = format_(max(seconds, SCRAPES * policy.metrics.scrape_interval))
+    desired, available, all_, updated, paused = (
         deployments(scope, name)
-        for name in ("spec_replicas", "status_replicas_available", "status_replicas_updated", "spec_paused")
+        for name in (
+            "spec_replicas",
+            "status_replicas_available",
+            "status_replicas",
+            "status_replicas_updated",
+            "spec_paused",
+        )
     )
     series = scope.select("kube_deployment_status_replicas_updated")
     still = f"{scope.by('max', f'changes({series}[{over}])', DEPLOYMENT)} == 0"
     complete = condition(scope, "Progressing", "true", _COMPLETE)
-    behind = f"({desired} - {updated} > 0) or ({updated} - {available} > 0)"
+    # Of one replica the new pod is all that is wanted, and the old one is available: only that it stays tells.
+    behind = f"({desired} - {updated} > 0) or ({all_} - {updated} > 0) or ({updated} - {available} > 0)"
     return Alert(
         name="RolloutStuck",
         severity=Severity.WARNING,
@@ -65,10 +73,11 @@ def _stuck(policy: Policy) -> Alert:
         f"unless {scope.alike()} ({paused} == 1)",
         for_seconds=seconds,
         summary="A rollout does not move",
-        description=f"The rollout of {WHERE} still lacks {{{{ $value }}}} replicas, and none was updated in the last "
-        f"{over}; the bound is none for {format_(seconds)}.",
-        meaning=f"Fewer replicas are updated than desired, or fewer available than updated, and the number of updated "
-        f"ones has not changed in {over}. A paused Deployment, and one whose last rollout was complete, is left out.",
+        description=f"The rollout of {WHERE} is {{{{ $value }}}} replicas short of its end, and none was updated in "
+        f"the last {over}; the bound is none for {format_(seconds)}.",
+        meaning="Fewer replicas are updated than desired, or old ones are left, or fewer are available than updated, "
+        f"and the number of updated ones has not changed in {over}. A paused Deployment, and one whose last rollout "
+        "was complete, is left out.",
         panel=Panel.PROGRESS,
         value=behind,
     )
