@@ -245,6 +245,10 @@ class Retry:
     detail: str
 
 
+LOG = "log"
+"""The name of the channel that is the guard's own log. It takes every notice, and nobody is told by it."""
+
+
 class Notifier(Protocol):
     """One channel."""
 

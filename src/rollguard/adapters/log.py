@@ -11,7 +11,7 @@ import structlog
 
 from rollguard.model.names import RolloutId, UnitName
 from rollguard.model.records import Notice, RolloutRecord, TimelineEntry
-from rollguard.ports import Accepted
+from rollguard.ports import LOG, Accepted
 
 
 class StructuredLog:
@@ -41,7 +41,7 @@ class StructuredLog:
 class LogNotifier:
     """A `Notifier` that writes the notice into the structured log. It is always there."""
 
-    name = "log"
+    name = LOG
 
     def __init__(self, log: StructuredLog) -> None:
         self._log = log

@@ -14,6 +14,7 @@ from rollguard.model.names import RolloutId, UnitName, WorkloadName
 from rollguard.model.policy import ReleaseSet
 from rollguard.model.records import LifecycleState, NoticeClass, RolloutRecord
 from rollguard.model.time import Instant, Mono
+from rollguard.ports import LOG
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class UnitStatus:
     live: tuple[tuple[str, str], ...] = ()
     """Of a release set: (member, colour that serves now); a member is left out while that is not known."""
     incident_open: bool = False
-    """The rollout's incident is open and a channel has accepted a page about it."""
+    """The rollout's incident is open and a channel, not the log alone, has accepted a page about it."""
     stalled: bool = False
     """What was put back does not become available."""
 
@@ -72,14 +73,16 @@ def unit_status(context: Context, name: UnitName, memory: Memory) -> UnitStatus:
         phase=record.phase if record is not None else None,
         brought=tuple(workload.name for workload in _brought(record)) if record is not None else (),
         live=_live(context, name, memory.watch.release_set),
-        incident_open=record is not None and _paged(record),
+        incident_open=record is not None and is_paged(record),
         stalled=record is not None and is_stalled(record, restored=memory.restored),
     )
 
 
-def _paged(record: RolloutRecord) -> bool:
+def is_paged(record: RolloutRecord) -> bool:
+    """Whether its incident is open and a channel has taken a page about it: one that tells people, not the log."""
     pages = (notice for notice in record.notices if notice.class_ is NoticeClass.PAGE)
-    return bool(record.incident) and record.incident_resolved is None and any(accepted_by(page) for page in pages)
+    taken = any({*accepted_by(page)} - {LOG} for page in pages)
+    return bool(record.incident) and record.incident_resolved is None and taken
 
 
 def is_stalled(record: RolloutRecord, *, restored: Instant | None) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rollguard.loop import UnitStatus
-from rollguard.loop.status import is_stalled
+from rollguard.loop.status import is_paged, is_stalled
 from rollguard.model.names import UnitName
 from rollguard.model.records import Freeze, LifecycleState, Notice, NoticeClass
 from rollguard.sim.objects import at
@@ -56,6 +56,16 @@ def test_an_incident_whose_page_nobody_took_is_not_called_open() -> None:
         assert not said(running).incident_open
 
     play(story)
+
+
+@pytest.mark.parametrize(
+    ("detail", "paged"),
+    [("accepted by log", False), ("accepted by log, receiver", True), ("accepted by receiver", True), ("", False)],
+)
+def test_the_guards_own_log_is_nobody_who_was_paged(detail: str, paged: bool) -> None:
+    page = Notice(id="n1", class_=NoticeClass.PAGE, topic="hold", title="t", text="t", at=START, detail=detail)
+    record = replace(rollout_record(), incident="i1", incident_resolved=None, notices=(page,))
+    assert is_paged(record) is paged
 
 
 @pytest.mark.parametrize(
