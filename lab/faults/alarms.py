@@ -85,7 +85,7 @@ ILL = (
     Case(name="errors", tag="v2-errors-15pct", rps=12),
     Case(name="some-errors", chaos={"error_ratio": 0.03}, rps=40),
     Case(name="old-errors", chaos={"error_ratio": 0.15}, rps=12),
-    Case(name="slow", tag="v2-slow-5500ms-30pct", rps=12),
+    Case(name="slow", tag="v2-slow-5500ms-30pct-noerrors", rps=12),
     Case(name="crashing", tag="v2-crash"),
     Case(name="no-image", tag="v2-missing"),
     Case(name="stuck", tag="v2-noready"),

