@@ -66,6 +66,10 @@ pictures: testbed ## draw the pictures of the command line and of the dashboards
 	@$(RUN) python -m lab.layouts
 	@$(RUN) python -m lab.pictures
 
+.PHONY: prove-alerts
+prove-alerts: testbed ## which alerts fire in which scenario, expected and seen; fails where they differ
+	@$(RUN) python -m tests.contract.prove_alerts
+
 .PHONY: bench
 bench: setup ## how fast the simulator plays, by room
 	@$(RUN) python -m bench.simulation $(ARGS)

@@ -9,8 +9,10 @@ import pytest
 
 from lab import programs
 from rollguard.model.policy import Policy
-from rollguard.render.alerts import alerts, rule_files, test_file
+from rollguard.render.alerts import alerts, recordings, rule_files, test_file
 from rollguard.render.alerts.proof import cases
+from tests.contract.alert_stories import STORIES
+from tests.contract.prove_alerts import differences, seen
 from tests.contract.rule_policies import POLICIES, policy_of
 
 
@@ -53,6 +55,26 @@ def test_every_alert_is_tested(policy: Policy) -> None:
     assert {case.fires.alert for case in cases(policy)} == set(alerts(policy))
 
 
+def test_each_fault_of_the_platform_sets_off_its_own_alerts_and_no_other() -> None:
+    assert differences(policy_of(POLICIES["platform"])) == []
+
+
+def test_a_bound_that_is_changed_changes_what_fires() -> None:
+    policy = policy_of(POLICIES["platform"].replace("  signals:\n", f"  signals:\n{STRICTER}", 1))
+    story = next(each for each in STORIES if each.name == "8% errors")
+    fired = seen(policy, (story,))[story.name]
+    assert fired == story.fires | {"RollbackErrorRate critical"}
+
+
+@pytest.mark.parametrize("workloads", [1, 1000])
+def test_the_number_of_rules_does_not_grow_with_the_workloads(workloads: int) -> None:
+    names = [f"service-{number}" for number in range(workloads)]
+    policy = policy_of(POLICIES["smallest"].replace("workloads: [web]", f"workloads: {names}".replace("'", "")))
+    assert (len(alerts(policy)), len(recordings(policy))) == (13, 5)
+    assert len(rule_files(policy)[1].text) < 20_000
+
+
+STRICTER = "    errors: {levels: {rollback: {above: 7%}}}\n"
 BROKEN = {
     "a bound": ("deployment:errors:ratio_rate5m > 0.1", "deployment:errors:ratio_rate5m > 0.2"),
     "a duration": ('for: "10m"', 'for: "9m"'),

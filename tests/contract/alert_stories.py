@@ -1,0 +1,213 @@
+"""The scenarios by which the platform's alerts are proven."""
+
+from __future__ import annotations
+
+from tests.contract.alert_scenarios import (
+    NAME,
+    Play,
+    Scenario,
+    colours,
+    comes,
+    condition_of,
+    constant,
+    grows,
+    native,
+    rollout,
+    series,
+    story,
+    stuck,
+    traffic,
+    turns,
+    waits,
+)
+
+ERRORS = ("HighErrorRate warning", "HighErrorRate critical")
+CRASHING = "PodCrashLooping critical", "RollbackCrashLoop critical"
+STANDING = "RolloutStuck warning", "PodNotReady warning"
+POD_1 = {"pod": "translation-abc-1", "container": "app"}
+
+
+def told(name: str) -> Play:
+    return {series(name, deployment=NAME, set=""): turns(0, 1)}
+
+
+def replicas(**numbers: float) -> Play:
+    return {series(f"kube_deployment_{name}", deployment=NAME): turns(2, to) for name, to in numbers.items()}
+
+
+def without_classic() -> Play:
+    """No bucket counts anything any more: the pods expose native histograms only."""
+    return {key: "_x3" for key in traffic() if "_bucket" in key}
+
+
+SCALED = replicas(spec_replicas=10, status_replicas=10, status_replicas_available=10, status_replicas_updated=10)
+EVICTED: Play = {
+    series("kube_pod_owner", pod="gone", owner_kind="ReplicaSet", owner_name="translation-abc"): comes(1),
+    series("kube_pod_status_reason", pod="gone", reason="Evicted"): comes(1),
+    series("kube_pod_status_phase", pod="gone", phase="Failed"): comes(1),
+    series("kube_pod_status_ready", pod="gone", condition="false"): comes(1),
+}
+DEADLINE: Play = {
+    series(
+        "kube_deployment_status_condition",
+        deployment=NAME,
+        condition="Progressing",
+        status="false",
+        reason="ProgressDeadlineExceeded",
+    ): turns(0, 1)
+}
+JOB = {series("kube_job_failed", job_name="prisma-migrate-1a2b", condition="true"): comes(1)}
+BARE = {
+    series("kube_pod_status_phase", pod="prisma-migrate-1a2b", phase="Failed"): comes(1),
+    series("kube_pod_owner", pod="prisma-migrate-1a2b", owner_kind="", owner_name=""): comes(1),
+}
+OF_A_JOB = {
+    series("kube_pod_status_phase", pod="prisma-migrate-1a2b-x", phase="Failed"): comes(1),
+    series("kube_pod_owner", pod="prisma-migrate-1a2b-x", owner_kind="Job", owner_name="prisma-migrate-1a2b"): comes(1),
+}
+
+
+def memory(used: float, limit: float = 1000) -> Play:
+    return {
+        series("container_memory_usage_bytes", **POD_1): turns(500, used),
+        series("container_spec_memory_limit_bytes", **POD_1): constant(limit),
+    }
+
+
+def cpu(share: float) -> Play:
+    return {series("container_cpu_usage_seconds_total", **POD_1): grows(18, 60 * share)}
+
+
+def database(used: float) -> Play:
+    return {'pg_stat_database_numbackends{datname="dubbing_prod"}': turns(20, used)}
+
+
+def refused(rate: float) -> Play:
+    return {series("database_connection_errors_total", pod="translation-abc-1"): grows(0, rate)}
+
+
+def restarts(rate: float) -> Play:
+    return {
+        series("kube_pod_container_status_restarts_total", pod=f"translation-abc-{n}", container="app"): grows(0, rate)
+        for n in (1, 2)
+    }
+
+
+QUIET = (
+    story("all is well", ()),
+    story("a healthy rollout", (), rollout()),
+    story("an autoscaler adds replicas", (), SCALED, {key: turns(2, 10) for key in rollout() if "abc" in key}),
+    story("hardly any request, and all fail", (), rollout(), traffic(share=1, rate=1)),
+    story("a colour was switched away from", (), colours()),
+    story("an evicted pod stays behind", (), EVICTED),
+    story("no limit of memory", (), memory(990, limit=0)),
+)
+SERVING = (
+    story("3% errors", ERRORS[:1], traffic(share=0.03)),
+    story("8% errors", ERRORS, traffic(share=0.08)),
+    story(
+        "8% errors after a rollout", (*ERRORS, "ErrorRateSpikeAfterDeployment critical"), traffic(share=0.08), rollout()
+    ),
+    story(
+        "8% errors after a switch that the guard tells",
+        (*ERRORS, "ErrorRateSpikeAfterDeployment critical"),
+        traffic(share=0.08),
+        told("rollguard_rollout_active"),
+    ),
+    story("15% errors", (*ERRORS, "RollbackErrorRate critical"), traffic(share=0.15)),
+    story("requests take a second", (), traffic(slow_from=1)),
+    story(
+        "requests take a second after a rollout", ("ResponseTimeDegradation warning",), traffic(slow_from=1), rollout()
+    ),
+    story("requests take 4 seconds", ("HighResponseTime critical",), traffic(slow_from=5)),
+    story(
+        "requests take 9 seconds", ("HighResponseTime critical", "RollbackResponseTime critical"), traffic(slow_from=10)
+    ),
+    story(
+        "requests take 7 seconds, by native histograms",
+        ("HighResponseTime critical", "RollbackResponseTime critical"),
+        without_classic(),
+        native(),
+    ),
+    story("no requests any more", ("SignalAbsent warning",), traffic(rate=0)),
+)
+CLUSTER = (
+    story(
+        "a crash loop",
+        (*CRASHING, *STANDING, "TargetMissing warning"),
+        stuck(),
+        waits("CrashLoopBackOff"),
+        {series("up", pod="translation-def-1", job="pods"): comes(0)},
+    ),
+    story("an image that is not there", ("ImagePullBackOff critical", *STANDING), stuck(), waits("ErrImagePull")),
+    story("a progress deadline", ("DeploymentFailed critical", *STANDING), stuck(), DEADLINE),
+    story("a migration's Job fails", ("DatabaseMigrationFailed critical",), JOB, OF_A_JOB),
+    story("a migration's bare pod fails", ("DatabaseMigrationFailed critical",), BARE),
+    story(
+        "a replica is missing",
+        ("DeploymentReplicasMismatch warning", "PodNotReady warning"),
+        replicas(status_replicas_available=1),
+        {series("kube_pod_status_ready", pod="translation-abc-1", condition="false"): turns(0, 1)},
+    ),
+    story("a pod restarts every four minutes", ("PodRestarts warning",), restarts(0.25)),
+    story("a pod restarts every minute", ("PodRestarts warning", "PodRestarts critical"), restarts(1)),
+    story(
+        "a target is down", ("TargetMissing warning",), {series("up", pod="translation-abc-1", job="pods"): turns(1, 0)}
+    ),
+    story(
+        "an autoscaler at its maximum",
+        ("AutoscalerAtMaximum warning",),
+        {condition_of("ScalingLimited", "true"): turns(0, 1)},
+    ),
+    story(
+        "an autoscaler that cannot",
+        ("AutoscalerUnableToScale warning",),
+        {condition_of("AbleToScale", "false"): turns(0, 1)},
+    ),
+    story(
+        "an autoscaler without metrics",
+        ("AutoscalerMetricsMissing warning",),
+        {condition_of("ScalingActive", "false"): turns(0, 1)},
+    ),
+    story(
+        "an autoscaler of a colour at 0",
+        (),
+        {condition_of("ScalingActive", "false"): turns(0, 1)},
+        replicas(spec_replicas=0, status_replicas=0, status_replicas_available=0, status_replicas_updated=0),
+    ),
+)
+RESOURCES = (
+    story("80% of the memory", ("HighMemoryUsage warning",), memory(800)),
+    story(
+        "80% of the memory after a rollout",
+        ("HighMemoryUsage warning", "HighMemoryAfterDeployment warning"),
+        memory(800),
+        rollout(),
+    ),
+    story("95% of the memory", ("HighMemoryUsage warning", "HighMemoryUsage critical"), memory(950)),
+    story("80% of the CPU", ("HighCPUUsage warning",), cpu(0.8)),
+    story("95% of the CPU", ("HighCPUUsage warning", "HighCPUUsage critical"), cpu(0.95)),
+    story("85% of the connections", ("DatabaseConnectionsHigh warning",), database(85)),
+    story(
+        "97% of the connections", ("DatabaseConnectionsHigh warning", "DatabaseConnectionsHigh critical"), database(97)
+    ),
+    story("2 refused connections a minute", ("DatabaseConnectionErrors critical",), refused(2)),
+    story(
+        "20 refused connections a minute",
+        ("DatabaseConnectionErrors critical", "RollbackDatabaseConnections critical"),
+        refused(20),
+    ),
+    story(
+        "300 jobs wait",
+        ("QueueDepthHigh warning",),
+        {series("queue_depth", pod="workers-1", queue="dub"): turns(10, 300)},
+    ),
+)
+GUARD = (
+    story("no guard", ("GuardDown critical",), {series("rollguard_leading", pod="monitoring-1"): turns(1, 0)}),
+    story("the guard is blind", ("GuardBlind critical",), told("rollguard_blind")),
+    story("a hold waits", ("GuardHeld critical",), told("rollguard_hold_unanswered")),
+    story("a rollback is stalled", ("GuardRollbackStalled critical",), told("rollguard_rollback_stalled")),
+    story("an incident is open", ("GuardIncidentOpen none",), told("rollguard_incident_open")),
+)
+STORIES: tuple[Scenario, ...] = (*QUIET, *SERVING, *CLUSTER, *RESOURCES, *GUARD)
