@@ -26,7 +26,6 @@ from rollguard.model.policy import Mode, Policy
 from rollguard.model.records import (
     GoodRevision,
     LifecycleState,
-    LiveMember,
     Notice,
     NoticeState,
     Ordered,
@@ -265,44 +264,6 @@ def with_adopted_side(unit: UnitRecord, good: GoodRevision) -> UnitRecord:
     """The release set with that revision adopted for its Deployment, in place of the one before it."""
     others = tuple(one for one in unit.adopted_before if one.workload != good.workload)
     return replace(unit, adopted_before=(*others, good), undone=_but(unit.undone, good.digest))
-
-
-def with_live(unit: UnitRecord, record: RolloutRecord, *, restored: bool, replaced: bool) -> UnitRecord:
-    """The release set with the colour that each member is live on once the rollout is over.
-
-    `restored`: the guard put it back, as far as its plan went; `replaced`: something else came before it was judged.
-    A member that stayed when others went back alone is guarded anew, unless it was judged healthy.
-    """
-    passages = {passage.member: passage for passage in record.passages}
-    went_back = _moved(record) if restored else frozenset[str]()
-    good = {each.digest for each in unit.healthy}
-
-    def after(live: LiveMember) -> LiveMember:
-        passage = passages.get(live.member)
-        if passage is not None and live.member in went_back:
-            return replace(live, side=passage.old, beside=passage.new.hash)
-        if passage is not None and not replaced and not (restored and passage.new.digest not in good):
-            return replace(live, side=passage.new, beside=passage.old.hash)
-        return live
-
-    return replace(unit, live=tuple(after(each) for each in unit.live))
-
-
-def with_put_back(unit: UnitRecord, record: RolloutRecord) -> UnitRecord:
-    """The release set whose members are live again, by hand, on what they were before the rollout."""
-    passages = {passage.member: passage for passage in record.passages}
-
-    def after(live: LiveMember) -> LiveMember:
-        passage = passages.get(live.member)
-        return live if passage is None else replace(live, side=passage.old, beside=passage.new.hash)
-
-    return replace(unit, live=tuple(after(each) for each in unit.live))
-
-
-def _moved(record: RolloutRecord) -> frozenset[str]:
-    """The members that the plan moved."""
-    named = {step.target.name for step in record.plan.steps} if record.plan is not None else set()
-    return frozenset(p.member for p in record.passages if {p.service, p.old.workload.name, p.new.workload.name} & named)
 
 
 def with_undone(unit: UnitRecord, digest: str, at: Instant) -> UnitRecord:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from rollguard import observe, undo
-from rollguard.loop import changes, opening
+from rollguard.loop import changes, lives, opening
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.judging import ending
 from rollguard.loop.transitions import note, transit, unit_of
@@ -183,7 +183,7 @@ async def _released_anew(
     """The rollout ends, and what it was about is what serves before the next one."""
     names = ", ".join(passage.old.workload.name for passage in anew)
     await context.store.change_unit(
-        record.unit, lambda unit: changes.with_live(unit, record, restored=False, replaced=False)
+        record.unit, lambda unit: lives.with_live(unit, record, restored=False, replaced=False)
     )
     reason = f"{names} serves with another version than before: that is the release that is guarded now"
     return await _ended(context, memory, record, NewTarget(reason=reason))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from rollguard import lifecycle, observe, undo
-from rollguard.loop import changes, migrations
+from rollguard.loop import changes, lives, migrations
 from rollguard.loop.context import Context, LookAgain
 from rollguard.loop.outbox import WorkloadEvent
 from rollguard.model.action import Unknown
@@ -130,11 +130,11 @@ def _set_at_rest(unit: UnitRecord, record: RolloutRecord) -> UnitRecord:
     judged = all(digest in good for digest in record.digests())
     replaced = record.outcome in (Outcome.SUPERSEDED, Outcome.GONE) and not judged
     if record.outcome is Outcome.PUT_BACK:
-        return changes.with_put_back(unit, record)
+        return lives.with_put_back(unit, record)
     if record.outcome is Outcome.HELD and record.plan is not None and undo.stopped(record.plan):
         return unit  # half back: what serves was remembered when it was left so
     restored = record.outcome in RESTORED and record.plan is not None
-    return changes.with_live(unit, record, restored=restored, replaced=replaced)
+    return lives.with_live(unit, record, restored=restored, replaced=replaced)
 
 
 def stable_target(record: RolloutRecord, unit: UnitRecord) -> TemplateHash | None:
