@@ -9,7 +9,8 @@ import pytest
 
 from lab import programs
 from rollguard.model.policy import Policy
-from rollguard.render.alerts import alerts, recordings, rule_files, test_file
+from rollguard.render.alerts import alerts, recordings, rule_files
+from rollguard.render.alerts import test_file as file_of_tests
 from rollguard.render.alerts.proof import cases
 from tests.contract.alert_stories import STORIES
 from tests.contract.prove_alerts import differences, seen
@@ -25,7 +26,7 @@ def promtool(*arguments: str) -> tuple[int, str]:
 
 def written(policy: Policy, directory: Path) -> tuple[Path, Path]:
     """The bare rules and their tests, as they are rendered."""
-    for file in (*rule_files(policy), test_file(policy)):
+    for file in (*rule_files(policy), file_of_tests(policy)):
         path = directory / file.path
         path.parent.mkdir(exist_ok=True)
         path.write_text(file.text)
