@@ -7,7 +7,7 @@ from rollguard.render.alerts import alert
 from rollguard.render.dashboards import rollouts, shown
 from rollguard.render.dashboards.panel import Dashboard, Line, Link, Panel, PanelKind, Query, Row
 from rollguard.render.dashboards.topics import Topic, topic
-from rollguard.render.dashboards.view import REPLICAS, View, among, at_least, only, view
+from rollguard.render.dashboards.view import REPLICAS, View, among, at_least, of_units, only, view
 
 UID = "deployment-monitoring"
 PATH = "deployment-dashboard.json"
@@ -97,7 +97,7 @@ def _status(seen: View) -> tuple[Panel, ...]:
             "holds",
             "Holds that wait for a person",
             "A rollout is bad, and an interlock forbids the guard to act alone: `kubectl rollguard why` says which.",
-            f"count({seen.in_namespace('rollguard_hold_unanswered', 'deployment', 'set')} == 1) or vector(0)",
+            f"count({seen.in_namespace(of_units('rollguard_hold_unanswered'), 'deployment', 'set')} == 1) or vector(0)",
             lines=(Line(bound=1, colour="red"),),
         ),
         _table(seen, desired, available),

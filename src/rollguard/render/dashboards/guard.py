@@ -8,7 +8,7 @@ from rollguard.render.alerts import alert
 from rollguard.render.dashboards import rollouts
 from rollguard.render.dashboards.deployment import links
 from rollguard.render.dashboards.panel import Dashboard, Line, Panel, PanelKind, Query, Row, Word
-from rollguard.render.dashboards.view import RATE_INTERVAL, View, at_least, only, view
+from rollguard.render.dashboards.view import RATE_INTERVAL, View, at_least, of_units, view
 
 UID = "rollguard"
 PATH = "guard-dashboard.json"
@@ -183,9 +183,8 @@ def _looks(seen: View, policy: Policy) -> tuple[Panel, ...]:
 
 
 def _counted(seen: View, series: str, label: str) -> str:
-    """How many units there are by a label. What a set brought to its Deployments is the set's own rollout again."""
-    units = f"{only(series, 'set', '')} or {only(series, 'deployment', '')}"
-    return at_least(f"sum by ({label}) ({seen.everywhere('max', units, *UNIT, label)})", label)
+    """How many units there are by a label."""
+    return at_least(f"sum by ({label}) ({seen.everywhere('max', of_units(series), *UNIT, label)})", label)
 
 
 def _per_minute(seen: View, counter: str, label: str) -> str:

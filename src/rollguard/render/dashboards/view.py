@@ -102,6 +102,11 @@ def only(series: str, label: str, value: str) -> str:
     return narrowed(series, (Matcher(label, "=", value),))
 
 
+def of_units(series: str) -> str:
+    """The controller's series of what it guards, each once: of what a set brought to its Deployments it tells again."""
+    return f"{only(series, 'set', '')} or {only(series, 'deployment', '')}"
+
+
 def among(series: str, label: str, values: Iterable[str]) -> str:
     """The series whose label is one of the values, which are plain words."""
     return narrowed(series, (Matcher(label, "=~", "|".join(values)),))
