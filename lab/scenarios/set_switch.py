@@ -12,7 +12,12 @@ from lab.scenarios.stage import Stage
 
 MEMBERS = ("backend", "frontend")
 GOOD = "v2-noerrors"
-PATIENT: dict[str, Any] = {"window": policies.window(16), "timing": policies.timing(slot_s=4)}
+AUTOMATIC_S = 16
+PATIENT: dict[str, Any] = {
+    "window": policies.window(AUTOMATIC_S),
+    "joinWindow": f"{AUTOMATIC_S}s",
+    "timing": policies.timing(slot_s=4),
+}
 """A release is healthy only if nineteen of twenty slots are complete: of these four, all."""
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from lab import manifests, policies, programs
@@ -175,20 +176,23 @@ class Stage:
         return await self._run(str(ROLLGUARD), *arguments, *self._where(), code=code, notes=notes)
 
     async def rollback_script(self, *arguments: str) -> str:
-        """What the operators' script `rollback.sh` prints, as the administrator."""
+        """What the operators' script `rollback.sh` prints, as the administrator, as in a pod of the guard."""
         script = REPOSITORY / "scripts" / "rollback.sh"
         self.tell(f"$ /scripts/{script.name} {' '.join(arguments)}")
-        return await self._run(str(script), *arguments, *self._where())
+        own = {"POD_NAMESPACE": self.guard_namespace}
+        return await self._run(str(script), *arguments, "--kubeconfig", str(self.lab.kubeconfig), env=own)
 
     def _where(self) -> tuple[str, ...]:
         return ("--kubeconfig", str(self.lab.kubeconfig), "--guard-namespace", self.guard_namespace)
 
-    async def _run(self, *command: str, code: int = 0, notes: bool = False) -> str:
+    async def _run(
+        self, *command: str, code: int = 0, notes: bool = False, env: Mapping[str, str] = MappingProxyType({})
+    ) -> str:
         process = await asyncio.create_subprocess_exec(
             *command,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "PATH": f"{ROLLGUARD.parent}{os.pathsep}{os.environ['PATH']}"},
+            env={**os.environ, "PATH": f"{ROLLGUARD.parent}{os.pathsep}{os.environ['PATH']}", **env},
         )
         output, errors = await process.communicate()
         if process.returncode != code:

@@ -95,6 +95,10 @@ def alerts_of(
     found: list[SignalAlert] = []
     for index, part in enumerate(parts):
         path: Path = ("spec", "signals", name, "alerts", index)
+        if _without_level(part, levels, kind):
+            # The preset's, on a level that the policy does not have; or that level is told to be wrong already.
+            if not marked.has((*path, "level")) or marked.has(("spec", "signals", name, "levels", part.level)):
+                continue
         _check_part(part, levels, marked, path, kind=kind, shared=shared)
         level = LevelName(part.level)
         lasting, over = _durations(level, levels, rule, least)
@@ -164,10 +168,14 @@ def _category(kind: SignalKind, level: LevelName, after: bool) -> Category:
     return Category.DEPLOYMENT if acts or of_requests else Category.RESOURCE
 
 
+def _without_level(part: AlertPart, levels: tuple[Level, ...], kind: SignalKind) -> bool:
+    return kind is not SignalKind.EVENT and all(level.name.value != part.level for level in levels)
+
+
 def _check_part(
     part: AlertPart, levels: tuple[Level, ...], marked: Marked, path: Path, *, kind: SignalKind, shared: bool
 ) -> None:
-    if kind is not SignalKind.EVENT and all(level.name.value != part.level for level in levels):
+    if _without_level(part, levels, kind):
         given = ", ".join(dict.fromkeys(level.name.value for level in levels))
         if given:
             marked.wrong((*path, "level"), part.level, f"a level that the signal has: {given}")

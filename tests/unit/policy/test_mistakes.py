@@ -36,6 +36,16 @@ def test_an_unknown_key_names_the_nearest() -> None:
     assert only(added("limts: {rollbacks: 3}")).endswith("did you mean `limits`?")
 
 
+def test_a_level_that_is_wrong_is_told_once_though_the_presets_alert_stands_on_it() -> None:
+    text = changed("10%", "much").replace("  metrics:\n", "  preset: generic\n  metrics:\n", 1)
+    assert "a share in percent" in only(text)
+
+
+def test_an_alert_on_a_level_that_the_signal_lacks_names_those_that_it_has() -> None:
+    alerts = "      alerts: [{name: ErrorsHigh, level: critical}]\n      levels:\n"
+    assert only(changed("      levels:\n", alerts)).endswith("`critical`: expected a level that the signal has: rollback")
+
+
 def test_a_key_that_stands_twice_names_the_first_line() -> None:
     assert "each key once: it stands in line 15" in only(changed("      total: ", "      bad: x\n      total: "))
 
