@@ -15,8 +15,8 @@ from rollguard.cli.connect import Connection, Session, recorded, session, writte
 from rollguard.cli.standin import dry_run, stand_in, what_runs
 from rollguard.cli.story import Story, current
 from rollguard.model.action import Absent, Plan
-from rollguard.model.names import UnitName, WorkloadName
-from rollguard.model.records import HumanRequest, RequestKind, StoredUnit
+from rollguard.model.names import RolloutId, UnitName, WorkloadName
+from rollguard.model.records import HumanRequest, RequestKind, RolloutRecord, StoredUnit
 from rollguard.policy import durations
 
 LOOK_EVERY_S = 0.5
@@ -73,7 +73,7 @@ def rollback(
         raise exits.CommandError("expected a workload, or --bad (with --among NAMESPACE)", exits.USAGE)
     if bad and (only or to_revision is not None):
         raise exits.CommandError("--bad takes everything back as it was: no --only, no --to-revision", exits.USAGE)
-    wanted = _Wanted(
+    wanted = Wanted(
         text="" if workload is None else lookup.spelled(workload, name),
         reason=reason,
         to_revision=to_revision,
@@ -92,17 +92,19 @@ def _patience(text: str) -> float:
     return patience
 
 
-async def _meant(wanted: _Wanted, dry: bool, connection: Connection, among: tuple[str, ...]) -> int:
+async def _meant(wanted: Wanted, dry: bool, connection: Connection, among: tuple[str, ...]) -> int:
     """Finds out first which rollout is meant, where no name was given."""
     if not wanted.text:
         found = await the_bad_one(connection, among)
         output.note(f"the bad rollout is that of {found.workload}: {found.why}")
-        wanted = replace(wanted, text=f"{found.workload.namespace}/{found.workload.name}", digests=found.digests())
+        wanted = wanted.of(found)
     return await _rollback(wanted, dry, lookup.scoped(connection, wanted.text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Wanted:
+class Wanted:
+    """An order as the command line has it."""
+
     text: str
     """NAMESPACE/WORKLOAD, or WORKLOAD in the namespace at hand."""
     reason: str
@@ -114,9 +116,16 @@ class _Wanted:
     format_: output.Format
     digests: tuple[str, ...] = ()
     """Of the templates that the order is against; empty for whatever runs."""
+    rollout: RolloutId | None = None
+    """The only one that the order is for: where that is over by then, nothing goes back."""
+
+    def of(self, found: RolloutRecord) -> Wanted:
+        """The same, for this rollout and the versions that it brought alone."""
+        text = f"{found.workload.namespace}/{found.workload.name}"
+        return replace(self, text=text, digests=found.digests(), rollout=found.id)
 
 
-def _only(wanted: _Wanted, meant: lookup.Meant) -> str:
+def _only(wanted: Wanted, meant: lookup.Meant) -> str:
     """The member that is to go back alone, empty for all; ends the command for options that do not fit."""
     if meant.release_set is None:
         if wanted.only:
@@ -133,7 +142,7 @@ def _only(wanted: _Wanted, meant: lookup.Meant) -> str:
     return meant.member
 
 
-async def _rollback(wanted: _Wanted, dry: bool, connection: Connection) -> int:
+async def _rollback(wanted: Wanted, dry: bool, connection: Connection) -> int:
     async with session(connection) as opened:
         meant = await lookup.meant(opened, wanted.text)
         workload, unit = meant.workload, meant.unit
@@ -152,6 +161,7 @@ async def _rollback(wanted: _Wanted, dry: bool, connection: Connection) -> int:
             force=wanted.force,
             against=against,
             only=only,
+            rollout=wanted.rollout,
         )
         await lookup.guarded(opened, unit)
         if dry:
@@ -187,7 +197,7 @@ def _would_switch(workload: WorkloadName, plan: Plan, format_: output.Format) ->
     return "\n".join([f"would {plan.target.order} in {workload}; nothing was changed:", *lines])
 
 
-async def _follow(opened: Session, workload: WorkloadName, wanted: _Wanted, request: HumanRequest) -> int:
+async def _follow(opened: Session, workload: WorkloadName, wanted: Wanted, request: HumanRequest) -> int:
     story, unit = Story(wanted.format_), UnitName.of_workload(workload)
     began = opened.clock.mono()
     helped = False

@@ -15,6 +15,8 @@ from werkzeug import Request, Response
 from rollguard.cli import exits
 from rollguard.cli.bad import chosen
 from rollguard.cli.main import call
+from rollguard.cli.output import Format
+from rollguard.cli.rollback import Wanted
 from rollguard.model.judgement import VerdictKind
 from rollguard.model.names import RolloutId, UnitName, WorkloadKind, WorkloadName
 from rollguard.model.records import LifecycleState, Outcome, RolloutRecord
@@ -66,6 +68,13 @@ def test_with_none_or_several_they_are_listed_and_the_command_ends() -> None:
 def test_one_that_goes_back_already_is_not_ordered_back_again(state: LifecycleState) -> None:
     with pytest.raises(exits.CommandError, match=f"bad, {state.value}"):
         chosen([replace(BAD, state=state)])
+
+
+def test_what_is_ordered_is_for_the_bad_rollout_alone() -> None:
+    wanted = Wanted(text="", reason="r", to_revision=None, force=False, only=False, patience=0.0, format_=Format.TABLE)
+    meant = wanted.of(BAD)
+    assert (meant.text, meant.rollout) == ("production/translation", BAD.id)
+    assert meant.digests == BAD.digests()
 
 
 @pytest.fixture

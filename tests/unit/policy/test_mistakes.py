@@ -43,7 +43,9 @@ def test_a_level_that_is_wrong_is_told_once_though_the_presets_alert_stands_on_i
 
 def test_an_alert_on_a_level_that_the_signal_lacks_names_those_that_it_has() -> None:
     alerts = "      alerts: [{name: ErrorsHigh, level: critical}]\n      levels:\n"
-    assert only(changed("      levels:\n", alerts)).endswith("`critical`: expected a level that the signal has: rollback")
+    assert only(changed("      levels:\n", alerts)).endswith(
+        "`critical`: expected a level that the signal has: rollback"
+    )
 
 
 def test_a_key_that_stands_twice_names_the_first_line() -> None:
