@@ -95,10 +95,10 @@ def alerts_of(
     found: list[SignalAlert] = []
     for index, part in enumerate(parts):
         path: Path = ("spec", "signals", name, "alerts", index)
-        if _without_level(part, levels, kind):
-            # The preset's, on a level that the policy does not have; or that level is told to be wrong already.
-            if not marked.has((*path, "level")) or marked.has(("spec", "signals", name, "levels", part.level)):
-                continue
+        # Of the preset, which the policy's own levels may lack; or its level is told to be wrong already.
+        excused = not marked.has((*path, "level")) or marked.has(("spec", "signals", name, "levels", part.level))
+        if excused and _without_level(part, levels, kind):
+            continue
         _check_part(part, levels, marked, path, kind=kind, shared=shared)
         level = LevelName(part.level)
         lasting, over = _durations(level, levels, rule, least)
