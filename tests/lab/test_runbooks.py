@@ -19,6 +19,8 @@ pytestmark = pytest.mark.lab
 NAMESPACE = "runbooks"
 LOOKS = re.compile(r'^kubectl (?:-n "\$NAMESPACE" )?(?:get|describe|logs) (?!servicemonitors)')
 """Nothing that changes anything, none of the guard's own, and no kind that only an operator brings."""
+ONE_POD = f"$(kubectl -n {NAMESPACE} get pods -o jsonpath='{{.items[0].metadata.name}}')"
+"""What a person takes from the alert's label."""
 POLICY = good(
     GOOD[: GOOD.index("  signals:")]
     .replace("namespace: production", f"namespace: {NAMESPACE}")
@@ -35,7 +37,7 @@ def looks() -> list[str]:
         for block in blocks(page, "sh"):
             for line in block.splitlines():
                 if re.match(r"[A-Z]+=", line):
-                    variables.append(line)
+                    variables.append(line.replace("POD=...", f"POD={ONE_POD}"))
                 elif LOOKS.match(line):
                     # that there is no such line in a log is no failure of the command
                     found[line] = "\n".join((*variables, line.partition(" | ")[0]))

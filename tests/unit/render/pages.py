@@ -53,7 +53,8 @@ def commands(page: str) -> Iterator[str]:
             if given and "$(" not in line:
                 variables[given[1]] = given[2]
             elif line and not line.startswith("#"):
-                yield _filled(line.removesuffix("  # restarted most; or another"), variables)
+                for each in line.removesuffix("  # restarted most; or another").split(" || "):
+                    yield _filled(each, variables)
     for line in INLINE.findall(BLOCK.sub("", page)):
         yield _filled(line.replace("\\|", "|"), variables)
 

@@ -12,6 +12,7 @@ import pytest
 
 from rollguard.cli.main import build
 from rollguard.model.policy import Policy
+from rollguard.render.deployment import MATCH
 from rollguard.render.pages.runbooks import TOPICS
 from rollguard.render.pages.text import cell, filled, some
 from tests.unit.policy.broken import RICH
@@ -167,8 +168,32 @@ def test_without_databases_and_labels_the_pages_do_without_them() -> None:
     found = pages(good(GENERIC))
     assert "psql" not in "".join(found.values())
     assert "redis-cli" not in "".join(found.values())
-    logs = 'kubectl -n "production" logs  "deployment/web" --all-pods=true --all-containers --tail=-1 --since=15m'
-    assert any(line.startswith(logs.replace("  ", " ")) for line in commands(found["runbooks/HighErrorRate.md"]))
+    selector = """$(kubectl -n "production" get deployment "web" -o jsonpath='{.spec.selector.matchLabels}'"""
+    chosen = f"""-l "{selector} | tr -d '{{}}"' | tr : =)" --all-containers --prefix --tail=-1"""
+    assert any(
+        line.startswith(f'kubectl -n "production" logs {chosen}')
+        for line in commands(found["runbooks/HighErrorRate.md"])
+    )
+
+
+def test_what_an_alerts_label_names_is_what_is_looked_at_first() -> None:
+    found = pages(platform())
+    assert "POD=...  # the alert's label `pod`\n" in found["runbooks/PodNotReady.md"]
+    migration = found["runbooks/DatabaseMigrationFailed.md"]
+    assert "MIGRATION=...  # the alert's label `migration`" in migration
+    tried = [line for line in commands(migration) if line.startswith('kubectl -n "production" logs ')]
+    assert [line.split()[4] for line in tried] == ['"job/..."', '"..."']
+    labels = {each.name: each.expr for each in every_alert(platform())}
+    assert "max by (namespace, migration)" in labels["DatabaseMigrationFailed"]
+
+
+@every_policy
+def test_the_guards_own_log_is_that_of_all_its_replicas(policy: Policy) -> None:
+    (line,) = (line for line in commands(pages(policy)["runbooks/GuardDown.md"]) if " logs " in line)
+    words = shlex.split(line)
+    chosen = dict(each.split("=") for each in words[words.index("-l") + 1].split(","))
+    assert chosen == MATCH
+    assert "--all-pods" not in "".join(pages(policy).values()), "not every kubectl has it"
 
 
 @pytest.mark.parametrize(

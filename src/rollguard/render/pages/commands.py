@@ -5,10 +5,10 @@ from __future__ import annotations
 from rollguard.model.operations import Database
 from rollguard.model.policy import Policy, Signal
 from rollguard.policy import durations
+from rollguard.render.deployment import SELECTOR
 from rollguard.render.pages.names import Example, examples
 from rollguard.render.pages.text import code
 
-ALL_PODS = "--all-pods=true --all-containers --tail=-1"
 ALL_LINES = "--all-containers --prefix --tail=-1"
 """Without a tail, `kubectl logs -l` shows ten lines of each pod."""
 ACTIVITY = "SELECT count(*) FROM pg_stat_activity;"
@@ -35,6 +35,7 @@ def values(policy: Policy, guard: str, signal: str = "") -> dict[str, str]:
     logs = f'kubectl -n "$NAMESPACE" logs {_pods(policy)} {ALL_LINES}'
     return {
         "guard": guard,
+        "guard_pods": SELECTOR,
         "namespace": first.namespace,
         "response": durations.format_(policy.timing.approval_within),
         "pods": _listing(policy, first),
@@ -92,8 +93,16 @@ def _one_pod(policy: Policy) -> str:
     return f"$({get} -o jsonpath='{{.items[-1:].metadata.name}}')  # restarted most; or another"
 
 
+def of_deployment(namespace: str, deployment: str) -> str:
+    """The choice of a Deployment's pods, by the labels that it selects them by: `kubectl logs` of the Deployment itself
+    shows one of them, and not every kubectl knows `--all-pods`."""
+    get = f"kubectl -n {namespace} get deployment {deployment} -o jsonpath='{{.spec.selector.matchLabels}}'"
+    return f"""-l "$({get} | tr -d '{{}}"' | tr : =)\""""
+
+
 def _all_of_one() -> str:
-    return f'"deployment/$DEPLOYMENT" {ALL_PODS}'
+    chosen = of_deployment('"$NAMESPACE"', '"$DEPLOYMENT"')
+    return f"{chosen} {ALL_LINES}"
 
 
 def _logs_of(policy: Policy, here: tuple[Example, ...]) -> str:

@@ -122,12 +122,8 @@ def _errors(policy: Policy) -> list[str]:
     label = policy.operations.runbooks.pod_label
     lines = [
         f"kubectl -n {each.namespace} logs "
-        + (
-            f"-l {label}={each.app} {commands.ALL_LINES}"
-            if label
-            else f"deployment/{each.deployment} {commands.ALL_PODS}"
-        )
-        + " --since=15m | grep ERROR"
+        + (f"-l {label}={each.app}" if label else commands.of_deployment(each.namespace, each.deployment))
+        + f" {commands.ALL_LINES} --since=15m | grep ERROR"
         for each in examples(policy)
     ]
     return some(dict.fromkeys(lines))
