@@ -165,18 +165,12 @@ def _blocker(folder: Path, path: str) -> str:
 def _foreign(folder: Path, known: set[str]) -> Iterator[str]:
     """What is there beside the known files; a folder without any of them is named once."""
     folders = {str(parent) for path in known for parent in PurePosixPath(path).parents}
-    for inner, _, names in os.walk(folder):
+    for inner, within, names in os.walk(folder):
         here = Path(inner).relative_to(folder).as_posix()
-        if here not in folders:
-            continue
-        for name in [*names, *_subfolders(Path(inner))]:
-            path = PurePosixPath(here, name.removesuffix("/")).as_posix()
-            if path not in known and path not in folders:
-                yield path + ("/" if name.endswith("/") else "")
-
-
-def _subfolders(folder: Path) -> list[str]:
-    return [f"{each.name}/" for each in folder.iterdir() if each.is_dir()]
+        at = {name: PurePosixPath(here, name).as_posix() for name in (*names, *within)}
+        yield from (at[name] for name in names if at[name] not in known | folders)
+        yield from (f"{at[name]}/" for name in within if at[name] not in known | folders)
+        within[:] = (name for name in within if at[name] in folders)  # into no other: it may be large
 
 
 def _ours(listed: str) -> dict[str, set[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,23 @@ def test_foreign_files_are_named_and_left_alone(tmp_path: Path, capsys: pytest.C
     assert call(["render", str(POLICY), "-o", str(tmp_path), "--check"]) == 0
     assert tree(tmp_path)["notes.txt"] == "mine\n"
     assert tree(tmp_path)["more/inner"] == "mine too\n"
+
+
+def test_a_foreign_folder_is_not_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "more" / "inner").mkdir(parents=True)
+    (tmp_path / "ours" / "theirs" / "deep").mkdir(parents=True)
+    (tmp_path / "ours" / "a").write_text("one\n")
+    seen: list[str] = []
+    scandir = os.scandir
+
+    def told(path: str | Path = ".") -> object:
+        seen.append(Path(path).relative_to(tmp_path).as_posix())
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", told)
+    found = standing(tmp_path, files(**{"ours/a": "one\n"}))
+    assert found.foreign == ("more/", "ours/theirs/")
+    assert set(seen) == {".", "ours"}
 
 
 def test_a_foreign_file_in_the_way_is_never_overwritten_and_nothing_else_is_written(
