@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rollguard import undo
 from rollguard.model.records import LiveMember, RolloutRecord, UnitRecord
 
 
@@ -14,7 +15,7 @@ def with_live(unit: UnitRecord, record: RolloutRecord, *, restored: bool, replac
     A member that stayed when others went back alone is guarded anew, unless it was judged healthy.
     """
     passages = {passage.member: passage for passage in record.passages}
-    went_back = _moved(record) if restored else frozenset[str]()
+    went_back = undo.members_moved(record.plan) if restored and record.plan is not None else frozenset[str]()
     good = {each.digest for each in unit.healthy}
 
     def after(live: LiveMember) -> LiveMember:
@@ -37,9 +38,3 @@ def with_put_back(unit: UnitRecord, record: RolloutRecord) -> UnitRecord:
         return live if passage is None else replace(live, side=passage.old, beside=passage.new.hash)
 
     return replace(unit, live=tuple(after(each) for each in unit.live))
-
-
-def _moved(record: RolloutRecord) -> frozenset[str]:
-    """The members that the plan moved."""
-    named = {step.target.name for step in record.plan.steps} if record.plan is not None else set()
-    return frozenset(p.member for p in record.passages if {p.service, p.old.workload.name, p.new.workload.name} & named)

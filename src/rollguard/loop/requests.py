@@ -152,9 +152,24 @@ async def _rollback(
         else:
             await _accept(context, record, request)
     elif record.state is not LifecycleState.PLANNED:
+        if apart := _not_under_way(request, record):
+            await refuse(context, unit, request, apart, record)
+            return
         line = human(request, f"Rollback ordered: {request.reason}; one is under way already")
         await note(context, record, lambda r: changes.with_entries(r, (line,)))
         await mark_handled(context, name, request)
+
+
+def _not_under_way(request: HumanRequest, record: RolloutRecord) -> str:
+    """What of the order the rollback that is under way does not do, in words; empty where it does all of it."""
+    if record.plan is None:
+        return ""
+    wanted = {request.only} if request.only else {passage.member for passage in record.passages}
+    moved = undo.members_moved(record.plan)
+    if not wanted - moved:
+        return ""
+    rest, first = (", ".join(sorted(members)) for members in (wanted - moved, moved))
+    return f"{first} goes back at this moment, without {rest}: order that once it is over"
 
 
 async def _without_rollout(

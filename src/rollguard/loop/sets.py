@@ -43,7 +43,9 @@ async def opened(context: Context, memory: Memory, release_set: ReleaseSet, fact
         seen = tuple(replace(passage, since=began) for passage, began in zip(seen, since, strict=True))
         # who stayed is judged on what it did since its switch; who is switched now begins now
         begun = observe.switch_begun(unit, release_set, seen, facts, now if now in since else min(since))
-        return await opening.open_rollout(context, memory, begun, facts)
+        record = await opening.open_rollout(context, memory, begun, facts)
+        memory.stayed = {}  # what comes after this one begins by itself
+        return record
     memory.stayed = {}
     await _rest(context, unit, release_set, facts)
     return None
@@ -196,8 +198,8 @@ async def _verified_on(
     plan = record.plan
     if plan is None:
         return record
-    first = record.started.plus(NEXT)
-    memory.stayed = {p.member: max(p.since, first) for p in record.passages if not undo.went_back(plan, p.member)}
+    first, moved = record.started.plus(NEXT), undo.members_moved(plan)
+    memory.stayed = {p.member: max(p.since, first) for p in record.passages if p.member not in moved}
     if _lately(context, record):
         return record
     seen = observe.passages(unit_of(context, record.unit), release_set, facts, context.server_now())
@@ -214,11 +216,17 @@ async def left_alone(context: Context, memory: Memory, record: RolloutRecord, fa
 
     One plan at a time: the one that took the others back is done, and the rollout of those that stayed has its own.
     """
-    plan, good = record.plan, {each.digest for each in unit_of(context, record.unit).healthy}
-    if plan is None or not facts.complete:
+    plan, release_set, unit = record.plan, memory.watch.release_set, unit_of(context, record.unit)
+    if plan is None or release_set is None or not facts.complete:
         return record
-    stayed = [each for each in memory.members if not undo.went_back(plan, each.passage.member)]
-    bad = [e for e in stayed if e.verdict.kind is VerdictKind.BAD and e.passage.new.digest not in good]
+    good, moved = {each.digest for each in unit.healthy}, undo.members_moved(plan)
+    serves = {p.member: p.new.digest for p in observe.passages(unit, release_set, facts, context.server_now())}
+
+    def stays(passage: Passage) -> bool:
+        digest = passage.new.digest
+        return passage.member not in moved and serves.get(passage.member) == digest and digest not in good
+
+    bad = [each for each in memory.members if each.verdict.kind is VerdictKind.BAD and stays(each.passage)]
     if not bad:
         return record
     why = "; ".join(each.verdict.why for each in bad)

@@ -2,7 +2,16 @@
 
 from rollguard.undo.admission import changed
 from rollguard.undo.answers import Abandon, Finished, MarkDone, Next, Refusals, Resume, Send, Supersede, Wait
-from rollguard.undo.half import TAKES_BACK, committed, given_up, half_back, of_set, stopped, tells_half, went_back
+from rollguard.undo.half import (
+    TAKES_BACK,
+    committed,
+    given_up,
+    half_back,
+    members_moved,
+    of_set,
+    stopped,
+    tells_half,
+)
 from rollguard.undo.planning import Refused, plan, with_owners
 from rollguard.undo.progress import Progress, Restored, Stalled, StillRolling, progress, still_restored
 from rollguard.undo.request import manual
@@ -38,6 +47,7 @@ __all__ = [
     "given_up",
     "half_back",
     "manual",
+    "members_moved",
     "next",
     "of_set",
     "plan",
@@ -55,6 +65,5 @@ __all__ = [
     "trials",
     "undone",
     "unready",
-    "went_back",
     "with_owners",
 ]

@@ -64,10 +64,9 @@ def stopped(plan: Plan) -> bool:
     return failed and (begun or any(step.state is StepState.FAILED for step in down))
 
 
-def went_back(plan: Plan, member: str) -> bool:
-    """Whether the plan took that member back: its Service is switched, or without one its bad colour has ended."""
-    own = steps_of(plan, StepKind.SWITCH, member) or steps_of(plan, StepKind.SCALE_DOWN, member)
-    return any(step.state is StepState.DONE for step in own if step.member == member)
+def members_moved(plan: Plan) -> frozenset[str]:
+    """The members of a release set that the plan is to take back."""
+    return frozenset(step.member for step in plan.steps)
 
 
 def half_back(plan: Plan, readings: Mapping[Ref, Reading], because: str) -> str:

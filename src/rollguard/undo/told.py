@@ -5,7 +5,7 @@ from __future__ import annotations
 from rollguard.model.action import Plan, Step, StepKind, StepState
 from rollguard.model.records import RolloutRecord
 from rollguard.undo import managers
-from rollguard.undo.half import OVER, of_set, steps_of
+from rollguard.undo.half import OVER, members_moved, of_set, steps_of
 
 
 def caveat(plan: Plan, record: RolloutRecord) -> str:
@@ -34,17 +34,17 @@ def undone(plan: Plan, record: RolloutRecord) -> tuple[str, ...]:
     """Digests of the templates that the plan undoes."""
     if not record.passages:
         return (record.target_digest,)
-    moves = {step.member for step in plan.steps}
-    return tuple(passage.new.digest for passage in record.passages if passage.member in moves)
+    moved = members_moved(plan)
+    return tuple(passage.new.digest for passage in record.passages if passage.member in moved)
 
 
 def _alone(plan: Plan, record: RolloutRecord) -> list[str]:
-    moves = {step.member for step in plan.steps}
-    stay = [passage for passage in record.passages if passage.member not in moves]
+    moved = members_moved(plan)
+    stay = [passage for passage in record.passages if passage.member not in moved]
     if not stay:
         return []
     others = ", ".join(f"{passage.member} on {passage.new.colour}" for passage in stay)
     return [
-        f"Warning: only {', '.join(sorted(moves))} went back, as ordered; the set now runs two releases at once"
+        f"Warning: only {', '.join(sorted(moved))} went back, as ordered; the set now runs two releases at once"
         f" ({others})"
     ]

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from rollguard.model.judgement import VerdictKind
+from rollguard.model.policy import Policy
 from rollguard.model.records import HumanRequest, LifecycleState, Outcome, RequestKind, RolloutRecord
 from rollguard.sim.objects import at
 from tests.unit.loop.colours import SET, UNIT, Colours, play_set, set_policy
@@ -44,6 +45,13 @@ async def ready(stage: Stage, colours: Colours, *members: str) -> None:
     await stage.until(colours.adopted)
     colours.release(GOOD, *members)
     await stage.until(lambda: colours.ready(*members))
+
+
+def slow_to_recover() -> Policy:
+    """The set's policy, under which the verification of a rollback takes ten minutes."""
+    policy = set_policy()
+    timing = replace(policy.timing, recovery_for=600.0, recovery_within=900.0, automatic=1800.0, close=3600.0)
+    return replace(policy, timing=timing)
 
 
 def test_an_order_takes_back_all_that_was_switched_while_no_controller_lived() -> None:
@@ -156,6 +164,41 @@ def test_what_stays_and_is_bad_is_taken_back_before_the_verification_of_the_one_
         assert 0 < second.started.since(first.started) < 10, "it is judged since its switch"
         assert "before the rollout" in second.why
 
-    policy = set_policy()
-    timing = replace(policy.timing, recovery_for=600.0, recovery_within=900.0, automatic=1800.0, close=3600.0)
-    play_set(story, policy=replace(policy, timing=timing))
+    play_set(story, policy=slow_to_recover())
+
+
+def test_an_order_for_what_stays_is_refused_while_the_one_that_went_back_alone_is_verified() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        stage.start()
+        await ready(stage, colours, "backend", "frontend")
+        colours.switch("backend", "frontend")
+        await stage.until(lambda: bool(of_set(stage)) and len(of_set(stage)[-1].passages) == 2)
+        order(stage, 1, only="frontend")
+        await stage.until(lambda: of_set(stage)[0].state is LifecycleState.VERIFYING)
+        order(stage, 2)
+        await stage.until(lambda: bool(stage.told("order-refused")))
+        assert "frontend goes back at this moment, without backend: order that" in stage.told("order-refused")[0]
+        order(stage, 3, only="frontend")
+        await stage.until(lambda: any("one is under way already" in e.text for e in of_set(stage)[0].timeline))
+        assert len(stage.told("order-refused")) == 1, "what goes back already is not refused"
+        assert lives(colours) == ["green", "blue"]
+
+    play_set(story, policy=slow_to_recover())
+
+
+def test_a_release_after_that_of_what_stayed_begins_when_it_is_switched() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        stage.start()
+        await ready(stage, colours, "backend", "frontend")
+        colours.switch("backend", "frontend")
+        await stage.until(lambda: bool(of_set(stage)) and len(of_set(stage)[-1].passages) == 2)
+        order(stage, 1, only="frontend")
+        await stage.until(lambda: len(of_set(stage)) == 2, within=300)
+        assert [p.member for p in of_set(stage)[1].passages] == ["backend"]
+        await asyncio.sleep(5)
+        switched = stage.world.loop.time()
+        colours.release("registry.lab/api:v3", "backend")
+        await stage.until(lambda: len(of_set(stage)) == 3)
+        assert of_set(stage)[2].started >= at(switched), "it began before its version was there"
+
+    play_set(story)
