@@ -93,12 +93,13 @@ async def send(context: Context, memory: Memory, go: Go, write: Write, tally: Ta
 
 
 def _answered(before: undo.Refusals | None, go: Go, outcome: WriteOutcome, now: Instant) -> undo.Refusals:
-    """The refusals of the step, with this answer."""
+    """The refusals of the step, with this answer: of one kind, one after the other."""
     fresh = undo.Refusals(plan=go.plan.id, step=go.step.n)
     known = before if before is not None and (before.plan, before.step) == (fresh.plan, fresh.step) else fresh
-    if isinstance(outcome, Rejected):
-        return replace(known, since=known.since or now, passing=outcome.passing)
-    return replace(known, sure=known.sure and not isinstance(outcome, Unknown), passing=False)
+    if not isinstance(outcome, Rejected):
+        return replace(known, since=None, sure=known.sure and not isinstance(outcome, Unknown), passing=False)
+    since = known.since if known.passing == outcome.passing else None
+    return replace(known, since=since or now, passing=outcome.passing)
 
 
 def _after_courtesy(context: Context, go: Go, outcome: WriteOutcome, tally: Tally) -> undo.Next | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from rollguard.model.action import Plan, Step, StepKind, StepState
+from rollguard.model.action import FoundService, Plan, Step, StepKind, StepState
 from rollguard.model.names import Ref
 from rollguard.undo.answers import (
     Abandon,
@@ -116,10 +116,17 @@ def refused(at: Moment, step: Step, reason: str, refusals: Refusals | None) -> N
 
 
 def _alone(at: Moment, step: Step) -> bool:
-    """Whether the step is the only decisive one that was ever tried, and nothing is switched, by whom ever."""
+    """Whether the step is the only decisive one that was ever tried, and nothing is seen to be switched, by whom ever.
+
+    A Service that was not read may be.
+    """
     kind = decisive(at.plan)
     others = any(each.state in BEGUN for each in steps_of(at.plan, kind) if each.n != step.n)
-    return step.kind is kind and not others and not (kind is StepKind.SWITCH and moved(at.plan, at.readings))
+    if step.kind is not kind or others:
+        return False
+    switches = steps_of(at.plan, StepKind.SWITCH)
+    seen = all(isinstance(at.readings.get(each.target), FoundService) for each in switches)
+    return not switches or (seen and not moved(at.plan, at.readings))
 
 
 def _bad_colour(plan: Plan) -> str:

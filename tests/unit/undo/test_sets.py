@@ -335,6 +335,14 @@ def test_a_refusal_beside_a_service_that_a_person_switched_is_a_half_state() -> 
     assert answer.half == "half back: backend-service still green, frontend-service serves blue, because no"
 
 
+def test_a_refusal_beside_a_service_that_was_not_read_gives_nothing_up() -> None:
+    at = run(Cluster())
+    step = at.until(StepKind.SWITCH, StepState.TRYING)
+    unread = {ref: found for ref, found in at.cluster.readings(at.plan).items() if ref.name != "frontend-service"}
+    refusals = undo.Refusals(plan=at.plan.id, step=step.n, since=at.now.plus(-100), sure=True)
+    assert isinstance(undo.refused(at.plan, step, "no", unread, at.now, refusals=refusals), undo.Wait)
+
+
 def test_a_request_to_raise_that_arrives_after_it_was_taken_back_changes_nothing() -> None:
     at = run(Cluster(autoscaled=AUTOSCALED))
     at.until(StepKind.RAISE_MINIMUM, StepState.TRYING)
