@@ -114,15 +114,12 @@ class Wanted:
     patience: float
     """Seconds until this command acts in the controller's place."""
     format_: output.Format
-    digests: tuple[str, ...] = ()
-    """Of the templates that the order is against; empty for whatever runs."""
     rollout: RolloutId | None = None
     """The only one that the order is for: where that is over by then, nothing goes back."""
 
     def of(self, found: RolloutRecord) -> Wanted:
-        """The same, for this rollout and the versions that it brought alone."""
-        text = f"{found.workload.namespace}/{found.workload.name}"
-        return replace(self, text=text, digests=found.digests(), rollout=found.id)
+        """The same, for this rollout alone."""
+        return replace(self, text=f"{found.workload.namespace}/{found.workload.name}", rollout=found.id)
 
 
 def _only(wanted: Wanted, meant: lookup.Meant) -> str:
@@ -148,8 +145,7 @@ async def _rollback(wanted: Wanted, dry: bool, connection: Connection) -> int:
         workload, unit = meant.workload, meant.unit
         only = _only(wanted, meant)
         against = "" if meant.release_set is not None else await what_runs(opened, workload)
-        if against and wanted.digests and against not in wanted.digests:
-            raise exits.CommandError(f"{workload} runs another version by now than the bad one: nothing was ordered")
+        stored = await lookup.guarded(opened, unit)
         actor = await opened.actor()
         request = HumanRequest(
             id=f"rollback-{secrets.token_hex(6)}",
@@ -161,15 +157,20 @@ async def _rollback(wanted: Wanted, dry: bool, connection: Connection) -> int:
             force=wanted.force,
             against=against,
             only=only,
-            rollout=wanted.rollout,
+            rollout=wanted.rollout or _open(meant, stored),
         )
-        await lookup.guarded(opened, unit)
         if dry:
             output.say(would(workload, await dry_run(opened, workload, request), wanted.format_))
             return exits.OK
         written(await opened.orders.request(unit, request), unit)
         output.note(f"ordered by {request.actor} as {request.id}; following, Ctrl-C leaves the order standing")
         return await _follow(opened, workload, wanted, request)
+
+
+def _open(meant: lookup.Meant, stored: StoredUnit | None) -> RolloutId | None:
+    """The rollout that an order for a release set is for: where somebody switched back meanwhile, nothing is switched
+    by it. For a Deployment the template says what it is for."""
+    return stored.record.current_rollout if meant.release_set is not None and stored is not None else None
 
 
 def would(workload: WorkloadName, plan: Plan, format_: output.Format) -> str:
