@@ -21,7 +21,7 @@ from rollguard.model.action import Unknown
 from rollguard.model.time import Instant, Mono
 from tests.unit.kubernetes.server import Conversation, Server, serving
 
-USER = {"username": "system:serviceaccount:m:prometheus", "uid": "u", "groups": ["g"], "extra": {"k": ["v"]}}
+IS = {"uid": "u", "groups": ["g"], "extra": {"k": ["v"]}}
 
 
 class Stopped:
@@ -41,18 +41,18 @@ class Stopped:
 
 
 def said(token: str) -> dict[str, Any]:
-    """What the API server says to a TokenReview."""
-    return {"status": {"authenticated": True, "user": USER} if token.startswith("known") else {}}
+    """What the API server says to a TokenReview: whose token it is, is called after it."""
+    known = {"authenticated": True, "user": {"username": f"of-{token}", **IS}}
+    return {"status": known if token.startswith("known") else {}}
 
 
 async def answer(on: Conversation) -> None:
     """Knows tokens that begin with `known`, and allows those that end with `allowed`."""
     spec = json.loads(on.asked.body)["spec"]
     if on.asked.path.endswith("tokenreviews"):
-        answer.last = spec["token"]  # type: ignore[attr-defined]
         await on.answer(said(spec["token"]), 201)
         return
-    await on.answer({"status": {"allowed": answer.last.endswith("allowed")}}, 201)  # type: ignore[attr-defined]
+    await on.answer({"status": {"allowed": spec["user"].endswith("allowed")}}, 201)
 
 
 @asynccontextmanager
@@ -73,8 +73,7 @@ async def test_the_token_is_reviewed_and_then_the_right_of_its_account_with_all_
     assert (token["kind"], token["spec"]) == ("TokenReview", {"token": "known-allowed"})
     assert right["kind"] == "SubjectAccessReview"
     attributes = {"path": "/metrics", "verb": "get"}
-    user = {"user": USER["username"], "uid": "u", "groups": ["g"], "extra": {"k": ["v"]}}
-    assert right["spec"] == {**user, "nonResourceAttributes": attributes}
+    assert right["spec"] == {"user": "of-known-allowed", **IS, "nonResourceAttributes": attributes}
 
 
 async def test_a_stranger_and_an_account_without_the_right_are_told_apart() -> None:
@@ -106,6 +105,12 @@ async def test_no_answer_is_no_permission_and_is_asked_again() -> None:
             assert isinstance(found, Unknown)
             assert "you cannot create tokenreviews" in found.detail
         assert len(server.asked) == 2
+
+    async def another_shape(on: Conversation) -> None:
+        await on.answer({"status": "yes"}, 201)
+
+    async with asking(another_shape) as (asked, _, server):
+        assert isinstance(await asked.access("known-allowed"), Unknown)
 
     async def reset(on: Conversation) -> None:
         on.reset()

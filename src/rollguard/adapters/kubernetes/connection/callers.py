@@ -87,7 +87,7 @@ class Callers:
         try:
             async with self._room:
                 found = self._known(key) or await self._ask(token)
-        except NoAnswer as problem:
+        except (NoAnswer, msgspec.MsgspecError) as problem:
             return Unknown(detail=str(problem))
         finally:
             self._waiting -= 1
