@@ -58,7 +58,7 @@ EXPECTED: Mapping[str, Fired] = {
     "at-most": fired(warning="AutoscalerAtMaximum"),
     "unmeasured": fired(warning="AutoscalerMetricsMissing"),
     alarms.NOWHERE: fired(warning="AutoscalerUnableToScale"),
-    "unseen": fired(critical="GuardBlind GuardHeld", warning="TargetMissing SignalAbsent"),
+    "unseen": fired(critical="GuardBlind", warning="TargetMissing SignalAbsent"),
     "abandoned": fired(warning="SignalAbsent"),
     "backend-blue": fired(),
     "backend-green": fired(),

@@ -12,7 +12,6 @@ from prometheus_client.registry import Collector
 from rollguard.loop import Status, UnitStatus
 from rollguard.model.judgement import VerdictKind
 from rollguard.model.names import WorkloadKind
-from rollguard.model.records import LifecycleState
 
 
 def exposition(status: Status, watch_errors: Mapping[str, int]) -> str:
@@ -68,7 +67,9 @@ def _units(units: tuple[UnitStatus, ...]) -> Iterable[Metric]:
     verdict = GaugeMetricFamily("rollguard_rollout_verdict", "1 for its last verdict", labels=[*_LABELS, "verdict"])
     state = GaugeMetricFamily("rollguard_rollout_state", "1 in its present state", labels=[*_LABELS, "state"])
     blind = GaugeMetricFamily("rollguard_blind", "1 while a rollout cannot be judged", labels=_LABELS)
-    held = GaugeMetricFamily("rollguard_hold_unanswered", "1 while a hold waits for a person", labels=_LABELS)
+    held = GaugeMetricFamily(
+        "rollguard_hold_unanswered", "1 while a question or a hold has no answer of a person", labels=_LABELS
+    )
     stalled = GaugeMetricFamily(
         "rollguard_rollback_stalled", "1 while what was put back does not become available", labels=_LABELS
     )
@@ -90,7 +91,7 @@ def _units(units: tuple[UnitStatus, ...]) -> Iterable[Metric]:
             if unit.state is not None:
                 state.add_metric([*each, unit.state.value], 1)
             blind.add_metric(each, unit.verdict is not None and unit.verdict.kind is VerdictKind.BLIND)
-            held.add_metric(each, unit.state is LifecycleState.HELD)
+            held.add_metric(each, unit.unanswered)
             stalled.add_metric(each, unit.stalled)
             incident.add_metric(each, unit.incident_open)
         errors.add_metric(labels, bool(unit.error))

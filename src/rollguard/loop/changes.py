@@ -138,7 +138,7 @@ def told(record: RolloutRecord, tell: Tell, *, unit: UnitRecord, policy: Policy,
     mine = [n for n in record.notices if n.topic == tell.topic]
     same = [n for n in mine if n.id.rsplit(".", 1)[0] == f"{record.id}.{tell.topic}.{key}"]
     known = bool(same) and not tell.anew
-    if known and (now.since(same[-1].at) < policy.timing.repeat_notice or _acknowledged(record, same[-1].at)):
+    if known and (now.since(same[-1].at) < policy.timing.repeat_notice or acknowledged(record, same[-1].at)):
         return record
     number = 1 + max((int(n.id.rsplit(".", 1)[1]) for n in same), default=0)
     text = words(tell, record, unit, policy, now)
@@ -154,7 +154,8 @@ def told(record: RolloutRecord, tell: Tell, *, unit: UnitRecord, policy: Policy,
     return with_entries(replace(record, notices=thinned((*record.notices, notice), NOTICES)), (entry,))
 
 
-def _acknowledged(record: RolloutRecord, told: Instant) -> bool:
+def acknowledged(record: RolloutRecord, told: Instant) -> bool:
+    """Whether a person has taken note since people were told then."""
     return any(e.kind == "human" and e.at >= told and e.text.startswith(ACKNOWLEDGED) for e in record.timeline)
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rollguard import observe
+from rollguard.loop.changes import acknowledged
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.outbox import accepted_by
 from rollguard.loop.verify import STALLED
 from rollguard.model.action import Decision
-from rollguard.model.judgement import Phase, Verdict
+from rollguard.model.judgement import Phase, Verdict, VerdictKind
 from rollguard.model.names import RolloutId, UnitName, WorkloadName
-from rollguard.model.policy import ReleaseSet
-from rollguard.model.records import LifecycleState, NoticeClass, RolloutRecord
+from rollguard.model.policy import LevelName, ReleaseSet
+from rollguard.model.records import LifecycleState, NoticeClass, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant, Mono
 from rollguard.ports import LOG
 
@@ -58,11 +59,13 @@ class UnitStatus:
     """The rollout's incident is open and a channel, not the log alone, has accepted a page about it."""
     stalled: bool = False
     """What was put back does not become available."""
+    unanswered: bool = False
+    """A person is asked, or must see to what is held, and nobody has said anything yet."""
 
 
 def unit_status(context: Context, name: UnitName, memory: Memory) -> UnitStatus:
     """What is known of the unit now."""
-    record = context.store.rollout(name)
+    record, unit = context.store.rollout(name), context.store.unit(name)
     return UnitStatus(
         unit=name,
         rollout=record.id if record is not None else None,
@@ -75,6 +78,7 @@ def unit_status(context: Context, name: UnitName, memory: Memory) -> UnitStatus:
         live=_live(context, name, memory.watch.release_set),
         incident_open=record is not None and is_paged(record),
         stalled=record is not None and is_stalled(record, restored=memory.restored),
+        unanswered=record is not None and unit is not None and is_unanswered(record, unit),
     )
 
 
@@ -89,6 +93,20 @@ def is_stalled(record: RolloutRecord, *, restored: Instant | None) -> bool:
     """Whether its rollback was told to be stalled, and what it put back is not there since (`restored`)."""
     told = any(notice.topic == STALLED for notice in record.notices)
     return record.state is LifecycleState.VERIFYING and restored is None and told
+
+
+def is_unanswered(record: RolloutRecord, unit: UnitRecord) -> bool:
+    """Whether a person is asked, or must see to what is held, and nobody has rejected the rollback, nor acknowledged or
+    resolved it since the last page. A hold for want of sight alone asks nothing of anybody."""
+    if record.state is LifecycleState.AWAITING_APPROVAL:
+        return True
+    if record.state is not LifecycleState.HELD or unit.rejection(record) is not None:
+        return False
+    bad = any(finding.level is LevelName.ROLLBACK for finding in record.findings)
+    unseen = record.verdict is VerdictKind.BLIND and record.plan is None and not bad
+    paged = max((each.at for each in record.notices if each.class_ is NoticeClass.PAGE), default=record.started)
+    resolved = record.incident_resolved is not None and record.incident_resolved >= paged
+    return not (unseen or resolved or acknowledged(record, paged))
 
 
 def _brought(record: RolloutRecord) -> tuple[WorkloadName, ...]:

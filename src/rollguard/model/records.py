@@ -292,6 +292,14 @@ class UnitRecord:
                 found.insert(place, one)
         return tuple(found)
 
+    def rejection(self, rollout: RolloutRecord) -> HumanRequest | None:
+        """The newest order that the rollout is not rolled back; None where nobody gave one."""
+        for request in reversed(self.requests):
+            meant = request.rollout == rollout.id or (request.rollout is None and request.at >= rollout.started)
+            if meant and request.kind is RequestKind.REJECT:
+                return request
+        return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from rollguard.cli.exposition import exposition
@@ -93,6 +94,15 @@ def test_an_incident_and_a_stalled_rollback_are_said_of_each_deployment_that_a_s
         assert f'{name}{{deployment="translation",namespace="production",set=""}} 0.0' in lines
     assert 'rollguard_blind{deployment="backend-green",namespace="production",set="platform"} 0.0' in lines
     assert 'rollguard_hold_unanswered{deployment="backend-green",namespace="production",set="platform"} 0.0' in lines
+
+
+def test_a_hold_or_a_question_without_an_answer_is_said_of_the_set_and_of_what_it_brought() -> None:
+    held = replace(whole_set(), state=LifecycleState.HELD)
+    for unit, value in (held, "0.0"), (replace(held, unanswered=True), "1.0"):
+        lines = exposition(replace(status(), units=(unit,)), {}).splitlines()
+        for deployment in ("", "backend-green"):
+            labels = f'deployment="{deployment}",namespace="production",set="platform"'
+            assert f"rollguard_hold_unanswered{{{labels}}} {value}" in lines
 
 
 def test_the_page_lists_every_metric_with_its_labels() -> None:

@@ -7,12 +7,27 @@ from dataclasses import replace
 import pytest
 
 from rollguard.loop import UnitStatus
-from rollguard.loop.status import is_paged, is_stalled
+from rollguard.loop.status import is_paged, is_stalled, is_unanswered
+from rollguard.model.judgement import VerdictKind
+from rollguard.model.metrics import GapCause
 from rollguard.model.names import UnitName
-from rollguard.model.records import Freeze, LifecycleState, Notice, NoticeClass
+from rollguard.model.policy import Mode
+from rollguard.model.records import (
+    Freeze,
+    HumanRequest,
+    LifecycleState,
+    Notice,
+    NoticeClass,
+    RequestKind,
+    RolloutRecord,
+    TimelineEntry,
+)
 from rollguard.sim.objects import at
+from rollguard.sim.world import Blind
+from tests.simulation import policies
 from tests.unit.loop.stage import FAILING, GOOD, Running, Stage, play
-from tests.unit.records import START, rollout_record
+from tests.unit.loop.test_guard import request
+from tests.unit.records import START, rollout_record, unit_record
 
 
 def freeze(stage: Stage) -> None:
@@ -82,3 +97,86 @@ def test_a_rollback_is_stalled_while_it_is_verified_and_was_told_to_be(
     page = Notice(id="n1", class_=NoticeClass.PAGE, topic=topic, title="t", text="t", at=START)
     assert is_stalled(replace(rollout_record(), state=state, notices=(page,)), restored=None) is stalled
     assert not is_stalled(replace(rollout_record(), state=state, notices=(page,)), restored=START)
+
+
+PAGE = Notice(id="n1", class_=NoticeClass.PAGE, topic="hold", title="t", text="t", at=START.plus(60))
+HELD = replace(
+    rollout_record(), state=LifecycleState.HELD, plan=None, closed=None, outcome=None, notices=(PAGE,), timeline=()
+)
+"""A bad rollout that is held and paged, and that nobody answered."""
+
+
+@pytest.mark.parametrize(
+    ("record", "unanswered"),
+    [
+        (HELD, True),
+        (replace(HELD, state=LifecycleState.AWAITING_APPROVAL), True),
+        (replace(HELD, state=LifecycleState.WATCHING), False),
+        (replace(HELD, verdict=VerdictKind.DEGRADED, findings=()), True),
+        (replace(HELD, verdict=VerdictKind.BLIND), True),
+        (replace(HELD, verdict=VerdictKind.BLIND, findings=()), False),
+        (replace(HELD, verdict=VerdictKind.BLIND, findings=(), plan=rollout_record().plan), True),
+        (replace(HELD, incident_resolved=START.plus(61)), False),
+        (replace(HELD, incident_resolved=START.plus(59)), True),
+    ],
+    ids=[
+        "a hold",
+        "a question",
+        "neither",
+        "a hold whose value wavers around its bound",
+        "a hold whose reason is out of sight",
+        "a hold for want of sight alone",
+        "a plan that was given up, unseen",
+        "an incident that was resolved",
+        "an incident that was resolved, and paged again",
+    ],
+)
+def test_a_person_is_waited_for_in_a_question_and_in_a_hold_of_what_is_bad(
+    record: RolloutRecord, unanswered: bool
+) -> None:
+    assert is_unanswered(record, unit_record()) is unanswered
+
+
+@pytest.mark.parametrize(("after", "unanswered"), [(59, True), (61, False)])
+def test_who_acknowledges_a_hold_has_answered_it_until_the_next_page(after: float, unanswered: bool) -> None:
+    line = TimelineEntry(at=START.plus(after), kind="human", text="Acknowledge: I look at it", actor="alice")
+    assert is_unanswered(replace(HELD, timeline=(line,)), unit_record()) is unanswered
+
+
+def test_a_rejection_answers_its_own_rollout_and_no_earlier_one_does() -> None:
+    said = HumanRequest(id="r1", kind=RequestKind.REJECT, actor="alice", at=START.plus(70), reason="it is fine")
+    assert not is_unanswered(HELD, replace(unit_record(), requests=(said,)))
+    earlier = replace(said, at=START.plus(-70))
+    assert is_unanswered(HELD, replace(unit_record(), requests=(earlier,)))
+
+
+def test_a_question_waits_for_its_answer_and_a_rejected_one_waits_for_nobody() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: said(running).state is LifecycleState.AWAITING_APPROVAL)
+        assert said(running).unanswered
+        request(stage, RequestKind.REJECT, "no")
+        await stage.until(lambda: said(running).state is LifecycleState.HELD)
+        assert not said(running).unanswered
+
+    play(story, policy=policies.policy(mode=Mode.APPROVE))
+
+
+def test_a_hold_that_nobody_sees_to_waits_and_one_for_want_of_sight_does_not() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        now = stage.world.loop.time()
+        stage.world.blind.append(Blind(start=now, end=now + 60, cause=GapCause.TIMEOUT))
+        freeze(stage)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: said(running).state is LifecycleState.HELD)
+        assert stage.rollout().verdict is VerdictKind.BLIND
+        assert not said(running).unanswered
+        await stage.until(lambda: stage.rollout().verdict is VerdictKind.BAD, within=120)
+        await stage.until(lambda: said(running).state is LifecycleState.HELD)
+        assert said(running).unanswered
+
+    play(story)
