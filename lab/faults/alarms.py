@@ -35,7 +35,7 @@ OF_EVENTS = {
     "migration-failed": [{"name": "DatabaseMigrationFailed", "level": "critical", "for": "0s", "over": "5m"}],
 }
 """The alerts on events as they are called where a policy names none, with their durations scaled."""
-RECENT_S = 25
+RECENT_S = 36
 """How long after a rollout its release is the first suspect; stands for the platform's half hour."""
 GOOD = "v1-noerrors"
 SET_RPS = 6

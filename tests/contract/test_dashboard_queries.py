@@ -56,6 +56,7 @@ def test_figures_are_those_of_the_series_whatever_the_number_of_exporters(tmp_pa
         "Latency, P95": (green, 0.475),
         "Short of available pods": ("{}", 0.0),
         "Holds that wait for a person": ("{}", 1.0),
+        "Rollouts under guard": ("{}", 1.0),
     }
     asked = [exactly(query(policy, "deployment-monitoring", panel), *answer) for panel, answer in expected.items()] + [
         exactly(query(policy, "system-health", "Errors"), '{namespace="production"}', 0.1),
@@ -210,7 +211,7 @@ def _guard() -> Iterator[tuple[str, str]]:
         yield f'rollguard_watch_errors_total{{{own},collection="pods"}}', f"0+0{STEADY}"
     for deployment, brought in (("", "dubbing"), ("backend-green", "dubbing"), ("lip-sync", "")):
         unit = f'{NAMED},instance="guard-0",deployment="{deployment}",set="{brought}"'
-        yield f"rollguard_rollout_active{{{unit}}}", f"1+0{STEADY}"
+        yield f"rollguard_rollout_active{{{unit}}}", f"0+0{STEADY}"
         yield f'rollguard_rollout_phase{{{unit},phase="validation"}}', f"1+0{STEADY}"
         yield f'rollguard_rollout_verdict{{{unit},verdict="bad"}}', f"1+0{STEADY}"
         yield f'rollguard_rollout_state{{{unit},state="acting"}}', f"1+0{STEADY}"

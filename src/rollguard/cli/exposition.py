@@ -62,7 +62,9 @@ _LABELS = ["namespace", "deployment", "set"]
 
 
 def _units(units: tuple[UnitStatus, ...]) -> Iterable[Metric]:
-    active = GaugeMetricFamily("rollguard_rollout_active", "1 while a rollout is under guard", labels=_LABELS)
+    active = GaugeMetricFamily(
+        "rollguard_rollout_active", "1 while a rollout is in the automatic part of its window", labels=_LABELS
+    )
     phase = GaugeMetricFamily("rollguard_rollout_phase", "1 in its present phase", labels=[*_LABELS, "phase"])
     verdict = GaugeMetricFamily("rollguard_rollout_verdict", "1 for its last verdict", labels=[*_LABELS, "verdict"])
     state = GaugeMetricFamily("rollguard_rollout_state", "1 in its present state", labels=[*_LABELS, "state"])
@@ -83,7 +85,7 @@ def _units(units: tuple[UnitStatus, ...]) -> Iterable[Metric]:
     for unit in units:
         labels = _labels(unit)
         for each in (labels, *_brought(unit)):
-            active.add_metric(each, unit.rollout is not None)
+            active.add_metric(each, unit.automatic)
             if unit.phase is not None:
                 phase.add_metric([*each, unit.phase.value], 1)
             if unit.verdict is not None:

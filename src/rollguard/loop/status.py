@@ -12,7 +12,7 @@ from rollguard.loop.verify import STALLED
 from rollguard.model.action import Decision
 from rollguard.model.judgement import Phase, Verdict, VerdictKind
 from rollguard.model.names import RolloutId, UnitName, WorkloadName
-from rollguard.model.policy import LevelName, ReleaseSet
+from rollguard.model.policy import LevelName, ReleaseSet, Timing
 from rollguard.model.records import LifecycleState, NoticeClass, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant, Mono
 from rollguard.ports import LOG
@@ -59,6 +59,8 @@ class UnitStatus:
     """The rollout's incident is open and a channel, not the log alone, has accepted a page about it."""
     stalled: bool = False
     """What was put back does not become available."""
+    automatic: bool = False
+    """The rollout is in the automatic part of its window."""
     unanswered: bool = False
     """A person is asked, or must see to what is held, and nobody has said anything yet."""
 
@@ -78,6 +80,7 @@ def unit_status(context: Context, name: UnitName, memory: Memory) -> UnitStatus:
         live=_live(context, name, memory.watch.release_set),
         incident_open=record is not None and is_paged(record),
         stalled=record is not None and is_stalled(record, restored=memory.restored),
+        automatic=record is not None and is_automatic(record, context.policies.of(record).timing, context.now()),
         unanswered=record is not None and unit is not None and is_unanswered(record, unit),
     )
 
@@ -93,6 +96,11 @@ def is_stalled(record: RolloutRecord, *, restored: Instant | None) -> bool:
     """Whether its rollback was told to be stalled, and what it put back is not there since (`restored`)."""
     told = any(notice.topic == STALLED for notice in record.notices)
     return record.state is LifecycleState.VERIFYING and restored is None and told
+
+
+def is_automatic(record: RolloutRecord, timing: Timing, now: Instant) -> bool:
+    """Whether it is open, and so young that the guard may still undo it alone."""
+    return record.closed is None and now.since(record.started) < timing.automatic
 
 
 def is_unanswered(record: RolloutRecord, unit: UnitRecord) -> bool:

@@ -31,6 +31,7 @@ def whole_set() -> UnitStatus:
         brought=("backend-green",),
         live=(("backend", "green"), ("workers", "blue")),
         incident_open=True,
+        automatic=True,
         stalled=True,
     )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from rollguard.loop import UnitStatus
-from rollguard.loop.status import is_paged, is_stalled, is_unanswered
-from rollguard.model.judgement import VerdictKind
+from rollguard.loop.status import is_automatic, is_paged, is_stalled, is_unanswered
+from rollguard.model.judgement import Phase, VerdictKind
 from rollguard.model.metrics import GapCause
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Mode
@@ -148,6 +149,31 @@ def test_a_rejection_answers_its_own_rollout_and_no_earlier_one_does() -> None:
     assert not is_unanswered(HELD, replace(unit_record(), requests=(said,)))
     earlier = replace(said, at=START.plus(-70))
     assert is_unanswered(HELD, replace(unit_record(), requests=(earlier,)))
+
+
+def test_a_rollout_is_active_in_the_automatic_part_alone_and_under_guard_to_its_end() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        assert not said(running).automatic
+        freeze(stage)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: said(running).rollout is not None)
+        started, timing = stage.rollout().started, policies.policy().timing
+        await asyncio.sleep(started.plus(timing.automatic - 1).since(at(stage.world.loop.time())))
+        assert said(running).automatic
+        await asyncio.sleep(2)
+        assert not said(running).automatic
+        await stage.until(lambda: said(running).phase is Phase.STEADY)
+        assert said(running).rollout is not None
+
+    play(story)
+
+
+def test_a_rollout_that_is_over_is_not_active() -> None:
+    timing, now = policies.policy().timing, START.plus(1)
+    assert is_automatic(HELD, timing, now)
+    assert not is_automatic(replace(HELD, closed=now), timing, now)
 
 
 def test_a_question_waits_for_its_answer_and_a_rejected_one_waits_for_nobody() -> None:

@@ -90,7 +90,7 @@ def _status(seen: View) -> tuple[Panel, ...]:
             "under guard",
             "Rollouts under guard",
             "Deployments whose new version the guard watches, and may take back.",
-            f"count({seen.guard(rollouts.ACTIVE)} == 1) or vector(0)",
+            f"count({seen.guard(rollouts.PHASE)} == 1) or vector(0)",
         ),
         rollouts.worst(seen),
         _count(
@@ -131,7 +131,7 @@ def _table(seen: View, desired: str, available: str) -> Panel:
             Query(promql=seen.deployments("kube_deployment_status_replicas_updated"), legend="Updated"),
             Query(promql=available, legend="Available"),
             Query(promql=seen.deployments("kube_deployment_status_replicas_unavailable"), legend="Unavailable"),
-            Query(promql=seen.guard(rollouts.ACTIVE), legend="Under guard"),
+            Query(promql=rollouts.guarded(seen), legend="Under guard"),
         ),
         columns=seen.scope.keys("deployment"),
         about=alert.Panel.STATUS,

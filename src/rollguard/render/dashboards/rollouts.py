@@ -38,6 +38,12 @@ COLOURS = frozenset({"blue", "green", "orange", "purple", "red", "yellow"})
 """Names of colours that Grafana knows as well."""
 
 
+def guarded(view: View) -> str:
+    """1 for each Deployment that has a rollout under guard, whatever part of its window that is in; 0 for others that
+    are guarded by themselves."""
+    return f"{view.guard(PHASE)} or {view.guard(ACTIVE)} * 0"
+
+
 def phases(view: View) -> Panel:
     """In which phase each rollout is."""
     return _timeline(
@@ -122,7 +128,7 @@ def marks(view: View) -> tuple[Mark, ...]:
         Mark(
             name="Rollouts under guard",
             colour="blue",
-            promql=f"{view.guard(ACTIVE)} == 1",
+            promql=f"{view.guard(PHASE)} == 1",
             title="Rollout under guard",
             text=where,
         ),
