@@ -57,11 +57,18 @@ def test_figures_are_those_of_the_series_whatever_the_number_of_exporters(tmp_pa
         "Short of available pods": ("{}", 0.0),
         "Holds that wait for a person": ("{}", 1.0),
         "Rollouts under guard": ("{}", 1.0),
+        "Autoscalers: replicas of the maximum": (
+            '{namespace="production", horizontalpodautoscaler="backend-green"}',
+            0.3,
+        ),
+        "Containers that cannot start": ('{deployment="none"}', 0.0),
     }
     asked = [exactly(query(policy, "deployment-monitoring", panel), *answer) for panel, answer in expected.items()] + [
         exactly(query(policy, "system-health", "Errors"), '{namespace="production"}', 0.1),
         exactly(query(policy, "system-health", "Database connections"), '{namespace="production"}', 0.3),
         exactly(query(policy, "rollguard", "Who leads"), "{}", 1.0),
+        exactly(query(policy, "rollguard", "Rollouts by what is done with them"), '{state="acting"}', 2.0),
+        exactly(query(policy, "rollguard", "Checks that failed"), '{check="none"}', 0.0),
     ]
     assert told(tmp_path, policy, asked) == ""
 

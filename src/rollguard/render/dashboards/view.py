@@ -113,8 +113,8 @@ def among(series: str, label: str, values: Iterable[str]) -> str:
 
 
 def at_least(promql: str, label: str) -> str:
-    """The same with a 0 called `none` beside it, so that nothing reads as none, not as no data."""
-    return f'{promql} or label_replace(vector(0), "{label}", "none", "", "")'
+    """The same, and a 0 called `none` where it has no series: nothing reads as none, not as no data."""
+    return f'{promql} or on () label_replace(vector(0), "{label}", "none", "", "")'
 
 
 def _values(selector: str, label: str) -> str:
