@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.contract.alert_scenarios import (
+    LENGTH,
     NAME,
     Play,
     Scenario,
@@ -47,6 +48,15 @@ EVICTED: Play = {
     series("kube_pod_status_phase", pod="gone", phase="Failed"): comes(1),
     series("kube_pod_status_ready", pod="gone", condition="false"): comes(1),
 }
+FAILED = {key: values for key, values in EVICTED.items() if "kube_pod_status_reason" not in key}
+UNSCHEDULED: Play = {
+    series("kube_pod_owner", pod="new", owner_kind="ReplicaSet", owner_name="translation-abc"): comes(1),
+    series("kube_pod_status_phase", pod="new", phase="Pending"): comes(1),
+}
+OLD_FAILURE: Play = {
+    series("kube_job_failed", job_name="prisma-migrate-1a2b", condition="true"): f"1 _x60 1+0x{LENGTH}",
+}
+EQUAL_BOUNDS = {series("kube_horizontalpodautoscaler_spec_min_replicas", horizontalpodautoscaler=NAME): constant(2)}
 DEADLINE: Play = {
     series(
         "kube_deployment_status_condition",
@@ -100,6 +110,9 @@ QUIET = (
     story("hardly any request, and all fail", (), rollout(), traffic(share=1, rate=1)),
     story("a colour was switched away from", (), colours()),
     story("an evicted pod stays behind", (), EVICTED),
+    story("a failed pod stays behind, for whatever reason", (), FAILED),
+    story("a migration that failed long ago, and a gap in its series", (), OLD_FAILURE),
+    story("an autoscaler without room", (), EQUAL_BOUNDS, {condition_of("ScalingLimited", "true"): turns(0, 1)}),
     story("no limit of memory", (), memory(990, limit=0)),
 )
 SERVING = (
@@ -149,6 +162,7 @@ CLUSTER = (
         replicas(status_replicas_available=1),
         {series("kube_pod_status_ready", pod="translation-abc-1", condition="false"): turns(0, 1)},
     ),
+    story("a pod that finds no node", ("PodNotReady warning",), UNSCHEDULED),
     story("a pod restarts every four minutes", ("PodRestarts warning",), restarts(0.25)),
     story("a pod restarts every minute", ("PodRestarts warning", "PodRestarts critical"), restarts(1)),
     story(

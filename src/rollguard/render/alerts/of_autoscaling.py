@@ -23,9 +23,12 @@ def of_autoscaling(policy: Policy) -> tuple[Alert, ...]:
 
 
 def _at_maximum(policy: Policy, scope: Scope) -> Alert:
-    most, desired = (_series(scope, name) for name in ("spec_max_replicas", "status_desired_replicas"))
-    limited = _condition(scope, "ScalingLimited", "true")
-    at = f"(({most} <= {desired}) and {scope.on(AUTOSCALER)} ({limited}))"
+    least, most, desired = (
+        _series(scope, name) for name in ("spec_min_replicas", "spec_max_replicas", "status_desired_replicas")
+    )
+    limited, on = _condition(scope, "ScalingLimited", "true"), scope.on(AUTOSCALER)
+    # One whose bounds are equal is limited from below as well, whatever the load is.
+    at = f"((({most} <= {desired}) and {on} ({limited})) unless {on} ({least} == {most}))"
     return _made(
         policy,
         "AutoscalerAtMaximum",

@@ -105,8 +105,9 @@ def _migration(policy: Policy, alert: SignalAlert, scope: Scope) -> Alert:
 
 
 def _lately(scope: Scope, series: str, label: str, within: str) -> str:
-    """What is 1 now and was not that long ago."""
-    now, before = (scope.by("max", each, label) for each in (series, f"{series} offset {within}"))
+    """What is 1 now and was not that long ago, nor as long again before it: a gap in the series is no news."""
+    earlier = f"max_over_time({series}[{within}] offset {within})"
+    now, before = (scope.by("max", each, label) for each in (series, earlier))
     return f"{now} == 1 unless {scope.on(label)} ({before} == 1)"
 
 

@@ -37,8 +37,8 @@ def _mismatch(policy: Policy) -> Alert:
         expr=f"({desired} - {available} != 0) and {scope.alike()} {settled}",
         for_seconds=seconds,
         summary="A Deployment does not have the replicas that it should",
-        description=f"{WHERE} lacks {{{{ $value }}}} of its desired replicas; the bound is none for {format_(seconds)}."
-        " No rollout is in progress.",
+        description=f"{WHERE} has {{{{ $value }}}} available replicas fewer than desired (more, where that is negative)"
+        f"; the bound is none for {format_(seconds)}.",
         meaning="Available replicas differ from desired ones, and no old pods are left of a rollout. A rollout whose "
         "new pods replace the old ones in place and never become available is told here too.",
         panel=Panel.STATUS,

@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from rollguard import signals
 from rollguard.model.policy import Level, Policy, Signal, SignalAlert, SignalKind
 from rollguard.policy.durations import format_
-from rollguard.policy.promql import Matcher
+from rollguard.policy.promql import Matcher, metric_of
 from rollguard.render.alerts.alert import Recording
 from rollguard.render.alerts.cluster import RECENT, TARGETS, deployments, told
 from rollguard.signals import DEPLOYMENT, OWNER, POD, Scope, Span
 
 REPLICA_SET = "replicaset"
 OWNER_NAME = "owner_name"
+READY = "kube_pod_status_ready"
+PHASE = "kube_pod_status_phase"
+ENDED = Matcher("phase", "=~", "Failed|Succeeded")
+WAITING = Matcher("phase", "=~", "Pending|Unknown")
 EVICTED = Matcher("reason", "=~", "Evicted|NodeAffinity|NodeLost|Shutdown|UnexpectedAdmissionError")
 
 
@@ -64,7 +68,8 @@ def _of_signal(signal: Signal, scope: Scope) -> Iterator[Recording]:
         for level in (each for each in signal.levels if each.name is alert.level):
             span = Span.of(alert.over, quantile=level.quantile, by_pod=alert.by_pod)
             measure = signals.measured(signal, scope, span)
-            yield Recording(record=value_name(signal, alert, level), expr=measure.value)
+            unseen = f" or {_waiting(scope)}" if alert.by_pod and metric_of(signal.gauge) == READY else ""
+            yield Recording(record=value_name(signal, alert, level), expr=f"{measure.value}{unseen}")
             if measure.requests:
                 yield Recording(record=requests_name(signal, alert.over), expr=measure.requests)
 
@@ -73,16 +78,23 @@ def _unique(found: Iterator[Recording]) -> tuple[Recording, ...]:
     return tuple({each.record: each for each in found}.values())
 
 
+def _waiting(scope: Scope) -> str:
+    """Pods that wait to run: of one that was never scheduled kube-state-metrics has no readiness."""
+    waits = scope.by("max", scope.select(PHASE, WAITING), POD)
+    return f"max by ({', '.join(scope.own(POD))}) ({scope.owned(f'({waits} == 1)')})"
+
+
 def _owner(scope: Scope) -> str:
-    """Each pod's Deployment, by the owner of its owner. A pod that was evicted is nobody's any more: its object may
-    stay for days, and its ReplicaSet has replaced it."""
+    """Each pod's Deployment, by the owner of its owner. A pod that has ended, or was evicted, is nobody's any more: its
+    object may stay for days, and its ReplicaSet has replaced it."""
     controlled = Matcher("owner_kind", "=", "ReplicaSet")
     own = scope.by("max", scope.select("kube_pod_owner", controlled), POD, OWNER_NAME)
     named = f'label_replace({own}, "{REPLICA_SET}", "$1", "{OWNER_NAME}", "(.+)")'
     deployment = f"{named} * {scope.on(REPLICA_SET)} group_left ({DEPLOYMENT}) {_of_replica_set(scope)}"
-    evicted = f"{scope.by('max', scope.select('kube_pod_status_reason', EVICTED), POD)} == 1"
+    gone = (scope.select("kube_pod_status_reason", EVICTED), scope.select(PHASE, ENDED))
+    left = " or ".join(f"({scope.by('max', each, POD)} == 1)" for each in gone)
     keys = ", ".join(scope.keys(POD, DEPLOYMENT))
-    return f"max by ({keys}) ({deployment}) unless {scope.on(POD)} ({evicted})"
+    return f"max by ({keys}) ({deployment}) unless {scope.on(POD)} ({left})"
 
 
 def _of_replica_set(scope: Scope) -> str:
