@@ -94,10 +94,7 @@ class Lab:
         answer = await self.http.get(f"{self.parts['loadgen'].url}/stats", params={"namespace": namespace})
         for target in answer.json():
             await self.traffic(namespace, target.partition("/")[2], 0)
-        for kind in ("autoscaling/v2", "horizontalpodautoscalers"), ("apps/v1", "deployments"):
-            path = f"/apis/{kind[0]}/namespaces/{namespace}/{kind[1]}"
-            for item in await self.api.list(path):
-                await self.api.delete(f"{path}/{item['metadata']['name']}")
+        await self.api.clear(namespace)
 
     async def traffic_stats(self, namespace: str, service: str) -> Any:
         """What the requests to a Service came to so far: counts by status, failures, latencies in seconds."""

@@ -78,11 +78,12 @@ async def admin(control_plane: ControlPlane) -> AsyncIterator[LabApi]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def namespace(admin: LabApi) -> str:
+async def namespace(admin: LabApi) -> AsyncIterator[str]:
     """A namespace of the test's own."""
     name = f"adapter-{secrets.token_hex(4)}"
     await admin.create("/api/v1/namespaces", manifests.namespace(name))
-    return name
+    yield name
+    await admin.clear(name)
 
 
 async def until(probe: Callable[[], Awaitable[bool]], *, what: str, timeout_s: float = 30.0) -> None:

@@ -118,4 +118,5 @@ async def test_the_real_api_server_keeps_the_contract(
                 lease_seconds=LEASE_S,
             )
             await case(ground)
+        await admin.clear(namespace)
     await api.close()

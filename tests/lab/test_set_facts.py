@@ -91,6 +91,7 @@ async def backend(lab: Lab, **shape: Any) -> AsyncIterator[Seen]:
         await lab.until(complete, what="the set's facts", timeout_s=20, seen=lambda: seen.facts.missing)
         yield seen
     await api.close()
+    await lab.leave(namespace)
 
 
 def patched(ref: Ref, found: FoundService | FoundAutoscaler | Found, path: str, was: Any, becomes: Any) -> Write:
