@@ -15,7 +15,6 @@ from rollguard.render.alerts.written import annotated
 POLICY_FILE = Path(__file__).parents[2] / "examples/dubbing-platform/policy.yaml"
 PLATFORM = (SecretKey.SLACK_WEBHOOK_URL, SecretKey.PAGERDUTY_API_KEY, SecretKey.PAGERDUTY_SERVICE_ID)
 ALL = (SecretKey.SLACK_BOT_TOKEN, SecretKey.PAGERDUTY_ROUTING_KEY, SecretKey.ALERTMANAGER_WEBHOOK_TOKEN)
-RUNBOOKS = "https://runbooks.example.com"
 NAMESPACE = "production"
 INCIDENT_OPEN = "GuardIncidentOpen"
 _TEMPLATED = re.compile(r"{{.*?}}")
@@ -67,11 +66,10 @@ class Case:
 
 
 def platform(keys: tuple[SecretKey, ...], quiet: tuple[QuietWindow, ...] = ()) -> Policy:
-    """The platform's policy with other keys in the Secret for notices, and an address of runbooks."""
+    """The platform's policy with other keys in the Secret for notices."""
     policy = load(POLICY_FILE.read_text(), "policy.yaml")
     assert isinstance(policy, Policy), policy
-    links = replace(policy.links, runbook=RUNBOOKS)
-    return replace(policy, notification_secrets=keys, maintenance=quiet, links=links)
+    return replace(policy, notification_secrets=keys, maintenance=quiet)
 
 
 @cache

@@ -24,6 +24,7 @@ from tests.contract.alert_scenarios import (
 
 ERRORS = ("HighErrorRate warning", "HighErrorRate critical")
 CRASHING = "PodCrashLooping critical", "RollbackCrashLoop critical"
+FAILING = "JobFailuresHigh warning", "JobFailuresHigh critical"
 STANDING = "RolloutStuck warning", "PodNotReady warning"
 POD_1 = {"pod": "translation-abc-1", "container": "app"}
 
@@ -100,6 +101,19 @@ def restarts(rate: float) -> Play:
     return {
         series("kube_pod_container_status_restarts_total", pod=f"translation-abc-{n}", container="app"): grows(0, rate)
         for n in (1, 2)
+    }
+
+
+def waiting(metric: str, value: float) -> Play:
+    return {series(metric, pod="workers-1", queue="dub"): turns(10, value)}
+
+
+def jobs(share: float) -> Play:
+    """Of a hundred a minute, so many fail since the beginning."""
+    name = {"pod": "translation-abc-1", "queue": "dub"}
+    return {
+        series("jobs_failed_total", **name): grows(0, 100 * share),
+        series("job_duration_seconds_count", **name): grows(100, 100),
     }
 
 
@@ -211,11 +225,17 @@ RESOURCES = (
         ("DatabaseConnectionErrors critical", "RollbackDatabaseConnections critical"),
         refused(20),
     ),
+    story("300 jobs wait", ("QueueDepthHigh warning",), waiting("queue_depth", 300)),
+    story("1500 jobs wait", ("QueueDepthHigh warning", "QueueDepthHigh critical"), waiting("queue_depth", 1500)),
+    story("a job waits 15 minutes", ("OldestJobHigh warning",), waiting("queue_oldest_job_seconds", 900)),
     story(
-        "300 jobs wait",
-        ("QueueDepthHigh warning",),
-        {series("queue_depth", pod="workers-1", queue="dub"): turns(10, 300)},
+        "a job waits an hour",
+        ("OldestJobHigh warning", "OldestJobHigh critical"),
+        waiting("queue_oldest_job_seconds", 3600),
     ),
+    story("3% of the jobs fail", FAILING[:1], jobs(0.03)),
+    story("8% of the jobs fail", FAILING, jobs(0.08)),
+    story("20% of the jobs fail", (*FAILING, "RollbackJobFailures critical"), jobs(0.2)),
 )
 GUARD = (
     story("no guard", ("GuardDown critical",), {series("rollguard_leading", pod="monitoring-1"): turns(1, 0)}),

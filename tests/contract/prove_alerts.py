@@ -68,7 +68,7 @@ def _read(said: str, stories: tuple[Scenario, ...]) -> dict[str, frozenset[str]]
 
 
 def differences(policy: Policy) -> list[str]:
-    """What is missing or too much, in words; prints the table."""
+    """What is missing or too much, and which alerts are in no scenario, in words; prints the table."""
     fired = seen(policy, STORIES)
     found: list[str] = []
     for story in STORIES:
@@ -78,8 +78,8 @@ def differences(policy: Policy) -> list[str]:
             found.append(f"{story.name}: missing {_line(story.fires - is_)}, too much {_line(is_ - story.fires)}")
     never = {f"{alert.name} {alert.severity.value}" for alert in alerts(policy)}
     never -= {each for story in STORIES for each in story.fires}
-    print(f"\n{len(STORIES)} scenarios; alerts in none of them: {_line(frozenset(never))}")
-    return found
+    print(f"\n{len(STORIES)} scenarios")
+    return [*found, *([f"in no scenario: {_line(frozenset(never))}"] if never else [])]
 
 
 def _line(names: frozenset[str]) -> str:
