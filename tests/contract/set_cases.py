@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 from rollguard.model.action import (
@@ -225,9 +226,14 @@ async def a_switch_wakes_its_set(ground: Ground) -> None:
     changes = aiter(ground.cluster.changes())
     await ground.human.select("backend-service", KEY, "blue")
     woken: set[UnitName] = set()
-    while ground.cluster.facts(facts.unit).services[0].selects(KEY) != "blue":
-        woken.add(await anext(changes))
-    assert facts.unit in woken
+
+    def switched() -> bool:
+        return ground.cluster.facts(facts.unit).services[0].selects(KEY) == "blue"
+
+    async with asyncio.timeout(20):
+        while facts.unit not in woken or not switched():
+            woken.add(await anext(changes))
+    assert switched()
 
 
 async def a_minimum_and_its_receipt_are_one_write(ground: Ground) -> None:
