@@ -162,7 +162,7 @@ def acknowledged(record: RolloutRecord, told: Instant) -> bool:
 def told_unit(unit: UnitRecord, tell: Tell, *, policy: Policy, now: Instant) -> UnitRecord:
     """As `told`, for a notice that belongs to no rollout."""
     key = _key(tell)
-    prefix = f"{unit.name.object_name}.{tell.topic}.{key}"
+    prefix = f"{unit.name.namespace}.{unit.name.object_name}.{tell.topic}.{key}"
     same = [n for n in unit.notices if n.id.rsplit(".", 1)[0] == prefix]
     id_ = f"{prefix}.{int(now.seconds)}"
     known = bool(same) and not tell.anew

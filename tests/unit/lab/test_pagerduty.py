@@ -191,7 +191,8 @@ async def test_an_incident_is_resolved_once(client: httpx2.AsyncClient, service:
 
 async def test_a_note_is_text_and_there_are_not_more_than_2000(client: httpx2.AsyncClient, service: PagerDuty) -> None:
     await client.post("/incidents", json={"incident": INCIDENT})
-    for wrong in ({}, {"note": {}}, {"note": {"content": ""}}, {"note": {"content": "x", "author": "x"}}):
+    bad: list[dict[str, Any]] = [{}, {"note": {}}, {"note": {"content": ""}}, {"note": {"content": "x", "author": "x"}}]
+    for wrong in bad:
         assert (await client.post("/incidents/Q000001/notes", json=wrong)).status_code == 400
     assert (await client.post("/incidents/Q000001/notes", json={"note": {"content": "x"}})).status_code == 200
     listed = (await client.get("/incidents/Q000001/notes")).json()["notes"]

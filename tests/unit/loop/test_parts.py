@@ -253,6 +253,12 @@ def test_a_notice_repeats_only_after_the_interval_or_when_more_than_a_number_cha
     assert again.notices[0].id != again.notices[1].id
 
 
+def test_notices_of_units_with_one_name_in_two_namespaces_are_told_apart() -> None:
+    elsewhere = replace(unit_record(), name=UnitName("staging", UNIT.object_name))
+    told = [changes.told_unit(unit, HOLD, policy=POLICY, now=START) for unit in (unit_record(), elsewhere)]
+    assert told[0].notices[0].id != told[1].notices[0].id
+
+
 def test_one_blindness_is_one_page_whatever_hides_the_values() -> None:
     causes = ("the store is unreachable", "no sample in the last 6 s", "1 of 2 without a sample")
     record = rollout_record()
