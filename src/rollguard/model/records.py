@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from rollguard.model.action import DecisionKind, Plan, Standing
 from rollguard.model.facts import MigrationRun
+from rollguard.model.handling import Acknowledgement, Handling, Ticket
 from rollguard.model.judgement import Finding, LevelReading, Phase, SignalGap, VerdictKind
 from rollguard.model.names import RolloutId, TemplateHash, UnitName, WorkloadName
 from rollguard.model.policy import Mode, ReleaseSet
@@ -25,7 +26,15 @@ class RequestKind(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     ACKNOWLEDGE = "acknowledge"
+    """A person has taken note: of the rollout, or of one finding."""
+    INVESTIGATE = "investigate"
+    """A person has taken it on: no default runs meanwhile."""
+    NOTE = "note"
+    """What a person found out; the reason is the note."""
+    TICKET = "ticket"
+    """One for a finding."""
     RESOLVE = "resolve"
+    """The incident is over; with a signal, that finding is closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +53,8 @@ class HumanRequest:
     """Digest of the template that ran when it was ordered: where another runs by then, it is refused. Empty: any."""
     only: str = ""
     """Of a release set: the one member that is to go back; empty for all that changed."""
+    signal: str = ""
+    """The finding that is meant; empty for the rollout as a whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +117,8 @@ class Notice:
     attempts: int = 0
     next_attempt: Instant | None = None
     detail: str = ""
+    ticket: Ticket | None = None
+    """What a message about a ticket says; it goes to the tickets' channel alone."""
 
 
 class LifecycleState(StrEnum):
@@ -357,6 +370,14 @@ class RolloutRecord:
     passages: tuple[Passage, ...] = ()
     """Of a release set: the members that changed, in the set's order. `target` and `baseline` are those of the member
     that changed first."""
+    called: Instant | None = None
+    """When a page first called for a person; None where none does (any more)."""
+    acknowledged: Acknowledgement | None = None
+    """Who has taken note last; a newer call asks for a newer one."""
+    investigating: Acknowledgement | None = None
+    """Who has taken it on: an approval's time limit does not run."""
+    handling: tuple[Handling, ...] = ()
+    """What people have done about its findings, at most 16."""
 
     def digests(self) -> tuple[str, ...]:
         """Those of the templates that it brought: one, or of a release set one for each member that changed."""

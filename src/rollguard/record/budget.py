@@ -26,6 +26,8 @@ HANDLED_MAX = 64
 LOOK_MAX = 64
 """Readings, interlocks and gaps of the last look, each."""
 RESPONSES_MAX = 16
+HANDLING_MAX = 16
+"""Findings of which is kept what people have done about them."""
 LINE_SHORT, FINDING_SHORT = 120, 300
 """Characters of a line of the timeline and of a finding, where nothing else is left to cut."""
 TIMELINE_HEAD = 3
@@ -96,6 +98,7 @@ def _capped(record: RolloutRecord) -> RolloutRecord:
         notices=thinned(record.notices, NOTICES_MAX),
         last_look=_look(record.last_look, LOOK_MAX, LOOK_MAX) if record.last_look is not None else None,
         responses=record.responses[:RESPONSES_MAX],
+        handling=record.handling[-HANDLING_MAX:],
     )
 
 
@@ -159,8 +162,8 @@ def _cut_notices(record: RolloutRecord) -> Iterator[RolloutRecord]:
     """Texts that were sent go before what says that they were: the last of its kind says what not to send again."""
     notices = record.notices
     for n, notice in enumerate(notices):
-        if notice.state is not NoticeState.PENDING and notice.text:
-            notices = (*notices[:n], dataclasses.replace(notice, text=""), *notices[n + 1 :])
+        if notice.state is not NoticeState.PENDING and (notice.text or notice.ticket is not None):
+            notices = (*notices[:n], dataclasses.replace(notice, text="", ticket=None), *notices[n + 1 :])
             yield dataclasses.replace(record, notices=notices)
     for repeated in _repeated(notices):
         notices = tuple(notice for notice in notices if notice is not repeated)

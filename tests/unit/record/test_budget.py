@@ -7,6 +7,7 @@ import json
 
 from rollguard.loop import changes
 from rollguard.model.action import DecisionKind, Plan, Standing
+from rollguard.model.handling import Handling, Ticket, TicketState
 from rollguard.model.judgement import Finding, LevelReading
 from rollguard.model.lifecycle import Tell
 from rollguard.model.names import TemplateHash
@@ -136,6 +137,18 @@ def test_only_a_plans_own_template_makes_a_record_larger_than_its_budget() -> No
     assert fitted.plan == plan(60_000)
     assert fitted.pods == ()
     assert json.loads(rollout_to_json(fitted))["status"]["plan"]["steps"][0]["body"] == "b" * 60_000
+
+
+def test_what_people_did_about_a_finding_stays_and_a_sent_message_of_a_ticket_goes() -> None:
+    ticket = Ticket(id="t", number=1, state=TicketState.OPEN, signal="errors", actor="ana", at=START, text="t" * 300)
+    kept = tuple(Handling(signal=f"s{n}", note="n" * 300, ticket=ticket) for n in range(20))
+    sent = tuple(dataclasses.replace(notice(n, topic=f"t{n}"), ticket=ticket) for n in range(32))
+    waits = dataclasses.replace(notice(99, NoticeState.PENDING), ticket=ticket)
+    timeline = tuple(entry(n, 1500) for n in range(50))
+    fitted = fit_rollout(record(handling=kept, notices=(*sent, waits), timeline=timeline), 24_000)
+    assert fitted.handling == kept[-16:]
+    assert fitted.notices[-1].ticket == ticket
+    assert fitted.notices[0].ticket is None
 
 
 def test_at_most_200_pods_the_newest() -> None:

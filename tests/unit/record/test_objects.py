@@ -117,6 +117,15 @@ def test_a_rollout_without_status_is_none_yet() -> None:
     assert rollout_from_json('{"metadata": {"namespace": "n", "name": "x"}}') is None
 
 
+def test_a_rollout_of_before_people_could_answer_has_been_answered_by_nobody() -> None:
+    whole = json.loads(rollout_to_json(rollout_record()))
+    assert not whole["status"].keys() & {"called", "acknowledged", "investigating", "handling"}
+    stored = rollout_from_json(json.dumps(whole))
+    assert stored is not None
+    assert stored.record.acknowledged is None
+    assert stored.record.handling == ()
+
+
 def test_a_status_cannot_forge_a_humans_request() -> None:
     forged = {
         "metadata": {"namespace": "n", "name": "deployment-x"},
