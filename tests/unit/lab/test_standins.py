@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx2
@@ -24,6 +24,10 @@ def text(length: int, kind: str = "mrkdwn") -> dict[str, str]:
     return {"type": kind, "text": "x" * length}
 
 
+def signs(written: str) -> dict[str, str]:
+    return {"type": "mrkdwn", "text": written}
+
+
 def of(*blocks: Any) -> dict[str, Any]:
     return {"channel": "#deployments", "text": "Rolled back", "blocks": list(blocks)}
 
@@ -39,7 +43,12 @@ def attached(**more: Any) -> dict[str, Any]:
 GOOD = [
     {"channel": "#deployments", "text": "x" * 40_000},
     of({"type": "header", "text": text(150, "plain_text")}, {"type": "divider"}),
-    of(section(text=text(3000)), section(fields=[text(2000)] * 10), section(text=TEXT, accessory=BUTTON)),
+    of(section(text=text(3000)), section(fields=[text(1600)] + [TEXT] * 9), section(text=TEXT, accessory=BUTTON)),
+    of(section(text=text(3000)), section(text=text(3000)), section(text=text(3000)), section(text=text(600))),
+    of(section(fields=[text(2000)]), section(text={**TEXT, "verbatim": True}, expand=True)),
+    of({"type": "header", "text": {**PLAIN, "emoji": True}}, section(text=signs("&amp; &lt; &gt; <!here> <@U1>"))),
+    of(section(text=signs("<https://grafana.example.com/d/x?a=1&amp;b=2|Dashboard>"))),
+    {**of({"type": "divider"}), "unfurl_links": False, "unfurl_media": False},
     of({"type": "context", "elements": [TEXT] * 10}, {"type": "actions", "elements": [BUTTON] * 25}),
     of(*[{"type": "divider"}] * 50),
     attached(color="#d00000"),
@@ -75,6 +84,23 @@ BAD = [
     (of({"type": "heading", "text": PLAIN}), "invalid_blocks"),
     (of({"type": "divider", "block_id": "a"}, {"type": "divider", "block_id": "a"}), "invalid_blocks"),
     (of({"type": "divider", "block_id": "x" * 256}), "invalid_blocks"),
+    (of(section(text=text(3000)), section(fields=[text(2000)] * 3), section(text=text(601))), "msg_blocks_too_long"),
+    (of(section(text=signs("errors > 10%"))), "invalid_blocks"),
+    (of(section(fields=[signs("a < b")])), "invalid_blocks"),
+    (of({"type": "context", "elements": [signs("this & that")]}), "invalid_blocks"),
+    (of(section(text=signs("<https://grafana.example.com/d/x?a=1&b=2|Dashboard>"))), "invalid_blocks"),
+    (of(section(text=signs("<script>"))), "invalid_blocks"),
+    ({**of({"type": "divider"}), "text": "errors > 10%"}, "invalid_payload"),
+    (of(section(text={**TEXT, "color": "red"})), "invalid_blocks"),
+    (of(section(text=TEXT, title="errors")), "invalid_blocks"),
+    (of({"type": "header", "text": PLAIN, "fields": [TEXT]}), "invalid_blocks"),
+    (of({"type": "header", "text": {**PLAIN, "verbatim": True}}), "invalid_blocks"),
+    (of({"type": "header", "text": {**PLAIN, "emoji": "yes"}}), "invalid_blocks"),
+    (of({"type": "actions", "elements": [{**BUTTON, "href": "https://grafana.example.com"}]}), "invalid_blocks"),
+    ({**of({"type": "divider"}), "unfurl_links": "no"}, "invalid_arguments"),
+    ({**of({"type": "divider"}), "reply_broadcast": True}, "invalid_arguments"),
+    ({**of({"type": "divider"}), "thread_ts": 1700000001.0001}, "invalid_arguments"),
+    ({**of({"type": "divider"}), "thread_ts": "2026-11-03T02:00:00Z"}, "invalid_arguments"),
     ({"channel": "#deployments", "attachments": "text"}, "invalid_payload"),
     ({"channel": "#deployments", "attachments": ["text"]}, "invalid_payload"),
     ({"channel": "#deployments", "attachments": [{"fallback": "x"}] * 101}, "too_many_attachments"),
@@ -99,9 +125,14 @@ async def slack_() -> AsyncIterator[Slack]:
 
 
 @pytest.fixture
-def workspace(slack_: Slack) -> Slack:
+def workspace(slack_: Slack) -> Iterator[Slack]:
     slack_.posted.clear()
-    return slack_
+    slack_.refused.clear()
+    yield slack_
+    slack_.failing.clear()
+    slack_.limited = 0
+    slack_.archived = slack_.foreign = slack_.read_only = slack_.unthreaded = ()
+    slack_.scopes = ("chat:write",)
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -134,7 +165,8 @@ async def test_slack_refuses_a_message_over_a_limit(
     client: httpx2.AsyncClient, workspace: Slack, message: Any, code: str
 ) -> None:
     answer = await posted(client, workspace, message)
-    assert (answer.status_code, answer.json()) == (200, {"ok": False, "error": code})
+    assert (answer.status_code, answer.json()["ok"], answer.json()["error"]) == (200, False, code)
+    assert ("response_metadata" in answer.json()) == ("blocks" in code)
     hooked = await client.post(workspace.webhook("T1/B1/s"), json=message)
     assert (hooked.status_code, hooked.text) == (400, code)
     assert workspace.posted == []
@@ -145,17 +177,72 @@ async def test_slack_knows_its_tokens_channels_and_webhooks(client: httpx2.Async
     for sent, headers, code in (
         (message, {"Authorization": ""}, "not_authed"),
         (message, {"Authorization": "Bearer xoxb-2"}, "invalid_auth"),
+        (message, {"Authorization": "Bearer xoxp-1"}, "not_allowed_token_type"),
         ({**message, "channel": "#nowhere"}, {}, "channel_not_found"),
         ({"text": "x"}, {}, "channel_not_found"),
-        (message, {"Content-Type": "text/plain"}, "invalid_payload"),
+        ({**message, "token": "xoxb-1"}, {}, "invalid_arguments"),
+        (message, {"Content-Type": "text/plain"}, "invalid_post_type"),
+        (message, {"Content-Type": ""}, "missing_post_type"),
+        (message, {"Content-Type": "application/json; charset=utf-16"}, "invalid_charset"),
     ):
         assert (await posted(client, workspace, sent, **headers)).json()["error"] == code
     answer = await client.post(workspace.webhook("T1/B1/other"), json=message)
     assert (answer.status_code, answer.text) == (404, "no_service")
-    threaded = await client.post(workspace.webhook("T1/B1/s"), json={**message, "thread_ts": "1.1"})
+    threaded = await client.post(workspace.webhook("T1/B1/s"), json={**message, "thread_ts": "1700000001.000100"})
     assert (threaded.status_code, threaded.text) == (400, "invalid_payload")
     broken = await client.post(workspace.webhook("T1/B1/s"), content="{", headers={"Content-Type": "application/json"})
     assert broken.text == "invalid_payload"
+    assert workspace.posted == []
+
+
+async def test_slack_refuses_who_may_not_write_there(client: httpx2.AsyncClient, workspace: Slack) -> None:
+    message = {"channel": "#deployments", "text": "x"}
+
+    async def answers() -> tuple[str | None, int, str]:
+        by_api = (await posted(client, workspace, message)).json()
+        by_hook = await client.post(workspace.webhook("T1/B1/s"), json=message)
+        return by_api.get("error"), by_hook.status_code, by_hook.text
+
+    workspace.archived = ("#deployments",)
+    assert await answers() == ("is_archived", 410, "channel_is_archived")
+    workspace.archived, workspace.read_only = (), ("#deployments",)
+    assert await answers() == ("restricted_action_read_only_channel", 403, "action_prohibited")
+    workspace.read_only, workspace.foreign = (), ("#deployments",)
+    assert await answers() == ("not_in_channel", 200, "ok")
+    workspace.scopes = ("chat:write", "chat:write.public")
+    assert await answers() == (None, 200, "ok")
+    workspace.scopes = ("channels:read",)
+    assert await answers() == ("missing_scope", 200, "ok")
+
+
+async def test_a_reply_stands_in_the_thread_of_its_parent(client: httpx2.AsyncClient, workspace: Slack) -> None:
+    message = {"channel": "#deployments", "text": "x"}
+    first = (await posted(client, workspace, message)).json()["ts"]
+    reply = (await posted(client, workspace, {**message, "thread_ts": first})).json()
+    loud = (await posted(client, workspace, {**message, "thread_ts": first, "reply_broadcast": True})).json()
+    lost = (await posted(client, workspace, {**message, "thread_ts": "1600000000.000100"})).json()
+    assert [each["message"].get("thread_ts") for each in (reply, loud, lost)] == [first, first, None]
+    assert [(each.thread, each.seen) for each in workspace.posted] == [
+        ("", True),
+        (first, False),
+        (first, True),
+        ("", True),
+    ]
+    below = (await posted(client, workspace, {**message, "thread_ts": reply["ts"]})).json()
+    assert below["error"] == "cannot_reply_to_message"
+    workspace.unthreaded = ("#deployments",)
+    refused = (await posted(client, workspace, {**message, "thread_ts": first})).json()
+    assert refused["error"] == "restricted_action_non_threadable_channel"
+
+
+async def test_slack_fails_by_itself(client: httpx2.AsyncClient, workspace: Slack) -> None:
+    workspace.failing = ["internal_error", "rollup_error"]
+    message = {"channel": "#deployments", "text": "x"}
+    by_api = await posted(client, workspace, message)
+    by_hook = await client.post(workspace.webhook("T1/B1/s"), json=message)
+    assert (by_api.status_code, by_api.json()) == (200, {"ok": False, "error": "internal_error"})
+    assert (by_hook.status_code, by_hook.text) == (500, "rollup_error")
+    assert workspace.posted == []
 
 
 async def test_a_webhook_writes_to_its_own_channel_whatever_is_asked_for(
