@@ -79,6 +79,9 @@ SET_COMMANDS = {
 SAME_IN_EVERY_MODE = frozenset({"healthy", "warning", "critical", "hold", "hold-over"})
 """Topics whose notices say in mode observe that there is no difference."""
 
+TIME, NEXT, INCIDENT, DASHBOARD, RUNBOOK = "Time: ", "Next: ", "Incident: ", "Dashboard: ", "Runbook: "
+"""How the last lines of a text begin: channels that set them apart know them by that."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
@@ -99,7 +102,7 @@ def words(tell: Tell, rollout: RolloutRecord | None, unit: UnitRecord, policy: P
         lines += _passage(rollout)
         lines += [f"- {_evidence(finding, policy)}" for finding in rollout.findings]
         lines += _observed(tell.topic, rollout)
-    lines += [f"Time: {both_times(now, policy.time_zone)}"]
+    lines += [f"{TIME}{both_times(now, policy.time_zone)}"]
     lines += _next(tell.topic, rollout, unit)
     lines += _links(unit, policy)
     return Words(title=f"{headline}: {place}", text="\n".join(line for line in lines if line))
@@ -166,9 +169,9 @@ def _next(topic: str, rollout: RolloutRecord | None, unit: UnitRecord) -> list[s
     of_set = unit.workload.kind is WorkloadKind.RELEASE_SET
     command = SET_COMMANDS.get(topic, COMMANDS.get(topic)) if of_set else COMMANDS.get(topic)
     if command is not None:
-        lines.append("Next: " + command.format(namespace=unit.workload.namespace, name=unit.workload.name))
+        lines.append(NEXT + command.format(namespace=unit.workload.namespace, name=unit.workload.name))
     if rollout is not None and rollout.incident:
-        lines.append(f"Incident: rollguard incident show {rollout.incident}")
+        lines.append(f"{INCIDENT}rollguard incident show {rollout.incident}")
     return lines
 
 
@@ -176,7 +179,7 @@ def _links(unit: UnitRecord, policy: Policy) -> list[str]:
     lines = []
     if policy.links.dashboard:
         query = f"var-namespace={unit.workload.namespace}&var-workload={unit.workload.name}"
-        lines.append(f"Dashboard: {policy.links.dashboard}?{query}")
+        lines.append(f"{DASHBOARD}{policy.links.dashboard}?{query}")
     if policy.links.runbook:
-        lines.append(f"Runbook: {policy.links.runbook}")
+        lines.append(f"{RUNBOOK}{policy.links.runbook}")
     return lines
