@@ -16,6 +16,7 @@ from rollguard.policy import Mistake, Mistakes, load
 from rollguard.policy import schema as policy_schema
 from rollguard.policy.against import compare
 from rollguard.policy.amounts import counted
+from rollguard.policy.remarks import remarks
 from rollguard.policy.shown import written_out
 
 
@@ -53,7 +54,7 @@ def check(
         Also ask the cluster and its metrics store: for names, selectors and labels that match nothing.
     """
     loaded = _load(file)
-    outcome = _Outcome(mistakes=() if isinstance(loaded, Policy) else loaded)
+    outcome = _Outcome(mistakes=loaded) if not isinstance(loaded, Policy) else _Outcome(remarks=_remarks(loaded, file))
     if cluster and isinstance(loaded, Policy):
         outcome = asyncio.run(_compared(loaded, file, way or Way()))
     elif cluster:
@@ -99,7 +100,12 @@ async def _compared(policy: Policy, file: Path, way: Way) -> _Outcome:
     async with opened(way, clock) as api:
         looked = await look(api, clock, policy)
     compared = compare(policy, _text(file), str(file), looked.found)
-    return _Outcome(mistakes=compared.mistakes, remarks=compared.remarks, problems=tuple(looked.problems))
+    remarked = tuple(sorted({*_remarks(policy, file), *compared.remarks}, key=lambda each: (each.line, each.column)))
+    return _Outcome(mistakes=compared.mistakes, remarks=remarked, problems=tuple(looked.problems))
+
+
+def _remarks(policy: Policy, file: Path) -> Mistakes:
+    return remarks(policy, _text(file), str(file))
 
 
 def _report(file: Path, loaded: Policy | Mistakes, outcome: _Outcome, format_: output.Format) -> None:

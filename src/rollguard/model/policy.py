@@ -339,6 +339,16 @@ class SlackChannels:
     incidents: str = "#production-incidents"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paging:
+    """How PagerDuty is reached."""
+
+    sender: str = ""
+    """The e-mail address of a user there in whose name incidents are opened by the REST API; empty: by it none are."""
+    api: str = "https://api.pagerduty.com"
+    events: str = "https://events.pagerduty.com"
+
+
 class SecretKey(StrEnum):
     """The keys that the Secret for notices may hold: their names, never their values."""
 
@@ -404,6 +414,7 @@ class Policy:
     operations: Operations = field(default_factory=Operations)
     """What only rendered pages and stores use."""
     slack: SlackChannels = field(default_factory=SlackChannels)
+    paging: Paging = field(default_factory=Paging)
     notification_secrets: tuple[SecretKey, ...] = ()
     """The keys that the Secret for notices holds, sorted."""
 

@@ -29,6 +29,9 @@ _SECRET_HEADER = re.compile(
     r"authorization|^x-auth|cookie|token|secret|password|(?:api|access|application)-?key", re.IGNORECASE | re.ASCII
 )
 _SLACK_CHANNEL = re.compile(r"#[a-z0-9_-]{1,80}|[CG][A-Z0-9]{8,}", re.ASCII)
+_MAILBOX = re.compile(
+    r"(?=.{1,64}@)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@(.+)", re.ASCII
+)
 _CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 LONGEST_LINE = 300
 _NUL_OR_BREAK = re.compile(r"[\r\n\x00]")
@@ -131,6 +134,15 @@ def url(value: str) -> str:
     return value.rstrip("/")
 
 
+def secured_url(value: str) -> str:
+    """An address that a secret may be sent to: https, or a loopback address."""
+    found = url(value)
+    parts = urlsplit(found)
+    if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "::1", "localhost"}:
+        raise expected("an address that begins with https://: a secret is sent there")
+    return found
+
+
 def file_name(value: str) -> str:
     """The absolute path of a file."""
     if not value.startswith("/") or "\x00" in value:
@@ -164,6 +176,14 @@ def slack_channel(value: object) -> str:
     """The name of a Slack channel with its `#`, or its id."""
     if not isinstance(value, str) or not _SLACK_CHANNEL.fullmatch(value):
         raise expected('a Slack channel in quotes, such as "#deployments", or its id, such as C0123456789')
+    return value
+
+
+def mail_address(value: str) -> str:
+    """An address of a mailbox, without a name before it."""
+    found = _MAILBOX.fullmatch(value)
+    if not found or not is_dns_name(found[1].lower()):
+        raise expected("a mail address such as ops-team@example.com")
     return value
 
 

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from rollguard.model.policy import SecretKey, SlackChannels, WebhookChannel
 from rollguard.policy import checks
+from rollguard.policy.pagerduty import PagerDutyPart
 from rollguard.policy.part import File, Name, Part, Url
 from rollguard.policy.yaml_text import Marked
 
@@ -59,6 +60,8 @@ class Notify(Part):
     """Every notice as JSON, to each of these."""
     slack: SlackPart = SlackPart()
     """The channels of Slack."""
+    pagerduty: PagerDutyPart = PagerDutyPart()
+    """How incidents are opened in PagerDuty."""
     secrets: Annotated[list[SecretName], Field(max_length=16)] = [
         "slack-webhook-url",
         "pagerduty-api-key",

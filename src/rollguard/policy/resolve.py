@@ -46,6 +46,7 @@ from rollguard.policy.levels import signal_of
 from rollguard.policy.mistakes import Mistakes, nearest
 from rollguard.policy.notify import Notify, check_notify, secrets_of, slack_of, webhooks_of
 from rollguard.policy.operations import RetentionPart, check_retention, operations_of
+from rollguard.policy.pagerduty import paging_of
 from rollguard.policy.quiet import windows
 from rollguard.policy.shape import fit, salvage
 from rollguard.policy.watches import watches_of
@@ -351,6 +352,7 @@ def _policy(document: Document, timing: Timing, signals: tuple[Signal, ...], wat
         on_timeout_roll_back=spec.on_timeout == "rollBack",
         webhooks=webhooks_of(spec.notify),
         slack=slack_of(spec.notify),
+        paging=paging_of(spec.notify.pagerduty),
         notification_secrets=secrets_of(spec.notify),
         links=Links(dashboard=links.dashboard or "", runbook=links.runbook or ""),
         owners=Owners(gitops=OwnerRule(spec.gitops), helm=OwnerRule(spec.helm), secrets=SecretsAccess(spec.secrets)),

@@ -27,6 +27,7 @@ _WORDS = {
     "header_value": "text",
     "file_name": "file",
     "url": "address",
+    "secured_url": "address",
     "selector": "PromQL selector",
     "expression": "PromQL expression",
     "matchers": "label matchers",

@@ -135,6 +135,9 @@ spec:
         hmacKeyFile: /etc/rollguard/hmac
       - name: log
         url: https://log.example.com/hook
+    pagerduty:
+      from: oncall@example.com
+      api: https://api.eu.pagerduty.com
   links:
     dashboard: https://grafana.example.com/d/deployments
   contacts:

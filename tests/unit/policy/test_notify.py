@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from rollguard.model.policy import SecretKey, SlackChannels
-from tests.unit.policy.texts import GOOD, added, good
+import pytest
+
+from rollguard.model.policy import Paging, SecretKey, SlackChannels
+from rollguard.policy.remarks import remarks
+from tests.unit.policy.texts import GOOD, added, good, only
 
 
 def test_without_a_word_the_channels_and_the_keys_of_the_secret_are_the_platforms() -> None:
@@ -37,3 +40,43 @@ def test_a_policy_may_name_no_key_at_all() -> None:
 def test_every_key_of_the_model_can_be_named() -> None:
     pairs = ", ".join(SecretKey)
     assert good(added(f"notify: {{secrets: [{pairs}]}}")).notification_secrets == tuple(sorted(SecretKey))
+
+
+def test_pagerduty_is_reached_at_its_usual_addresses_in_nobodys_name() -> None:
+    assert good(GOOD).paging == Paging()
+    given = good(added("notify: {pagerduty: {from: oncall@example.com, api: 'https://api.eu.pagerduty.com/'}}")).paging
+    assert (given.sender, given.api) == ("oncall@example.com", "https://api.eu.pagerduty.com")
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("from: oncall", "a mail address"),
+        ("from: 'On call <oncall@example.com>'", "a mail address"),
+        ("api: http://api.pagerduty.com", "https://"),
+        ("events: http://10.0.0.1:8080", "https://"),
+        ("api: https://api.pagerduty.com?x=1", "without `?`"),
+    ],
+)
+def test_no_incident_is_opened_in_a_name_that_is_none_and_no_key_is_sent_in_the_clear(keys: str, expected: str) -> None:
+    assert expected in only(added(f"notify: {{pagerduty: {{{keys}}}}}"))
+
+
+def test_on_this_machine_pagerduty_may_be_a_stand_in() -> None:
+    assert good(added("notify: {pagerduty: {api: 'http://127.0.0.1:8080'}}")).paging.api == "http://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize(
+    ("notify", "said"),
+    [
+        ("secrets: [pagerduty-service-id, pagerduty-api-key]", True),
+        ("secrets: [pagerduty-service-id, pagerduty-api-key], pagerduty: {from: oncall@example.com}", False),
+        ("secrets: [slack-webhook-url]", False),
+        ("webhooks: []", False),
+    ],
+)
+def test_a_named_key_of_pagerduty_without_a_name_to_open_incidents_in_is_remarked_on(notify: str, said: bool) -> None:
+    text = added(f"notify: {{{notify}}}")
+    found = remarks(good(text), text, "policy.yaml")
+    assert len(found) == said
+    assert all("notify.pagerduty.from" in remark.expected for remark in found)
