@@ -20,7 +20,8 @@ from lab.faults.guarded import NAME, Guarded, guarded
 from lab.faults.watched import Watched, pending
 from lab.proxy import Script, WriteSeen
 from lab.world import Lab, LabError
-from rollguard.model.records import NoticeState, Outcome, RolloutRecord
+from rollguard.model.notices import NoticeState
+from rollguard.model.records import Outcome, RolloutRecord
 
 BAD = "v2-missing"
 AT_ONCE = 4

@@ -23,12 +23,12 @@ from rollguard.model.action import (
 from rollguard.model.facts import InventoryItem, Template, UnitFacts
 from rollguard.model.metrics import MetricsAnswer, Question
 from rollguard.model.names import Ref, RolloutId, TemplateHash, UnitName, WorkloadName
+from rollguard.model.notices import Notice
 from rollguard.model.policy import Policy, ReleaseSet
 from rollguard.model.records import (
     Exists,
     Freeze,
     HumanRequest,
-    Notice,
     PolicyStatus,
     RolloutRecord,
     Stale,

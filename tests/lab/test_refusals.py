@@ -18,7 +18,8 @@ from lab.faults.killing import BAD, TIMING
 from lab.proxy import Script
 from lab.world import Lab
 from rollguard.model.action import StepState
-from rollguard.model.records import LifecycleState, NoticeState, Outcome
+from rollguard.model.notices import NoticeState
+from rollguard.model.records import LifecycleState, Outcome
 from tests.lab.beside import Beside, Story, beside
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from rollguard.model.action import Plan, Step, StepKind, StepState
 from rollguard.model.names import Ref, RolloutId, WorkloadName
-from rollguard.model.records import LifecycleState, NoticeClass, Passage, RolloutRecord
+from rollguard.model.notices import NoticeClass
+from rollguard.model.records import LifecycleState, Passage, RolloutRecord
 from rollguard.sim.behaviour import of_image
 from rollguard.sim.network import InvariantBroken
 from rollguard.sim.objects import SimDeployment

@@ -19,8 +19,9 @@ from rollguard.loop.settings import Log, Settings
 from rollguard.loop.store import Store
 from rollguard.model.action import Absent, FetchOutcome, Target, Unknown, Write, WriteOutcome
 from rollguard.model.names import Ref, RolloutId, UnitName
+from rollguard.model.notices import NoticeState
 from rollguard.model.policy import Policy
-from rollguard.model.records import NoticeState, RolloutRecord, Stale, StoredRollout, StoredUnit, UnitRecord
+from rollguard.model.records import RolloutRecord, Stale, StoredRollout, StoredUnit, UnitRecord
 from rollguard.model.situation import Situation
 from rollguard.ports import Held, NotHeld, Records
 from rollguard.sim.cluster import SimCluster

@@ -10,7 +10,8 @@ from typing import TextIO
 import structlog
 
 from rollguard.model.names import RolloutId, UnitName
-from rollguard.model.records import Notice, RolloutRecord, TimelineEntry
+from rollguard.model.notices import Notice
+from rollguard.model.records import RolloutRecord, TimelineEntry
 from rollguard.ports import LOG, Accepted
 
 

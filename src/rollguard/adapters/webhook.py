@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import httpx2
 
 from rollguard.adapters.numbers import whole_number
+from rollguard.model.notices import Notice
 from rollguard.model.policy import WebhookChannel
-from rollguard.model.records import Notice, RolloutRecord
+from rollguard.model.records import RolloutRecord
 from rollguard.notify import payload
 from rollguard.ports import Accepted, Refused, Retry
 

@@ -25,7 +25,8 @@ from rollguard.model.lifecycle import (
     WindowOver,
     WorkloadGone,
 )
-from rollguard.model.records import LifecycleState, NoticeClass, Outcome
+from rollguard.model.notices import NoticeClass
+from rollguard.model.records import LifecycleState, Outcome
 
 
 def advance(state: LifecycleState, input: LifecycleInput) -> Transition:

@@ -16,7 +16,8 @@ from rollguard.model.lifecycle import (
     Tell,
     Transition,
 )
-from rollguard.model.records import LifecycleState, NoticeClass
+from rollguard.model.notices import NoticeClass
+from rollguard.model.records import LifecycleState
 
 
 def decided(state: LifecycleState, input: Decided) -> Transition:

@@ -17,7 +17,8 @@ from rollguard.model.lifecycle import (
     Tell,
     Transition,
 )
-from rollguard.model.records import LifecycleState, NoticeClass, Outcome
+from rollguard.model.notices import NoticeClass
+from rollguard.model.records import LifecycleState, Outcome
 
 _S = LifecycleState
 

@@ -13,7 +13,8 @@ from rollguard.model.lifecycle import (
     Tell,
     Transition,
 )
-from rollguard.model.records import LifecycleState, NoticeClass
+from rollguard.model.notices import NoticeClass
+from rollguard.model.records import LifecycleState
 
 _S = LifecycleState
 

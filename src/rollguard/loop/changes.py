@@ -22,17 +22,9 @@ from rollguard.model.lifecycle import (
     Transition,
 )
 from rollguard.model.names import TemplateHash
+from rollguard.model.notices import Notice, NoticeState
 from rollguard.model.policy import Mode, Policy
-from rollguard.model.records import (
-    GoodRevision,
-    LifecycleState,
-    Notice,
-    NoticeState,
-    Ordered,
-    RolloutRecord,
-    TimelineEntry,
-    UnitRecord,
-)
+from rollguard.model.records import GoodRevision, LifecycleState, Ordered, RolloutRecord, TimelineEntry, UnitRecord
 from rollguard.model.time import Instant
 from rollguard.notify.words import words
 from rollguard.record import thinned

@@ -10,8 +10,9 @@ from rollguard.loop.leader import LeadershipLost
 from rollguard.loop.store import Unavailable, Vanished
 from rollguard.model.lifecycle import Tell
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
+from rollguard.model.notices import NoticeClass
 from rollguard.model.policy import Policy
-from rollguard.model.records import EVERYTHING, NoticeClass, RolloutRecord, UnitRecord
+from rollguard.model.records import EVERYTHING, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant
 
 POLICY_INVALID, POLICY_UNREAD, NAMESPACE_UNREAD = "PolicyInvalid", "PolicyUnread", "NamespaceUnread"

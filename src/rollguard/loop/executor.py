@@ -16,14 +16,8 @@ from rollguard.model.action import (
 )
 from rollguard.model.lifecycle import PlanDone, PlanRefused, PlanStored, PlanSuperseded, Tell
 from rollguard.model.names import UnitName
-from rollguard.model.records import (
-    EVERYTHING,
-    LifecycleState,
-    NoticeClass,
-    RolloutRecord,
-    TimelineEntry,
-    UnitRecord,
-)
+from rollguard.model.notices import NoticeClass
+from rollguard.model.records import EVERYTHING, LifecycleState, RolloutRecord, TimelineEntry, UnitRecord
 
 
 async def act(context: Context, memory: Memory) -> float | None:

@@ -42,8 +42,9 @@ from rollguard.model.lifecycle import (
     WindowOver,
 )
 from rollguard.model.names import UnitName
+from rollguard.model.notices import NoticeClass
 from rollguard.model.policy import Timing
-from rollguard.model.records import LifecycleState, NoticeClass, RolloutRecord, TimelineEntry
+from rollguard.model.records import LifecycleState, RolloutRecord, TimelineEntry
 from rollguard.model.time import Instant
 
 OPEN_TO_DECISIONS = (LifecycleState.WATCHING, LifecycleState.AWAITING_APPROVAL, LifecycleState.HELD)

@@ -15,16 +15,9 @@ from rollguard.model.facts import UnitFacts
 from rollguard.model.judgement import Phase, VerdictKind
 from rollguard.model.lifecycle import NewTarget, Tell
 from rollguard.model.names import RolloutId, UnitName, WorkloadKind
+from rollguard.model.notices import NoticeClass
 from rollguard.model.policy import Mode, ReleaseSet
-from rollguard.model.records import (
-    HumanRequest,
-    LifecycleState,
-    NoticeClass,
-    Passage,
-    RolloutRecord,
-    TimelineEntry,
-    UnitRecord,
-)
+from rollguard.model.records import HumanRequest, LifecycleState, Passage, RolloutRecord, TimelineEntry, UnitRecord
 from rollguard.observe import Begun
 
 OWNERS = 8

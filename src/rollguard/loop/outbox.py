@@ -19,8 +19,9 @@ from rollguard.loop.leader import Gate, LeadershipLost
 from rollguard.loop.settings import Log, Settings
 from rollguard.loop.store import Store, Unavailable, Vanished
 from rollguard.model.names import UnitName, WorkloadName
+from rollguard.model.notices import Notice, NoticeClass, NoticeState
 from rollguard.model.policy import WebhookChannel
-from rollguard.model.records import Notice, NoticeClass, NoticeState, RolloutRecord, UnitRecord
+from rollguard.model.records import RolloutRecord, UnitRecord
 from rollguard.ports import Accepted, Clock, Cluster, Notifier, Refused, Retry
 
 ACCEPTED_BY = "accepted by "

@@ -16,15 +16,8 @@ from rollguard.model.action import Target
 from rollguard.model.facts import UnitFacts
 from rollguard.model.lifecycle import ApprovalGiven, ApprovalRefused, Tell
 from rollguard.model.names import UnitName, WorkloadKind
-from rollguard.model.records import (
-    HumanRequest,
-    LifecycleState,
-    NoticeClass,
-    RequestKind,
-    RolloutRecord,
-    TimelineEntry,
-    UnitRecord,
-)
+from rollguard.model.notices import NoticeClass
+from rollguard.model.records import HumanRequest, LifecycleState, RequestKind, RolloutRecord, TimelineEntry, UnitRecord
 from rollguard.observe import Begun
 
 OPEN_TO_ORDERS = (LifecycleState.WATCHING, LifecycleState.AWAITING_APPROVAL, LifecycleState.HELD)

@@ -14,15 +14,8 @@ from rollguard.loop.leader import Gate
 from rollguard.loop.settings import Log, Settings
 from rollguard.model.action import Absent, Unknown
 from rollguard.model.names import RolloutId, UnitName
-from rollguard.model.records import (
-    Exists,
-    NoticeState,
-    RolloutRecord,
-    Stale,
-    StoredRollout,
-    StoredUnit,
-    UnitRecord,
-)
+from rollguard.model.notices import NoticeState
+from rollguard.model.records import Exists, RolloutRecord, Stale, StoredRollout, StoredUnit, UnitRecord
 from rollguard.ports import Records
 
 TRIES = 6

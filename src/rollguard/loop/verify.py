@@ -13,7 +13,8 @@ from rollguard.model.facts import UnitFacts
 from rollguard.model.judgement import LIVE_COLOUR
 from rollguard.model.lifecycle import RecoverySeen, Tell
 from rollguard.model.names import TemplateHash, WorkloadName
-from rollguard.model.records import NoticeClass, Outcome, RolloutRecord, TimelineEntry
+from rollguard.model.notices import NoticeClass
+from rollguard.model.records import Outcome, RolloutRecord, TimelineEntry
 from rollguard.model.time import Instant
 
 BACK = "The old version is back in all pods"

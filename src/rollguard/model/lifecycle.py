@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rollguard.model.action import Decision
-from rollguard.model.records import LifecycleState, NoticeClass, Outcome
+from rollguard.model.notices import NoticeClass
+from rollguard.model.records import LifecycleState, Outcome
 
 # --- inputs ---
 

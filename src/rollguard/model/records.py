@@ -7,9 +7,10 @@ from enum import StrEnum
 
 from rollguard.model.action import DecisionKind, Plan, Standing
 from rollguard.model.facts import MigrationRun
-from rollguard.model.handling import Acknowledgement, Handling, Ticket
+from rollguard.model.handling import Acknowledgement, Handling
 from rollguard.model.judgement import Finding, LevelReading, Phase, SignalGap, VerdictKind
 from rollguard.model.names import RolloutId, TemplateHash, UnitName, WorkloadName
+from rollguard.model.notices import Notice
 from rollguard.model.policy import Mode, ReleaseSet
 from rollguard.model.time import Instant
 
@@ -84,41 +85,6 @@ class GoodRevision:
     """(container, digest) as its pods ran then; two for a container that ran under two digests."""
     workload: str = ""
     """Of a release set: the Deployment that runs it."""
-
-
-class NoticeState(StrEnum):
-    """Where a notice of the outbox is."""
-
-    PENDING = "pending"
-    ACCEPTED = "accepted"
-    FAILED = "failed"
-
-
-class NoticeClass(StrEnum):
-    """How urgent a notice is, and so where it goes."""
-
-    INFO = "info"
-    WARNING = "warning"
-    PAGE = "page"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """A message of the outbox: written in the object before it is sent. `id` is what makes a repeat harmless."""
-
-    id: str
-    class_: NoticeClass
-    topic: str
-    """What it is about, for repetition: `rollout-started`, `hold`, `rolled-back`, ..."""
-    title: str
-    text: str
-    at: Instant
-    state: NoticeState = NoticeState.PENDING
-    attempts: int = 0
-    next_attempt: Instant | None = None
-    detail: str = ""
-    ticket: Ticket | None = None
-    """What a message about a ticket says; it goes to the tickets' channel alone."""
 
 
 class LifecycleState(StrEnum):

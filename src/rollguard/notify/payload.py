@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from rollguard.model.records import Notice, Passage, RolloutRecord, Side
+from rollguard.model.notices import Notice
+from rollguard.model.records import Passage, RolloutRecord, Side
 
 VERSION = "1"
 

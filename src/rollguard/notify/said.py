@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from rollguard.model.judgement import Finding
-from rollguard.model.records import Notice, RolloutRecord
+from rollguard.model.notices import Notice
+from rollguard.model.records import RolloutRecord
 from rollguard.notify.words import DASHBOARD, INCIDENT, NEXT, RUNBOOK, TIME
 
 _COMMAND = re.compile(r"(.*?)(?: \((.*)\))?")

@@ -5,7 +5,8 @@ It keeps to the limits of Slack's reference, whatever the length of its texts.""
 from __future__ import annotations
 
 from rollguard.model.documents import Json
-from rollguard.model.records import Notice, NoticeClass, RolloutRecord
+from rollguard.model.notices import Notice, NoticeClass
+from rollguard.model.records import RolloutRecord
 from rollguard.notify.said import Command, Figure, said
 from rollguard.policy.amounts import amount
 

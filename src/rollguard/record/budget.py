@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from rollguard.model.documents import Json
-from rollguard.model.records import LastLook, Notice, NoticeClass, NoticeState, RolloutRecord, UnitRecord
+from rollguard.model.notices import Notice, NoticeClass, NoticeState
+from rollguard.model.records import LastLook, RolloutRecord, UnitRecord
 from rollguard.record.codec import to_json
 
 BUDGET_BYTES = 32 * 1024

@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import dataclass
 
 from rollguard.model.names import RolloutId, UnitName
-from rollguard.model.records import Notice, RolloutRecord, TimelineEntry
+from rollguard.model.notices import Notice
+from rollguard.model.records import RolloutRecord, TimelineEntry
 from rollguard.ports import Accepted, Refused, Retry
 from rollguard.sim.faults import Fault, FaultPlan
 from rollguard.sim.process import Process

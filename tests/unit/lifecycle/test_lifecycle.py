@@ -40,7 +40,8 @@ from rollguard.model.lifecycle import (
     WindowOver,
     WorkloadGone,
 )
-from rollguard.model.records import LifecycleState, NoticeClass, Outcome
+from rollguard.model.notices import NoticeClass
+from rollguard.model.records import LifecycleState, Outcome
 from tests.unit.decide.situations import CRASH_LOOP, verdict
 
 S, K, V = LifecycleState, DecisionKind, VerdictKind

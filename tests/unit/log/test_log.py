@@ -8,7 +8,8 @@ import json
 import pytest
 
 from rollguard.adapters.log import LogJournal, LogNotifier, StructuredLog
-from rollguard.model.records import Notice, NoticeClass, TimelineEntry
+from rollguard.model.notices import Notice, NoticeClass
+from rollguard.model.records import TimelineEntry
 from tests.unit.records import START, UNIT, rollout_record
 
 

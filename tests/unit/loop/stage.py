@@ -11,8 +11,9 @@ from rollguard.loop import Guard, Settings
 from rollguard.model.action import Unknown
 from rollguard.model.metrics import MetricsAnswer, Question
 from rollguard.model.names import UnitName
+from rollguard.model.notices import NoticeState
 from rollguard.model.policy import MetricsStore, Policy
-from rollguard.model.records import EVERYTHING, NoticeState, RolloutRecord, UnitRecord
+from rollguard.model.records import EVERYTHING, RolloutRecord, UnitRecord
 from rollguard.model.time import Mono
 from rollguard.ports import Doctor, Metrics, Notifier, PolicyLost
 from rollguard.sim.channels import Inbox, SimJournal, SimNotifier

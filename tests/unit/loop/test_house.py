@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from rollguard.model.records import Notice, NoticeClass
+from rollguard.model.notices import Notice, NoticeClass
 from rollguard.sim.faults import Fault
 from tests.unit.loop.stage import Stage, play
 from tests.unit.records import START, rollout_record

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from rollguard.loop.house import SURVEY_EVERY
+from rollguard.model.notices import NoticeClass
 from rollguard.model.policy import LevelName, MetricsStore, Mode, Policy, WebhookChannel
-from rollguard.model.records import LifecycleState, NoticeClass, Outcome, RequestKind
+from rollguard.model.records import LifecycleState, Outcome, RequestKind
 from rollguard.ports import Notifier
 from rollguard.sim.channels import Inbox, SimNotifier
 from tests.simulation import policies

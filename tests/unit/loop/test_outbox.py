@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from rollguard.loop.outbox import WorkloadEvent
-from rollguard.model.records import Notice, NoticeState, RolloutRecord
+from rollguard.model.notices import Notice, NoticeState
+from rollguard.model.records import RolloutRecord
 from rollguard.ports import Accepted, Held, Refused, Retry
 from rollguard.sim.faults import Fault
 from tests.unit.loop.stage import CRASHING, FAILING, Stage, play

@@ -16,12 +16,12 @@ from rollguard.loop.workers import Priority, Workers
 from rollguard.model.action import StepState, Unknown
 from rollguard.model.lifecycle import MakePlan, Tell, Transition
 from rollguard.model.names import RolloutId, TemplateHash, UnitName
+from rollguard.model.notices import NoticeClass
 from rollguard.model.policy import Mode
 from rollguard.model.records import (
     GoodRevision,
     HumanRequest,
     LifecycleState,
-    NoticeClass,
     RequestKind,
     RolloutRecord,
     StoredUnit,

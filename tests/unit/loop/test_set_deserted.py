@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from rollguard.model.action import StepKind
+from rollguard.model.notices import NoticeClass
 from rollguard.model.policy import Mode
-from rollguard.model.records import LifecycleState, NoticeClass, Outcome, RolloutRecord
+from rollguard.model.records import LifecycleState, Outcome, RolloutRecord
 from tests.unit.loop.colours import SET, UNIT, Colours, play_set, set_policy
 from tests.unit.loop.stage import Stage
 

@@ -12,17 +12,9 @@ from rollguard.loop.status import is_automatic, is_paged, is_stalled, is_unanswe
 from rollguard.model.judgement import Phase, VerdictKind
 from rollguard.model.metrics import GapCause
 from rollguard.model.names import UnitName
+from rollguard.model.notices import Notice, NoticeClass
 from rollguard.model.policy import Mode
-from rollguard.model.records import (
-    Freeze,
-    HumanRequest,
-    LifecycleState,
-    Notice,
-    NoticeClass,
-    RequestKind,
-    RolloutRecord,
-    TimelineEntry,
-)
+from rollguard.model.records import Freeze, HumanRequest, LifecycleState, RequestKind, RolloutRecord, TimelineEntry
 from rollguard.sim.objects import at
 from rollguard.sim.world import Blind
 from tests.simulation import policies

@@ -12,8 +12,9 @@ import pytest
 import rollguard
 from rollguard.model.action import DecisionKind
 from rollguard.model.lifecycle import Tell
+from rollguard.model.notices import Notice, NoticeClass
 from rollguard.model.policy import Limits, Links, MetricsStore, Mode, Policy, StoreAccess, Timing
-from rollguard.model.records import Notice, NoticeClass, Response
+from rollguard.model.records import Response
 from rollguard.notify import payload, words
 from rollguard.notify.words import TITLES
 from tests.unit.records import START, rollout_record, set_record, set_unit, unit_record

@@ -6,7 +6,8 @@ import dataclasses
 
 from rollguard.model.action import Plan, Step, StepKind, StepState, Target
 from rollguard.model.names import AUTOSCALER, SERVICE, Ref, TemplateHash, WorkloadKind, WorkloadName
-from rollguard.model.records import NoticeState, Passage, RolloutRecord, Side, TimelineEntry
+from rollguard.model.notices import NoticeState
+from rollguard.model.records import Passage, RolloutRecord, Side, TimelineEntry
 from rollguard.record import BUDGET_BYTES, fit_rollout, rollout_from_json, rollout_to_json
 from tests.unit.record.test_budget import finding, look, notice, record, size
 from tests.unit.records import START

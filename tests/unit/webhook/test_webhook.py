@@ -11,8 +11,8 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from rollguard.adapters.webhook import Webhook
+from rollguard.model.notices import Notice, NoticeClass
 from rollguard.model.policy import WebhookChannel
-from rollguard.model.records import Notice, NoticeClass
 from rollguard.ports import Accepted, Refused, Retry
 from tests.unit.records import START, rollout_record
 

@@ -1,0 +1,44 @@
+"""Notices as data: messages of the outbox, which stand in a record before they are sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rollguard.model.handling import Ticket
+from rollguard.model.time import Instant
+
+
+class NoticeState(StrEnum):
+    """Where a notice of the outbox is."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    FAILED = "failed"
+
+
+class NoticeClass(StrEnum):
+    """How urgent a notice is, and so where it goes."""
+
+    INFO = "info"
+    WARNING = "warning"
+    PAGE = "page"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A message of the outbox: written in the object before it is sent. `id` is what makes a repeat harmless."""
+
+    id: str
+    class_: NoticeClass
+    topic: str
+    """What it is about, for repetition: `rollout-started`, `hold`, `rolled-back`, ..."""
+    title: str
+    text: str
+    at: Instant
+    state: NoticeState = NoticeState.PENDING
+    attempts: int = 0
+    next_attempt: Instant | None = None
+    detail: str = ""
+    ticket: Ticket | None = None
+    """What a message about a ticket says; it goes to the tickets' channel alone."""
