@@ -13,7 +13,8 @@ import yaml
 
 from lab import processes, programs
 from lab.processes import Child, ProcessError
-from rollguard.render.receivers import MOUNT, SLACK_API
+from rollguard.model.policy import SlackChannels
+from rollguard.render.receivers import MOUNT
 
 QUICK = {"group_wait": "500ms", "group_interval": "1s"}
 """In the lab's copy of a configuration only: what is rendered has 10 s for each."""
@@ -31,7 +32,7 @@ class Services:
 def adapted(text: str, secrets: Path, services: Services) -> str:
     """A rendered configuration for the lab: secrets below another directory, other services, short waits."""
     (config,) = yaml.safe_load_all(text)
-    made = _replaced(config, {MOUNT: str(secrets), SLACK_API: services.slack_api})
+    made = _replaced(config, {MOUNT: str(secrets), SlackChannels().post_message: services.slack_api})
     assert isinstance(made, dict)
     made["global"] = {"pagerduty_url": services.pagerduty}
     made["route"] |= QUICK

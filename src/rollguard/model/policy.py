@@ -337,6 +337,12 @@ class SlackChannels:
     deployments: str = "#deployments"
     warnings: str = "#deployment-warnings"
     incidents: str = "#production-incidents"
+    api: str = "https://slack.com/api"
+
+    @property
+    def post_message(self) -> str:
+        """The address at which a bot writes."""
+        return f"{self.api}/chat.postMessage"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from rollguard.model.policy import SecretKey, SlackChannels, WebhookChannel
 from rollguard.policy import checks
 from rollguard.policy.pagerduty import PagerDutyPart
-from rollguard.policy.part import File, Name, Part, Url
+from rollguard.policy.part import File, Name, Part, SecuredUrl, Url
 from rollguard.policy.yaml_text import Marked
 
 Channel = Annotated[
@@ -51,6 +51,8 @@ class SlackPart(Part):
     """What is worth a look, and needs nobody at once."""
     incidents: Channel = SlackChannels().incidents
     """What is critical, and incidents."""
+    api: SecuredUrl = SlackChannels().api
+    """Where a bot's token is sent; in GovSlack `https://slack-gov.com/api`."""
 
 
 class Notify(Part):
@@ -97,7 +99,10 @@ def webhooks_of(part: Notify) -> tuple[WebhookChannel, ...]:
 def slack_of(part: Notify) -> SlackChannels:
     """The channels of a part without mistakes."""
     return SlackChannels(
-        deployments=part.slack.deployments, warnings=part.slack.warnings, incidents=part.slack.incidents
+        deployments=part.slack.deployments,
+        warnings=part.slack.warnings,
+        incidents=part.slack.incidents,
+        api=part.slack.api,
     )
 
 

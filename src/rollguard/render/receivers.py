@@ -11,7 +11,6 @@ MOUNT = f"/etc/alertmanager/secrets/{SECRET_NAME}"
 """Where Alertmanager finds the Secret: there Prometheus Operator mounts it, named in `spec.secrets`."""
 OLDEST_VERSION = "0.26"
 """Earlier ones take Slack's refusals, which come with status 200, for success."""
-SLACK_API = "https://slack.com/api/chat.postMessage"
 ALERTS_PORT = 9097
 ALERTS_PATH = "/alerts"
 DEPLOYMENTS = "deployment-alerts"
@@ -107,7 +106,7 @@ def _slack(policy: Policy, channel: str, own: SecretKey, title: str, colour: str
     webhook = _webhook(policy, own)
     access: Object
     if SecretKey.SLACK_BOT_TOKEN in policy.notification_secrets:
-        access = {"api_url": SLACK_API, **_bearer(SecretKey.SLACK_BOT_TOKEN)}
+        access = {"api_url": policy.slack.post_message, **_bearer(SecretKey.SLACK_BOT_TOKEN)}
     elif webhook is not None:
         access = {"api_url_file": f"{MOUNT}/{webhook}"}
     else:

@@ -26,6 +26,16 @@ def test_a_channel_is_a_name_or_an_id_and_the_others_keep_their_names() -> None:
     assert policy.slack == SlackChannels(deployments="#deployments", warnings="#shop_warn", incidents="C0123456789")
 
 
+def test_slack_is_reached_at_its_usual_address_or_that_of_a_government() -> None:
+    assert good(GOOD).slack.post_message == "https://slack.com/api/chat.postMessage"
+    given = good(added("notify: {slack: {api: 'https://slack-gov.com/api/'}}")).slack
+    assert given.post_message == "https://slack-gov.com/api/chat.postMessage"
+
+
+def test_the_token_of_slack_is_not_sent_in_the_clear() -> None:
+    assert "https://" in only(added("notify: {slack: {api: 'http://slack.com/api'}}"))
+
+
 def test_the_order_of_the_secrets_keys_means_nothing() -> None:
     keys = ("slack-bot-token", "pagerduty-routing-key", "alertmanager-webhook-token")
     one, other = (good(added(f"notify: {{secrets: [{', '.join(order)}]}}")) for order in (keys, keys[::-1]))

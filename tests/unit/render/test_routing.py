@@ -122,6 +122,12 @@ def test_a_bot_token_reaches_every_channel() -> None:
     assert "api_url_file" not in slack
 
 
+def test_the_token_goes_to_the_api_that_the_policy_names() -> None:
+    config = configured("notify: {secrets: [slack-bot-token], slack: {api: 'https://slack-gov.com/api'}}")
+    (slack,) = receiver(config, "slack-warnings")["slack_configs"]
+    assert slack["api_url"] == "https://slack-gov.com/api/chat.postMessage"
+
+
 def test_the_guard_is_told_only_where_it_knows_alertmanager_by_a_token() -> None:
     assert "rollguard" not in {each["name"] for each in configured()["receivers"]}
     config = configured(with_secrets(*PLATFORM, "alertmanager-webhook-token"))
