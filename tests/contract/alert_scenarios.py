@@ -16,6 +16,8 @@ A_MINUTE = 4
 BEGIN, LENGTH = 40 * A_MINUTE, (LOOK + 2) * A_MINUTE
 """In scrapes."""
 NAMESPACE = "production"
+HOME = "monitoring"
+"""The guard's own namespace."""
 NAME = "translation"
 EDGES = (0.1, 0.5, 1, 2, 5, 10)
 EXPORTERS = ("10.0.0.1:8080", "10.0.0.2:8080")
@@ -57,6 +59,11 @@ def comes(value: float) -> str:
 def series(metric: str, **labels: str) -> str:
     given = {"namespace": NAMESPACE, **labels}
     return metric + "{" + ",".join(f'{key}="{value}"' for key, value in given.items()) + "}"
+
+
+def leading(namespace: str) -> str:
+    """What a guard in that namespace says of itself."""
+    return f'rollguard_leading{{namespace="{namespace}",pod="monitoring-1"}}'
 
 
 def both(play: Play) -> Play:
@@ -144,7 +151,8 @@ def calm() -> Play:
         'pg_stat_database_numbackends{datname="dubbing_prod"}': constant(20),
         "pg_settings_max_connections": constant(100),
         series("queue_depth", pod="workers-1", queue="dub"): constant(10),
-        series("rollguard_leading", pod="monitoring-1"): constant(1),
+        leading(HOME): constant(1),
+        leading("another-guard"): constant(1),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.contract.alert_scenarios import (
+    HOME,
     LENGTH,
     NAME,
     Play,
@@ -12,6 +13,7 @@ from tests.contract.alert_scenarios import (
     condition_of,
     constant,
     grows,
+    leading,
     native,
     rollout,
     series,
@@ -238,7 +240,7 @@ RESOURCES = (
     story("20% of the jobs fail", (*FAILING, "RollbackJobFailures critical"), jobs(0.2)),
 )
 GUARD = (
-    story("no guard", ("GuardDown critical",), {series("rollguard_leading", pod="monitoring-1"): turns(1, 0)}),
+    story("no guard", ("GuardDown critical",), {leading(HOME): turns(1, 0)}),
     story("the guard is blind", ("GuardBlind critical",), told("rollguard_blind")),
     story("a hold waits", ("GuardHeld critical",), told("rollguard_hold_unanswered")),
     story("a rollback is stalled", ("GuardRollbackStalled critical",), told("rollguard_rollback_stalled")),

@@ -14,22 +14,29 @@ from rollguard.model.judgement import VerdictKind
 from rollguard.model.names import WorkloadKind
 
 
-def exposition(status: Status, watch_errors: Mapping[str, int]) -> str:
-    """The metrics in Prometheus' text format; `watch_errors` by the collection that is watched."""
+def exposition(status: Status, watch_errors: Mapping[str, int], *, namespace: str) -> str:
+    """The metrics in Prometheus' text format; `watch_errors` by the collection that is watched, `namespace` is the
+    guard's own."""
     registry = CollectorRegistry()
-    registry.register(_Snapshot(status, watch_errors))
+    registry.register(_Snapshot(status, watch_errors, namespace))
     return generate_latest(registry).decode()
 
 
 class _Snapshot(Collector):
-    def __init__(self, status: Status, watch_errors: Mapping[str, int]) -> None:
+    def __init__(self, status: Status, watch_errors: Mapping[str, int], namespace: str) -> None:
         self._status = status
         self._watch_errors = watch_errors
+        self._namespace = namespace
 
     def collect(self) -> Iterable[Metric]:
         """One family after the other."""
         status = self._status
-        yield _gauge("rollguard_leading", "1 while this process leads", status.leading)
+        # With the namespace, whatever the scrape adds: the alert on its absence is about this guard and no other.
+        leading = GaugeMetricFamily(
+            "rollguard_leading", "1 while this process leads, by the guard's own namespace", labels=["namespace"]
+        )
+        leading.add_metric([self._namespace], float(status.leading))
+        yield leading
         yield _gauge("rollguard_epoch", "The epoch under which this process leads, or led last", status.epoch)
         yield _counter("rollguard_ticks", "Looks at everything", status.ticks)
         yield _counter("rollguard_late_ticks", "Looks that were skipped because one took too long", status.late_ticks)

@@ -285,5 +285,7 @@ class _Controller:
             return "" if status.standby else f"not leading: {status.waiting}"
 
         return serve.Health(
-            alive=alive, ready=ready, exposition=lambda: exposition(guard.status(), cluster.watch_errors())
+            alive=alive,
+            ready=ready,
+            exposition=lambda: exposition(guard.status(), cluster.watch_errors(), namespace=self._settings.namespace),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,8 +62,17 @@ def status() -> Status:
     )
 
 
+def exposed(status: Status, watch_errors: Mapping[str, int] | None = None) -> str:
+    return exposition(status, watch_errors or {}, namespace="monitoring")
+
+
+def test_who_leads_is_told_by_the_guards_own_namespace() -> None:
+    assert 'rollguard_leading{namespace="monitoring"} 1.0' in exposed(status())
+    assert 'rollguard_leading{namespace="monitoring"} 0.0' in exposed(replace(status(), leading=False))
+
+
 def test_failed_watches_and_a_policy_with_mistakes_show() -> None:
-    text = exposition(status(), {"pods in production": 3, "events in production": 0})
+    text = exposed(status(), {"pods in production": 3, "events in production": 0})
     assert 'rollguard_watch_errors_total{collection="pods in production"} 3.0' in text
     assert 'rollguard_watch_errors_total{collection="events in production"} 0.0' in text
     assert 'rollguard_doctor_failures{check="rights"} 2.0' in text
@@ -70,7 +80,7 @@ def test_failed_watches_and_a_policy_with_mistakes_show() -> None:
 
 
 def test_a_release_set_shows_what_is_live_how_it_stands_and_which_deployments_its_rollout_brought() -> None:
-    lines = exposition(status(), {}).splitlines()
+    lines = exposed(status()).splitlines()
     whole, green = 'deployment="",namespace="production",', 'deployment="backend-green",namespace="production",'
     told = {line for line in lines if line.startswith(("rollguard_rollout", "rollguard_live")) and "platform" in line}
     assert told == {
@@ -88,7 +98,7 @@ def test_a_release_set_shows_what_is_live_how_it_stands_and_which_deployments_it
 
 
 def test_an_incident_and_a_stalled_rollback_are_said_of_each_deployment_that_a_set_brought() -> None:
-    lines = exposition(status(), {}).splitlines()
+    lines = exposed(status()).splitlines()
     for name in ("rollguard_incident_open", "rollguard_rollback_stalled"):
         for deployment in ("", "backend-green"):
             assert f'{name}{{deployment="{deployment}",namespace="production",set="platform"}} 1.0' in lines
@@ -100,14 +110,14 @@ def test_an_incident_and_a_stalled_rollback_are_said_of_each_deployment_that_a_s
 def test_a_hold_or_a_question_without_an_answer_is_said_of_the_set_and_of_what_it_brought() -> None:
     held = replace(whole_set(), state=LifecycleState.HELD)
     for unit, value in (held, "0.0"), (replace(held, unanswered=True), "1.0"):
-        lines = exposition(replace(status(), units=(unit,)), {}).splitlines()
+        lines = exposed(replace(status(), units=(unit,))).splitlines()
         for deployment in ("", "backend-green"):
             labels = f'deployment="{deployment}",namespace="production",set="platform"'
             assert f"rollguard_hold_unanswered{{{labels}}} {value}" in lines
 
 
 def test_the_page_lists_every_metric_with_its_labels() -> None:
-    text = exposition(status(), {"pods in production": 3})
+    text = exposed(status(), {"pods in production": 3})
     families = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
     samples = re.findall(r"^(\w+)(?:\{([^}]*)\})? ", text, re.MULTILINE)
     assert len({name for name, _ in samples}) == len(families), "each family has a sample here"

@@ -6,9 +6,11 @@ from rollguard import signals
 from rollguard.model.alerting import Category, Severity
 from rollguard.model.policy import Policy
 from rollguard.policy.durations import format_
+from rollguard.policy.promql import Matcher, narrowed
 from rollguard.render.alerts.alert import Alert, Panel
 from rollguard.render.alerts.cluster import WHERE, told
 from rollguard.render.alerts.lasting import lasting
+from rollguard.signals import NAMESPACE
 
 
 def of_guard(policy: Policy, namespace: str) -> tuple[Alert, ...]:
@@ -57,8 +59,7 @@ def of_guard(policy: Policy, namespace: str) -> tuple[Alert, ...]:
 
 def _down(policy: Policy, namespace: str) -> Alert:
     seconds = lasting(policy, "GuardDown")
-    scope = signals.scope(policy)
-    leading = f"rollguard_leading{{{scope.store.match}}}" if scope.store.match else "rollguard_leading"
+    leading = narrowed("rollguard_leading", (Matcher(NAMESPACE, "=", namespace),), policy.metrics.match)
     return Alert(
         name="GuardDown",
         severity=Severity.CRITICAL,
@@ -67,8 +68,8 @@ def _down(policy: Policy, namespace: str) -> Alert:
         for_seconds=seconds,
         summary="No guard leads",
         description=f"No replica of the guard in {namespace} has led for {format_(seconds)}: no rollout is guarded.",
-        meaning="No scraped replica of the guard says that it leads: all are gone, none gets the Lease, or the metrics "
-        "store cannot scrape them.",
+        meaning=f"No scraped replica of the guard in `{namespace}` says that it leads: all are gone, none gets the "
+        "Lease, or the metrics store cannot scrape them.",
         panel=Panel.GUARD,
         labels=(("namespace", namespace),),
         deployment=False,

@@ -52,3 +52,5 @@ class Setting:
 
     policy: Policy
     cast: Cast
+    guard: str
+    """The guard's own namespace."""

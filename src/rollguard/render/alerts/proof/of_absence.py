@@ -6,7 +6,7 @@ from rollguard.policy import durations
 from rollguard.render.alerts.alert import Alert
 from rollguard.render.alerts.of_absence import BEFORE
 from rollguard.render.alerts.proof.case import CALM, Case, Firing, Setting, steps
-from rollguard.render.alerts.proof.series import POD_NAME, WORKLOAD
+from rollguard.render.alerts.proof.series import POD_NAME, WORKLOAD, Series
 
 _GUARD = {
     "GuardBlind": "rollguard_blind",
@@ -37,6 +37,11 @@ def _fires(setting: Setting, alert: Alert, value: float = 1.0) -> Firing:
     return Firing(alert=alert, labels=setting.cast.own(deployment=WORKLOAD), value=value)
 
 
+def leads(setting: Setting, *values: tuple[float | None, int], namespace: str = "") -> Series:
+    """Whether a guard leads: the policy's own, or one in another namespace."""
+    return setting.cast.told("rollguard_leading", *values, namespace=namespace or setting.guard, pod="monitoring-1")
+
+
 def _silent(setting: Setting, alert: Alert) -> Case:
     begin = steps(durations.parse(BEFORE) or 0.0) + CALM
     cast = setting.cast
@@ -55,8 +60,9 @@ def _target(setting: Setting, alert: Alert) -> Case:
 
 
 def _down(setting: Setting, alert: Alert) -> Case:
-    leads = setting.cast.told("rollguard_leading", (1, CALM), (None, 1), pod="monitoring-1")
-    return Case(fires=Firing(alert=alert, labels={}, value=1.0), series=(leads,), begin=CALM)
+    """Another guard leads elsewhere, and hides nothing."""
+    series = (leads(setting, (1, CALM), (None, 1)), leads(setting, (1, 1), namespace=f"not-{setting.guard}"))
+    return Case(fires=Firing(alert=alert, labels={}, value=1.0), series=series, begin=CALM)
 
 
 def _told(setting: Setting, alert: Alert, name: str) -> Case:

@@ -11,7 +11,7 @@ from rollguard.render.alerts.alert import Alert
 from rollguard.render.alerts.cluster import RECENT
 from rollguard.render.alerts.proof.case import INTERVAL, Case, Firing, Setting, steps
 from rollguard.render.alerts.proof.expanded import expanded
-from rollguard.render.alerts.proof.of_absence import of_absence
+from rollguard.render.alerts.proof.of_absence import leads, of_absence
 from rollguard.render.alerts.proof.of_cluster import of_cluster
 from rollguard.render.alerts.proof.of_signals import of_signals
 from rollguard.render.alerts.proof.quiet import Quiet, stories
@@ -36,17 +36,17 @@ def test_file(policy: Policy, *, namespace: str = GUARD) -> File:
 def cases(policy: Policy, *, namespace: str = GUARD) -> tuple[Case, ...]:
     """One for each alert of a policy."""
     every = alerts(policy, namespace=namespace)
-    setting = _setting(policy)
+    setting = _setting(policy, namespace)
     return (*of_cluster(setting, every), *of_signals(setting, every), *of_absence(setting, every))
 
 
-def _setting(policy: Policy) -> Setting:
-    return Setting(policy=policy, cast=Cast.of(policy))
+def _setting(policy: Policy, namespace: str) -> Setting:
+    return Setting(policy=policy, cast=Cast.of(policy), guard=namespace)
 
 
 def _document(policy: Policy, namespace: str) -> Json:
     every = alerts(policy, namespace=namespace)
-    setting = _setting(policy)
+    setting = _setting(policy, namespace)
     order = [each["name"] for each in groups(policy, namespace=namespace) if isinstance(each, dict)]
     tests: list[Json] = [_case(case, policy) for case in cases(policy, namespace=namespace)]
     tests += [_quiet(each, every, setting) for each in stories(setting)]
@@ -98,11 +98,11 @@ def _quiet(story: Quiet, every: tuple[Alert, ...], setting: Setting) -> Json:
     times = sorted({round(story.length * (number + 1) / LOOKS) for number in range(LOOKS)})
     labels = ",".join(f'{name}="{value}"' for name, value in sorted(setting.cast.own(deployment=WORKLOAD).items()))
     # The guard is there, and says nothing.
-    leads = setting.cast.told("rollguard_leading", (1, 1), pod="monitoring-1")
+    series = (*story.series, leads(setting, (1, 1)))
     return {
         "name": story.name,
         "interval": format_(INTERVAL),
-        "input_series": _series((*story.series, leads), story.length + AFTER),
+        "input_series": _series(series, story.length + AFTER),
         "alert_rule_test": [
             {"eval_time": format_(at * INTERVAL), "alertname": name, "exp_alerts": []}
             for at in times
