@@ -228,6 +228,8 @@ class Accepted:
     """The channel took it."""
 
     detail: str
+    reference: str = ""
+    """What later notices of the rollout need there: a message's `ts` of Slack, an incident's id of PagerDuty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,20 +247,25 @@ class Retry:
     detail: str
 
 
-LOG = "log"
-"""The name of the channel that is the guard's own log. It takes every notice, and nobody is told by it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotConfigured:
+    """The channel's secret, or a setting of the policy, is not there now; it may be at the next notice."""
+
+    detail: str
 
 
 class Notifier(Protocol):
     """One channel."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """A fixed word of `model.channels`, or a webhook's own name."""
+        ...
 
     async def send(
         self, notice: Notice, rollout: RolloutRecord | None, *, timeout: float
-    ) -> Accepted | Refused | Retry:
-        """At least once: the notice's id makes a repeat recognisable."""
+    ) -> Accepted | Refused | Retry | NotConfigured:
+        """At least once: the notice's id makes a repeat recognisable. Secrets are read anew each time."""
         ...
 
     async def close(self) -> None:

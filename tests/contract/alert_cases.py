@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from rollguard.model.policy import Policy, QuietWindow, SecretKey
+from rollguard.model.channels import SecretKey
+from rollguard.model.policy import Policy, QuietWindow
 from rollguard.policy import load
 from rollguard.render.alerts.table import alerts
 from rollguard.render.alerts.written import annotated

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from lab import programs
-from rollguard.model.policy import Policy, QuietWindow, SecretKey
+from rollguard.model.channels import SecretKey
+from rollguard.model.policy import Policy, QuietWindow
 from rollguard.render.routing import routing
 from tests.contract.alert_cases import ALL, PLATFORM, Case, cases, platform, receivers
 

@@ -16,7 +16,8 @@ from lab.alertmanager import Alertmanager, Services, adapted
 from lab.standins.alerts import Taken, taking
 from lab.standins.pagerduty import PagerDuty, pagerduty
 from lab.standins.slack import Posted, Slack, slack
-from rollguard.model.policy import Policy, QuietWindow, SecretKey
+from rollguard.model.channels import SecretKey
+from rollguard.model.policy import Policy, QuietWindow
 from rollguard.render.routing import routing
 from tests.contract.alert_cases import ALL, INCIDENT_OPEN, PLATFORM, Case, cases, platform, receivers
 

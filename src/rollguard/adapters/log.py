@@ -9,10 +9,11 @@ from typing import TextIO
 
 import structlog
 
+from rollguard.model.channels import LOG
 from rollguard.model.names import RolloutId, UnitName
 from rollguard.model.notices import Notice
 from rollguard.model.records import RolloutRecord, TimelineEntry
-from rollguard.ports import LOG, Accepted
+from rollguard.ports import Accepted
 
 
 class StructuredLog:

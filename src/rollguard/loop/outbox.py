@@ -22,7 +22,7 @@ from rollguard.model.names import UnitName, WorkloadName
 from rollguard.model.notices import Notice, NoticeClass, NoticeState
 from rollguard.model.policy import WebhookChannel
 from rollguard.model.records import RolloutRecord, UnitRecord
-from rollguard.ports import Accepted, Clock, Cluster, Notifier, Refused, Retry
+from rollguard.ports import Accepted, Clock, Cluster, NotConfigured, Notifier, Refused, Retry
 
 ACCEPTED_BY = "accepted by "
 NOTICE_FAILED = "NoticeFailed"
@@ -161,12 +161,12 @@ class Outbox:
         outcomes = await asyncio.gather(*(self._send_by(n, channels.room(n.name), notice, rollout) for n in waiting))
         accepted += [n.name for n, o in zip(waiting, outcomes, strict=True) if isinstance(o, Accepted)]
         refused = [
-            f"{n.name} refused: {o.detail}" for n, o in zip(waiting, outcomes, strict=True) if isinstance(o, Refused)
+            f"{n.name} refused: {o.detail}"
+            for n, o in zip(waiting, outcomes, strict=True)
+            if isinstance(o, Refused | NotConfigured)
         ]
         retries = [
-            (o.after, f"{n.name}: {o.detail}")
-            for n, o in zip(waiting, outcomes, strict=True)
-            if not isinstance(o, Accepted | Refused)
+            (o.after, f"{n.name}: {o.detail}") for n, o in zip(waiting, outcomes, strict=True) if isinstance(o, Retry)
         ]
         attempts = notice.attempts + 1
         problems = [*refused, *(text for _, text in retries)]
@@ -185,7 +185,7 @@ class Outbox:
 
     async def _send_by(
         self, notifier: Notifier, room: asyncio.Semaphore, notice: Notice, rollout: RolloutRecord | None
-    ) -> Accepted | Refused | Retry:
+    ) -> Accepted | Refused | Retry | NotConfigured:
         """One channel's answer, in its turn and within its time, whatever it does.
 
         A bug in one channel is a refusal: it must not keep the notice from the others.

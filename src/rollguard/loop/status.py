@@ -10,13 +10,13 @@ from rollguard.loop.context import Context, Memory
 from rollguard.loop.outbox import accepted_by
 from rollguard.loop.verify import STALLED
 from rollguard.model.action import Decision
+from rollguard.model.channels import LOG
 from rollguard.model.judgement import Phase, Verdict, VerdictKind
 from rollguard.model.names import RolloutId, UnitName, WorkloadName
 from rollguard.model.notices import NoticeClass
 from rollguard.model.policy import LevelName, ReleaseSet, Timing
 from rollguard.model.records import LifecycleState, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant, Mono
-from rollguard.ports import LOG
 
 
 @dataclass(slots=True)

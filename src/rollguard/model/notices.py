@@ -40,5 +40,14 @@ class Notice:
     attempts: int = 0
     next_attempt: Instant | None = None
     detail: str = ""
+    """What the channels said last that have not taken it, and which routes ended without one."""
+    team: str = ""
+    """Whose unit it is about, as the policy's watch says; empty where it says nothing."""
+    taken: tuple[str, ...] = ()
+    """Names of the channels that took it: they do not get it again."""
+    given_up: tuple[str, ...] = ()
+    """Names of the channels by which it is not tried any more: refused, not configured, or tried often enough."""
+    tries: tuple[tuple[str, int], ...] = ()
+    """(channel, how often it was tried there in vain), of those that are still tried."""
     ticket: Ticket | None = None
     """What a message about a ticket says; it goes to the tickets' channel alone."""

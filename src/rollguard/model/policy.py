@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from rollguard.model.alerting import Category
+from rollguard.model.channels import SecretKey
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.operations import Operations
 
@@ -353,22 +354,6 @@ class Paging:
     """The e-mail address of a user there in whose name incidents are opened by the REST API; empty: by it none are."""
     api: str = "https://api.pagerduty.com"
     events: str = "https://events.pagerduty.com"
-
-
-class SecretKey(StrEnum):
-    """The keys that the Secret for notices may hold: their names, never their values."""
-
-    SLACK_WEBHOOK_URL = "slack-webhook-url"
-    SLACK_WEBHOOK_URL_DEPLOYMENTS = "slack-webhook-url-deployments"
-    SLACK_WEBHOOK_URL_WARNINGS = "slack-webhook-url-warnings"
-    SLACK_WEBHOOK_URL_INCIDENTS = "slack-webhook-url-incidents"
-    SLACK_BOT_TOKEN = "slack-bot-token"  # noqa: S105 (a name)
-    PAGERDUTY_API_KEY = "pagerduty-api-key"
-    PAGERDUTY_SERVICE_ID = "pagerduty-service-id"
-    PAGERDUTY_ROUTING_KEY = "pagerduty-routing-key"
-    """The key of an Events v2 integration: with it Alertmanager pages too."""
-    ALERTMANAGER_WEBHOOK_TOKEN = "alertmanager-webhook-token"  # noqa: S105 (a name)
-    """What Alertmanager shows to the guard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -344,6 +344,12 @@ class RolloutRecord:
     """Who has taken it on: an approval's time limit does not run."""
     handling: tuple[Handling, ...] = ()
     """What people have done about its findings, at most 16."""
+    references: tuple[tuple[str, str], ...] = ()
+    """(channel, what it knows the rollout's first message there by): a thread of Slack, an incident of PagerDuty."""
+
+    def reference(self, channel: str) -> str:
+        """What that channel knows the rollout by; empty while it has no message there."""
+        return dict(self.references).get(channel, "")
 
     def digests(self) -> tuple[str, ...]:
         """Those of the templates that it brought: one, or of a release set one for each member that changed."""

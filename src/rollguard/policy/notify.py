@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from rollguard.model.policy import SecretKey, SlackChannels, WebhookChannel
+from rollguard.model.channels import FIXED, SecretKey
+from rollguard.model.policy import SlackChannels, WebhookChannel
 from rollguard.policy import checks
 from rollguard.policy.pagerduty import PagerDutyPart
 from rollguard.policy.part import File, Name, Part, SecuredUrl, Url
@@ -27,6 +28,11 @@ SecretName = Literal[
     "slack-webhook-url-incidents",
     "pagerduty-routing-key",
     "alertmanager-webhook-token",
+    "smtp-username",
+    "smtp-password",
+    "webhook-hmac-key",
+    "journal-dsn",
+    "grafana-token",
 ]
 _TOGETHER = (SecretKey.PAGERDUTY_API_KEY, SecretKey.PAGERDUTY_SERVICE_ID)
 
@@ -79,6 +85,9 @@ def check_notify(part: Notify, marked: Marked) -> None:
     for index, webhook in enumerate(part.webhooks):
         if webhook.name in names:
             marked.wrong((*path, "webhooks", index, "name"), webhook.name, "a name of its own for each webhook")
+        if webhook.name in FIXED:
+            words = "a name that is none of the guard's own channels (" + ", ".join(FIXED) + ")"
+            marked.wrong((*path, "webhooks", index, "name"), webhook.name, words)
         names.add(webhook.name)
     for index, key in enumerate(part.secrets):
         if key in part.secrets[:index]:

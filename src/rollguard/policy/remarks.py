@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rollguard.model.policy import Policy, SecretKey
+from rollguard.model.channels import SecretKey
+from rollguard.model.policy import Policy
 from rollguard.policy.mistakes import Mistakes
 from rollguard.policy.yaml_text import read
 

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from rollguard.model.channels import (
+    OWN_WEBHOOKS,
+    SLACK_DEPLOYMENTS,
+    SLACK_INCIDENTS,
+    SLACK_WARNINGS,
+    SecretKey,
+    slack_key,
+)
 from rollguard.model.documents import Json
-from rollguard.model.policy import Policy, SecretKey
+from rollguard.model.policy import Policy
 from rollguard.render.deployment import SECRET_NAME
 from rollguard.render.labels import DEPLOYMENT, Object
 
@@ -36,19 +44,14 @@ These are {SHOWN} of {{{{ len .Alerts }}}} alerts.
 """
 """Of each alert its summary, what it says about value and bound (in which Slack would take three characters for signs
 of its own), and its links, on lines of their own."""
-OWN_WEBHOOKS = (
-    SecretKey.SLACK_WEBHOOK_URL_DEPLOYMENTS,
-    SecretKey.SLACK_WEBHOOK_URL_WARNINGS,
-    SecretKey.SLACK_WEBHOOK_URL_INCIDENTS,
-)
 
 
 def receivers(policy: Policy, namespace: str) -> list[Json]:
     """All receivers that the routes name."""
     slack = policy.slack
-    deployments = _slack(policy, slack.deployments, SecretKey.SLACK_WEBHOOK_URL_DEPLOYMENTS, "Deployment Alert")
-    warnings = _slack(policy, slack.warnings, SecretKey.SLACK_WEBHOOK_URL_WARNINGS, "Deployment Warning", "warning")
-    incidents = _slack(policy, slack.incidents, SecretKey.SLACK_WEBHOOK_URL_INCIDENTS, "Production Incident")
+    deployments = _slack(policy, SLACK_DEPLOYMENTS, slack.deployments, "Deployment Alert")
+    warnings = _slack(policy, SLACK_WARNINGS, slack.warnings, "Deployment Warning", "warning")
+    incidents = _slack(policy, SLACK_INCIDENTS, slack.incidents, "Production Incident")
     made: list[Json] = [
         {"name": DEPLOYMENTS, **deployments},
         {"name": PAGES, **(_pagerduty() if can_page(policy) else {}), **incidents},
@@ -85,7 +88,7 @@ def remarks(policy: Policy) -> list[str]:
         ]
     if SecretKey.SLACK_BOT_TOKEN in keys:
         return lines
-    webhooks = {_webhook(policy, own) for own in OWN_WEBHOOKS}
+    webhooks = {slack_key(channel, keys) for channel in OWN_WEBHOOKS}
     if webhooks == {SecretKey.SLACK_WEBHOOK_URL}:
         lines += [
             "There is one Slack webhook, and an app's webhook posts to its own channel only: all messages go there,",
@@ -96,21 +99,13 @@ def remarks(policy: Policy) -> list[str]:
     return lines
 
 
-def _webhook(policy: Policy, own: SecretKey) -> SecretKey | None:
-    """The key of the webhook for a channel: its own goes before the one for all."""
-    return next((key for key in (own, SecretKey.SLACK_WEBHOOK_URL) if key in policy.notification_secrets), None)
-
-
-def _slack(policy: Policy, channel: str, own: SecretKey, title: str, colour: str = "danger") -> Object:
+def _slack(policy: Policy, name: str, channel: str, title: str, colour: str = "danger") -> Object:
     """The receiver's part for a channel of Slack; empty where the Secret has no way there."""
-    webhook = _webhook(policy, own)
-    access: Object
-    if SecretKey.SLACK_BOT_TOKEN in policy.notification_secrets:
-        access = {"api_url": policy.slack.post_message, **_bearer(SecretKey.SLACK_BOT_TOKEN)}
-    elif webhook is not None:
-        access = {"api_url_file": f"{MOUNT}/{webhook}"}
-    else:
+    key = slack_key(name, policy.notification_secrets)
+    if key is None:
         return {}
+    by_token = {"api_url": policy.slack.post_message, **_bearer(key)}
+    access: Object = by_token if key is SecretKey.SLACK_BOT_TOKEN else {"api_url_file": f"{MOUNT}/{key}"}
     config: Object = {
         **access,
         "channel": channel,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rollguard.model.policy import Paging, SecretKey, SlackChannels
+from rollguard.model.channels import SecretKey
+from rollguard.model.policy import Paging, SlackChannels
 from rollguard.policy.remarks import remarks
 from tests.unit.policy.texts import GOOD, added, good, only
 

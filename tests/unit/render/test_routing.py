@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from rollguard.cli.policy import read
-from rollguard.model.policy import SecretKey
+from rollguard.model.channels import SecretKey
 from rollguard.render.receivers import MOUNT
 from rollguard.render.routing import PATH, routing
 from tests.unit.policy.texts import GOOD, added, good

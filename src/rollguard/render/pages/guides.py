@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rollguard.model.policy import Policy, SecretKey
+from rollguard.model.channels import SecretKey
+from rollguard.model.policy import Policy
 from rollguard.render.alerts.alert import Alert
 from rollguard.render.file import File
 from rollguard.render.pages import commands, describing, rolling_back
