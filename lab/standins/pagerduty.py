@@ -95,7 +95,7 @@ class PagerDuty:
     limited: int = 0
     """So many of the next requests are answered 429."""
     broken: int = 0
-    """So many of the next requests are answered 500 though they take effect."""
+    """So many of the next changes are answered 500 though they take effect."""
 
     @property
     def enqueue(self) -> str:
@@ -182,7 +182,7 @@ class PagerDuty:
         except RefusedError as error:
             self.refused.append(error.why)
             return JSONResponse(error.body(), error.status)
-        if self.broken:
+        if self.broken and request.method != "GET":
             self.broken -= 1
             return JSONResponse({"error": {"message": "Internal Server Error", "code": 2000}}, 500)
         return JSONResponse(found, status)

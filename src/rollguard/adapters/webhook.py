@@ -9,17 +9,13 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from rollguard.adapters.numbers import whole_number
+from rollguard.adapters.answers import PAUSE_S, passing, pause
 from rollguard.model.notices import Notice
 from rollguard.model.policy import WebhookChannel
 from rollguard.model.records import RolloutRecord
 from rollguard.notify import payload
 from rollguard.ports import Accepted, Refused, Retry
 
-RETRY_SECONDS = 5.0
-RETRY_SECONDS_MAX = 300
-TOO_MANY_REQUESTS = 429
-SERVER_ERRORS = 500
 BODY_SHOWN = 200
 
 
@@ -43,11 +39,11 @@ class Webhook:
         try:
             headers = self._headers(notice, body)
         except OSError as problem:
-            return Retry(after=RETRY_SECONDS, detail=f"the HMAC key cannot be read: {problem.strerror}")
+            return Retry(after=PAUSE_S, detail=f"the HMAC key cannot be read: {problem.strerror}")
         try:
             response = await self._client.post(self._channel.url, content=body, headers=headers, timeout=timeout)
         except httpx2.HTTPError as problem:
-            return Retry(after=RETRY_SECONDS, detail=f"{_host(self._channel.url)}: {type(problem).__name__}")
+            return Retry(after=PAUSE_S, detail=f"{_host(self._channel.url)}: {type(problem).__name__}")
         return _outcome(response)
 
     async def close(self) -> None:
@@ -66,14 +62,9 @@ def _outcome(response: httpx2.Response) -> Accepted | Refused | Retry:
     detail = f"HTTP {response.status_code} {response.text[:BODY_SHOWN]}".strip()
     if response.is_success:
         return Accepted(detail=detail)
-    if response.status_code in (408, TOO_MANY_REQUESTS) or response.status_code >= SERVER_ERRORS:
-        return Retry(after=_retry_after(response), detail=detail)
+    if passing(response):
+        return Retry(after=pause(response), detail=detail)
     return Refused(detail=detail)
-
-
-def _retry_after(response: httpx2.Response) -> float:
-    seconds = whole_number(response.headers.get("Retry-After", ""))
-    return float(min(seconds, RETRY_SECONDS_MAX)) if seconds is not None else RETRY_SECONDS
 
 
 def _host(url: str) -> str:
