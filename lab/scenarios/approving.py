@@ -1,14 +1,19 @@
 """A bad release in mode approve: people are asked, approve by the command line, and it is undone."""
 
+from typing import Any
+
+from lab import policies
 from lab.scenarios.stage import Stage
 
 NAME = "text-to-speech"
 GOOD = "v1-noerrors"
+PATIENT: dict[str, Any] = {**policies.timing(), "approvalWithin": "90s"}
+"""Time for several commands before the answer."""
 
 
 async def play(stage: Stage) -> None:
     """Nothing is done until somebody approves; afterwards there is nothing left to approve."""
-    await stage.guarded(NAME, tag=GOOD, rps=60, mode="approve")
+    await stage.guarded(NAME, tag=GOOD, rps=60, mode="approve", timing=PATIENT)
     place = f"{stage.namespace}/{NAME}"
     refused = await stage.rollguard("approve", place, code=1)
     stage.expect("is guarded and has had no rollout yet" in refused, "there is nothing to approve yet")

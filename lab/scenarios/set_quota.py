@@ -15,7 +15,7 @@ MEMBERS = ("backend", "frontend")
 IDLE, SERVING = 1, 2
 SHAPE = Shape(members=MEMBERS, autoscaled=("frontend",), replicas=IDLE, minimum=IDLE, grace_s=1)
 """Both ways to be raised: the backend's blue by its replicas, the frontend's by its autoscaler's minimum."""
-SHORT: dict[str, Any] = {"timing": {**policies.timing(), "planExpiry": "45s"}, "drain": "1s"}
+SHORT: dict[str, Any] = {"timing": {**policies.timing(), "planExpiry": "1m"}, "drain": "1s"}
 """A third of the plan's time is how long blue may take to be ready."""
 
 
