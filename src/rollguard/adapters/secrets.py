@@ -50,7 +50,10 @@ class Secrets:
 def _pieces(value: str) -> tuple[str, ...]:
     """What gives the value away: the whole as it is and as part of an address, of a web address its path,
     and of any address its password."""
-    address = urlsplit(value) if "://" in value else None
+    try:
+        address = urlsplit(value) if "://" in value else None
+    except ValueError:
+        address = None
     path = address.path.strip("/") if address is not None and address.scheme in ("http", "https") else ""
     password = (address.password or "") if address is not None else ""
     found = {value, quote(value, safe=""), path, password}

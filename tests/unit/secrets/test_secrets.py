@@ -35,6 +35,13 @@ def test_a_file_without_a_value_is_as_good_as_none(content: bytes, secrets: Secr
     assert secrets.read(SecretKey.SMTP_PASSWORD) is None
 
 
+def test_a_value_that_only_looks_like_an_address_hinders_no_other(secrets: Secrets, tmp_path: Path) -> None:
+    (tmp_path / "slack-webhook-url").write_text("https://[planted-secret")
+    (tmp_path / "pagerduty-api-key").write_text("another-secret")
+    assert secrets.present() == {SecretKey.SLACK_WEBHOOK_URL, SecretKey.PAGERDUTY_API_KEY}
+    assert "planted-secret" not in secrets.redact("no such host: https://[planted-secret")
+
+
 def test_a_directory_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
     assert Secrets(tmp_path / "absent").present() == frozenset()
 
