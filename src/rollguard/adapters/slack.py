@@ -6,7 +6,6 @@ Of what Slack answers only its codes are kept: in anything else the secret addre
 from __future__ import annotations
 
 import json
-import logging
 import re
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ import httpx2
 import msgspec
 
 from rollguard.adapters.answers import PAUSE_S, TOO_MANY_REQUESTS, passing, pause
+from rollguard.adapters.client import client
 from rollguard.adapters.secrets import Secrets
 from rollguard.model.channels import OWN_WEBHOOKS, SLACK_DEPLOYMENTS, SLACK_INCIDENTS, SLACK_WARNINGS, SecretKey
 from rollguard.model.documents import Json
@@ -137,9 +137,7 @@ class Slack:
         self._secrets = secrets
         self._clock = clock
         self._paused = self._turn = clock.mono()
-        # The client's own log would tell each address at level INFO, and a webhook's address is its secret.
-        logging.getLogger("httpx2").setLevel(logging.WARNING)
-        self._client = httpx2.AsyncClient(trust_env=False, transport=transport, follow_redirects=False)
+        self._client = client(transport)
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from rollguard.adapters.answers import PAUSE_S, passing, pause
+from rollguard.adapters.client import client
 from rollguard.model.notices import Notice
 from rollguard.model.policy import WebhookChannel
 from rollguard.model.records import RolloutRecord
@@ -24,7 +25,7 @@ class Webhook:
 
     def __init__(self, channel: WebhookChannel, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self._channel = channel
-        self._client = httpx2.AsyncClient(trust_env=False, transport=transport, follow_redirects=False)
+        self._client = client(transport)
 
     @property
     def name(self) -> str:

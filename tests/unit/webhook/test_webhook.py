@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,17 @@ async def test_no_answer_is_tried_again_and_the_secret_path_is_not_told() -> Non
     await hook.close()
     assert isinstance(outcome, Retry)
     assert "SECRET" not in outcome.detail
+
+
+async def test_the_log_tells_no_secret_path(httpserver: HTTPServer, caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("httpx2").setLevel(logging.NOTSET)
+    caplog.set_level(logging.DEBUG)
+    httpserver.expect_request("/services/SECRET").respond_with_data("ok")
+    hook = Webhook(WebhookChannel(name="ops", url=httpserver.url_for("/services/SECRET")))
+    assert isinstance(await hook.send(NOTICE, None, timeout=5), Accepted)
+    await hook.close()
+    told = [record for record in caplog.records if record.name.startswith(("httpx2", "httpcore2"))]
+    assert not [record for record in told if "SECRET" in record.getMessage()]
 
 
 async def test_an_unreadable_key_keeps_the_notice_for_later(tmp_path: Path) -> None:
