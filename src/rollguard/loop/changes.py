@@ -141,6 +141,7 @@ def told(record: RolloutRecord, tell: Tell, *, unit: UnitRecord, policy: Policy,
         title=text.title,
         text=text.text,
         at=now,
+        team=unit.team,
     )
     entry = TimelineEntry(at=now, kind="notice", text=text.title)
     return with_entries(replace(record, notices=thinned((*record.notices, notice), NOTICES)), (entry,))
@@ -168,6 +169,7 @@ def told_unit(unit: UnitRecord, tell: Tell, *, policy: Policy, now: Instant) -> 
         title=text.title,
         text=text.text,
         at=now,
+        team=unit.team,
     )
     return replace(unit, notices=thinned((*unit.notices, notice), NOTICES))
 

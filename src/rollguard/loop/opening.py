@@ -34,6 +34,7 @@ async def ensure_unit(context: Context, memory: Memory, facts: UnitFacts) -> Uni
             workload=memory.workload,
             uid=uid,
             mode=memory.watch.mode,
+            team=memory.watch.team,
             release_set=memory.watch.release_set,
         )
         unit = await context.store.create_unit(fresh)
@@ -41,11 +42,11 @@ async def ensure_unit(context: Context, memory: Memory, facts: UnitFacts) -> Uni
         unit = await context.store.change_unit(name, lambda u: _anew(u, uid))
     watch = memory.watch
     owners = _owners(facts) if facts.members else unit.owners
-    if (unit.mode, unit.release_set, unit.owners) != (watch.mode, watch.release_set, owners):
-        unit = await context.store.change_unit(
-            name, lambda u: replace(u, mode=watch.mode, release_set=watch.release_set, owners=owners)
-        )
-    return unit
+
+    def known(present: UnitRecord) -> UnitRecord:
+        return replace(present, mode=watch.mode, team=watch.team, release_set=watch.release_set, owners=owners)
+
+    return unit if known(unit) == unit else await context.store.change_unit(name, known)
 
 
 def _owners(facts: UnitFacts) -> tuple[str, ...]:

@@ -16,7 +16,9 @@ PAGERDUTY = "pagerduty"
 PAGERDUTY_EVENTS = "pagerduty-events"
 """Incidents by the Events API v2."""
 EMAIL = "email"
-FIXED = (SLACK_DEPLOYMENTS, SLACK_WARNINGS, SLACK_INCIDENTS, PAGERDUTY, PAGERDUTY_EVENTS, EMAIL, LOG)
+TICKETS = "tickets"
+"""Where a finding becomes a ticket. It takes the messages about tickets, and no others."""
+FIXED = (SLACK_DEPLOYMENTS, SLACK_WARNINGS, SLACK_INCIDENTS, PAGERDUTY, PAGERDUTY_EVENTS, EMAIL, TICKETS, LOG)
 """Every other channel is a webhook, under its own name."""
 
 

@@ -38,16 +38,20 @@ class Notice:
     at: Instant
     state: NoticeState = NoticeState.PENDING
     attempts: int = 0
+    """Rounds of sending."""
     next_attempt: Instant | None = None
+    """Of the next round; None: at once."""
     detail: str = ""
-    """What the channels said last that have not taken it, and which routes ended without one."""
+    """What the channels said that have not taken it, and which routes ended without one."""
     team: str = ""
     """Whose unit it is about, as the policy's watch says; empty where it says nothing."""
     taken: tuple[str, ...] = ()
     """Names of the channels that took it: they do not get it again."""
-    given_up: tuple[str, ...] = ()
-    """Names of the channels by which it is not tried any more: refused, not configured, or tried often enough."""
+    given_up: tuple[tuple[str, str], ...] = ()
+    """(channel, why) of those by which it is not tried any more: refused, or tried often enough."""
     tries: tuple[tuple[str, int], ...] = ()
     """(channel, how often it was tried there in vain), of those that are still tried."""
+    waits: tuple[tuple[str, Instant], ...] = ()
+    """(channel, when it may be tried there again), of the same."""
     ticket: Ticket | None = None
     """What a message about a ticket says; it goes to the tickets' channel alone."""

@@ -247,6 +247,8 @@ class UnitRecord:
     handled_requests: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
     mode: Mode = Mode.OBSERVE
+    team: str = ""
+    """Whose it is, as the policy's watch says."""
     owners: tuple[str, ...] = ()
     """Tools' objects that its workloads come from, as `Helm shop/api`, at most 8."""
     conditions: tuple[tuple[str, str], ...] = ()
