@@ -1,12 +1,14 @@
-"""`rollguard incident list` and `incident show`."""
+"""`rollguard incident list`, `show`, `report` and `resolve`."""
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, session
-from rollguard.model.records import RolloutRecord
+from rollguard.cli.respond import Said, say
+from rollguard.model.records import RequestKind, RolloutRecord
 from rollguard.policy.mistakes import nearest
 from rollguard.record import rollout_to_json
 from rollguard.report import cause, incident_markdown
@@ -35,6 +37,39 @@ def show(id_: str, /, *, connection: Connection | None = None, format_: output.O
     return asyncio.run(_show(id_, connection or Connection(), format_))
 
 
+def report(id_: str, /, *, to: Path | None = None, connection: Connection | None = None) -> int:
+    """Write one incident as Markdown: what happened, on what evidence, who decided what and when.
+
+    Parameters
+    ----------
+    id_
+        As `incident list` prints it; a rollout's id is taken as well.
+    to
+        The file, which must not exist; printed without one.
+    """
+    return asyncio.run(_report(id_, to, connection or Connection()))
+
+
+def resolve(
+    id_: str,
+    /,
+    *,
+    reason: str = "",
+    connection: Connection | None = None,
+    format_: output.Output = output.Format.TABLE,
+) -> int:
+    """Say that an incident is over, where the guard has not seen the recovery itself.
+
+    Parameters
+    ----------
+    id_
+        As `incident list` prints it; a rollout's id, or its workload, is taken as well.
+    reason
+        How it ended; recorded with your name.
+    """
+    return asyncio.run(say(id_, Said(kind=RequestKind.RESOLVE, words=reason), connection, format_))
+
+
 async def _list(connection: Connection, format_: output.Format, *, headers: bool) -> int:
     async with session(connection) as opened:
         incidents = [rollout for rollout in await lookup.rollouts(opened) if rollout.incident]
@@ -50,6 +85,28 @@ async def _list(connection: Connection, format_: output.Format, *, headers: bool
 
 
 async def _show(id_: str, connection: Connection, format_: output.Format) -> int:
+    found = await _found(id_, connection)
+    record = rollout_to_json(found)
+    output.say(output.document(record, format_) if format_.for_programs else incident_markdown(found).rstrip("\n"))
+    return exits.OK
+
+
+async def _report(id_: str, to: Path | None, connection: Connection) -> int:
+    page = incident_markdown(await _found(id_, connection))
+    if to is None:
+        output.say(page.rstrip("\n"))
+        return exits.OK
+    try:
+        with to.open("x", encoding="utf-8") as file:
+            file.write(page)
+    except OSError as problem:
+        raise exits.CommandError(f"{to}: cannot be written: {problem.strerror}", exits.USAGE) from None
+    output.say(f"written: {to}")
+    return exits.OK
+
+
+async def _found(id_: str, connection: Connection) -> RolloutRecord:
+    """The rollout of that incident; ends the command with the name that comes nearest."""
     async with session(connection) as opened:
         rollouts = await lookup.rollouts(opened)
     found = next((rollout for rollout in rollouts if id_ in (rollout.incident, rollout.id)), None)
@@ -59,9 +116,7 @@ async def _show(id_: str, connection: Connection, format_: output.Format) -> int
         raise exits.CommandError(
             f"no incident {id_!r}; {mean}`rollguard incident list -A` names those that the cluster holds"
         )
-    record = rollout_to_json(found)
-    output.say(output.document(record, format_) if format_.for_programs else incident_markdown(found).rstrip("\n"))
-    return exits.OK
+    return found
 
 
 def _row(rollout: RolloutRecord) -> tuple[str, ...]:

@@ -27,6 +27,9 @@ COMMANDS = {
     "wait": ("rollguard.cli.wait:wait", "For pipelines: wait until the version just deployed is judged."),
     "approve": ("rollguard.cli.approve:approve", "Approve the rollback that the guard asks for."),
     "reject": ("rollguard.cli.approve:reject", "Reject it: the new version stays."),
+    "ack": ("rollguard.cli.respond:ack", "Acknowledge a page, or one finding: you have seen it."),
+    "investigate": ("rollguard.cli.respond:investigate", "Take it on: no time limit runs while you look into it."),
+    "note": ("rollguard.cli.respond:note", "Write down what you found out; it stands in the incident."),
     "watch": ("rollguard.cli.watch:watch", "The same as a live table, until Ctrl-C."),
     "doctor": ("rollguard.cli.doctor:doctor", "Every reason why the guard would not work here, and what to do."),
     "rollback": ("rollguard.cli.rollback:rollback", "Put the last good revision of a workload back."),
@@ -48,6 +51,8 @@ GROUPS = {
         {
             "list": ("rollguard.cli.incident:list_", "All incidents that the cluster still holds."),
             "show": ("rollguard.cli.incident:show", "One incident as Markdown."),
+            "report": ("rollguard.cli.incident:report", "The same, written to a file or printed."),
+            "resolve": ("rollguard.cli.incident:resolve", "An incident is over: you say so."),
         },
     ),
     "policy": (

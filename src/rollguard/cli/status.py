@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rollguard import report
 from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, Session, session, unanswered
+from rollguard.lifecycle import response
 from rollguard.model.action import Unknown
 from rollguard.model.names import WorkloadKind
 from rollguard.model.records import EVERYTHING, LifecycleState, Outcome, RolloutRecord, UnitRecord
@@ -82,7 +83,7 @@ def page(units: list[UnitRecord], rollouts: dict[str, RolloutRecord], now: Insta
     """The table, and a line for each thing that a person should know or do; what to do when nothing is guarded."""
     shown = shown or Shown()
     guarded = [unit for unit in units if unit.name.object_name != EVERYTHING]
-    lines = questions(units, rollouts)
+    lines = [*questions(units, rollouts), *unacknowledged(units, rollouts)]
     lines += [_condition(unit, kind, message) for unit in units for kind, message in unit.conditions]
     lines += [_frozen(unit) for unit in units if unit.freeze is not None and unit.freeze.until > now]
     if not guarded:
@@ -103,8 +104,24 @@ def questions(units: list[UnitRecord], rollouts: dict[str, RolloutRecord]) -> li
     asked = [r for r in found if r is not None and r.state is LifecycleState.AWAITING_APPROVAL]
     return [
         f'! {rollout.unit}: roll back? until {until}: `rollguard approve {rollout.unit} --reason "..."` (or reject)'
+        f"{_looked_into(rollout)}"
         for rollout in asked
         for until in [rollout.asked_until.iso_second() if rollout.asked_until is not None else "the window's end"]
+    ]
+
+
+def _looked_into(rollout: RolloutRecord) -> str:
+    by = rollout.investigating
+    return f"; {by.actor} looks into it since {by.at.iso_second()}" if by is not None else ""
+
+
+def unacknowledged(units: list[UnitRecord], rollouts: dict[str, RolloutRecord]) -> list[str]:
+    """For each page that nobody has acknowledged: since when, and the command that does."""
+    found = (rollouts.get(str(unit.name)) for unit in units)
+    return [
+        f"! {rollout.unit}: paged at {rollout.called.iso_second()}, not acknowledged: `rollguard ack {rollout.unit}`"
+        for rollout in found
+        if rollout is not None and rollout.called is not None and response.calls(rollout)
     ]
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from rollguard.cli import exits, output
 from rollguard.cli.connect import Connection, Session, session
-from rollguard.cli.status import HEADER, look, questions, rows_of
+from rollguard.cli.status import HEADER, look, questions, rows_of, unacknowledged
 from rollguard.model.records import EVERYTHING, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant
 
@@ -48,7 +48,8 @@ async def _live(opened: Session, console: Console, interval: float) -> None:
     with Live(console=console, auto_refresh=False) as live:
         while True:
             units, rollouts = await look(opened)
-            asked = [Text(line, style="bold") for line in questions(units, rollouts)]
+            lines = [*questions(units, rollouts), *unacknowledged(units, rollouts)]
+            asked = [Text(line, style="bold") for line in lines]
             rows = _rows(units, rollouts, opened.clock.now())
             shown = Group(coloured(rows), *asked, Text(await opened.leader(), style="dim"))
             live.update(shown, refresh=True)
@@ -65,7 +66,7 @@ async def _lines(opened: Session, interval: float, format_: output.Format) -> No
             leader = leads
         units, rollouts = await look(opened)
         if not format_.for_programs:
-            asked = questions(units, rollouts)
+            asked = [*questions(units, rollouts), *unacknowledged(units, rollouts)]
             for question in asked:
                 if question not in told:
                     output.say(question)

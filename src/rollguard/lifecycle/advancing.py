@@ -20,6 +20,7 @@ from rollguard.model.lifecycle import (
     PlanStored,
     PlanSuperseded,
     RecoverySeen,
+    TakenOn,
     Tell,
     Transition,
     WindowOver,
@@ -61,6 +62,8 @@ def _row(state: LifecycleState, input: LifecycleInput) -> Transition:
             return requests.refused(state, input)
         case ApprovalTimedOut():
             return requests.timed_out(state, input)
+        case TakenOn():
+            return requests.taken_on(state, input)
         case NewTarget():
             return _new_target(state, input)
         case WindowOver():

@@ -10,6 +10,8 @@ from rollguard.model.lifecycle import (
     ApprovalTimedOut,
     MakePlan,
     OpenIncident,
+    TakenOn,
+    TakeOn,
     Tell,
     Transition,
 )
@@ -38,6 +40,21 @@ def refused(state: LifecycleState, input: ApprovalRefused) -> Transition:
             reason = f"{input.actor} rejected the rollback: {input.reason}"
             return Transition(state=_S.HELD, effects=(Tell(class_=NoticeClass.INFO, topic="rejected", reason=reason),))
         case _S.WATCHING | _S.HELD | _S.ACTING | _S.VERIFYING | _S.CLOSED:
+            return _stay(state)
+        case _:
+            assert_never(state)
+
+
+def taken_on(state: LifecycleState, input: TakenOn) -> Transition:
+    """A person who looks into it holds up no more than the default at the end of a question's time."""
+    match state:
+        case _S.WATCHING | _S.AWAITING_APPROVAL | _S.HELD:
+            reason = f"{input.actor} looks into it" + (f": {input.reason}" if input.reason else "")
+            if state is _S.AWAITING_APPROVAL:
+                reason += ". The question stays open without a time limit: it waits for approve or reject"
+            told = Tell(class_=NoticeClass.INFO, topic="investigating", reason=reason, anew=True)
+            return Transition(state=state, effects=(TakeOn(actor=input.actor), told))
+        case _S.PLANNED | _S.ACTING | _S.VERIFYING | _S.CLOSED:
             return _stay(state)
         case _:
             assert_never(state)

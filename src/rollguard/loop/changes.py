@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from rollguard import undo
+from rollguard.lifecycle import findings, response
 from rollguard.model.action import Plan, Step, StepState
 from rollguard.model.facts import UnitFacts
+from rollguard.model.handling import Acknowledgement
 from rollguard.model.lifecycle import (
     AskApproval,
     Close,
@@ -18,6 +20,7 @@ from rollguard.model.lifecycle import (
     OpenIncident,
     ResolveIncident,
     StartVerifying,
+    TakeOn,
     Tell,
     Transition,
 )
@@ -43,7 +46,6 @@ CONDITION = 300
 LEAST_FIRST = (Mode.OBSERVE, Mode.APPROVE, Mode.AUTOMATIC)
 ROLLBACKS = 20
 CHARGED = 32
-ACKNOWLEDGED = "Acknowledge"
 ONE_STATE = ("blind",)
 """Topics that are one state whatever its cause is at the moment: another cause is no news."""
 FINAL = (StepState.DONE, StepState.SKIPPED, StepState.FAILED)
@@ -97,11 +99,14 @@ def advanced(
             case MakePlan(actor=actor, reason=reason):
                 entry = TimelineEntry(at=now, kind="plan", text=f"Rollback ordered: {reason}", actor=actor)
                 ordered = Ordered(at=to_milliseconds(now), actor=actor, reason=reason)
-                record = with_entries(replace(record, ordered=ordered), (entry,))
-            case AskApproval():
+                # somebody acts: what people were called for is seen to
+                record = with_entries(replace(record, ordered=ordered, called=None), (entry,))
+            case AskApproval() if record.investigating is None:
                 record = replace(record, asked_until=now.plus(policy.timing.approval_within))
             case EndQuestion():
                 record = replace(record, asked_until=None)
+            case TakeOn(actor=actor):
+                record = response.taken_on(record, Acknowledgement(actor=actor, at=now))
             case StartVerifying():
                 record = replace(record, verify_since=now)
             case OpenIncident() if not record.incident:
@@ -112,7 +117,7 @@ def advanced(
                 entry = TimelineEntry(at=now, kind="decision", text=f"Closed, {outcome.value}: {reason}")
                 record = with_entries(replace(record, outcome=outcome, closed=now, why=reason), (entry,))
             case _:
-                pass  # Act and MarkHealthy change other objects; a second OpenIncident changes nothing
+                pass  # Act and MarkHealthy change other objects; a second OpenIncident or AskApproval changes nothing
     for effect in transition.effects:
         if isinstance(effect, Tell):
             record = told(record, effect, unit=unit, policy=policy, now=now)
@@ -130,8 +135,9 @@ def told(record: RolloutRecord, tell: Tell, *, unit: UnitRecord, policy: Policy,
     mine = [n for n in record.notices if n.topic == tell.topic]
     same = [n for n in mine if n.id.rsplit(".", 1)[0] == f"{record.id}.{tell.topic}.{key}"]
     known = bool(same) and not tell.anew
-    if known and (now.since(same[-1].at) < policy.timing.repeat_notice or acknowledged(record, same[-1].at)):
+    if known and (now.since(same[-1].at) < policy.timing.repeat_notice or seen(record, same[-1].at)):
         return record
+    record = response.told(record, tell, policy.timing.respond_within, now)
     number = 1 + max((int(n.id.rsplit(".", 1)[1]) for n in same), default=0)
     text = words(tell, record, unit, policy, now)
     notice = Notice(
@@ -147,9 +153,9 @@ def told(record: RolloutRecord, tell: Tell, *, unit: UnitRecord, policy: Policy,
     return with_entries(replace(record, notices=thinned((*record.notices, notice), NOTICES)), (entry,))
 
 
-def acknowledged(record: RolloutRecord, told: Instant) -> bool:
-    """Whether a person has taken note since people were told then."""
-    return any(e.kind == "human" and e.at >= told and e.text.startswith(ACKNOWLEDGED) for e in record.timeline)
+def seen(record: RolloutRecord, told: Instant) -> bool:
+    """Whether a person has taken note of what was told then, or of every finding since."""
+    return response.seen_since(record, told) or findings.all_seen(record, told)
 
 
 def told_unit(unit: UnitRecord, tell: Tell, *, policy: Policy, now: Instant) -> UnitRecord:

@@ -16,8 +16,8 @@ from rollguard.loop import (
     kept,
     migrations,
     opening,
+    people,
     reading,
-    requests,
     sets,
     surroundings,
     verify,
@@ -73,7 +73,7 @@ async def look(context: Context, memory: Memory) -> None:
     if facts.members or context.store.unit(name) is not None:
         unit = await opening.ensure_unit(context, memory, facts)
         await opening.recover_current(context, unit)
-        await requests.handle_all(context, memory, facts)
+        await people.handle_all(context, memory, facts)
     record = await _own(context, memory, name)
     if record is not None:
         record = await retarget(context, memory, record, facts)
@@ -101,7 +101,7 @@ async def _orders(context: Context, memory: Memory, facts: UnitFacts) -> None:
     record = await _own(context, memory, unit.name)
     if record is not None:
         await retarget(context, memory, record, facts)
-    await requests.handle_all(context, memory, facts)
+    await people.handle_all(context, memory, facts)
     if changes.acting(context.store.rollout(unit.name)):
         context.workers.later(0.0, Priority.ACT, unit.name)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollguard import observe, undo
-from rollguard.loop import changes, reading, requests, surroundings
+from rollguard.loop import changes, orders, reading, surroundings
 from rollguard.loop.context import Context, LookAgain, Memory
 from rollguard.loop.transitions import transit, unit_of
 from rollguard.model.action import (
@@ -75,13 +75,13 @@ def _fit(facts: UnitFacts) -> bool:
 
 async def _order(context: Context, memory: Memory, situation: Situation) -> HumanRequest | None:
     """The order behind the plan; one that is refused does not take the guard's own decision away."""
-    order = requests.order_of(situation.unit, situation.rollout)
+    order = orders.order_of(situation.unit, situation.rollout)
     if order is None or situation.rollout.wanted().actor != surroundings.GUARD:
         return order
     target = _target(context, memory, situation, order)
     if isinstance(target, Target):
         return order
-    await requests.refuse(context, situation.unit, order, target.reason, situation.rollout)
+    await orders.refuse(context, situation.unit, order, target.reason, situation.rollout)
     return None
 
 
@@ -235,7 +235,7 @@ async def _store(
         )
 
     await transit(context, record, PlanStored(), change=with_plan, entries=tuple(lines))
-    await requests.close_order(context, record)
+    await orders.close_order(context, record)
 
 
 async def _refuse(context: Context, record: RolloutRecord, order: HumanRequest | None, reason: str) -> None:
@@ -243,4 +243,4 @@ async def _refuse(context: Context, record: RolloutRecord, order: HumanRequest |
     line = TimelineEntry(at=context.now(), kind="plan", text=f"No plan: {reason}")
     await transit(context, record, PlanRefused(reason=reason), change=lambda r: replace(r, why=reason), entries=(line,))
     if order is not None:
-        await requests.close_order(context, record)
+        await orders.close_order(context, record)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rollguard import observe
-from rollguard.loop.changes import acknowledged
+from rollguard.loop.changes import seen
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.outbox import accepted_by
 from rollguard.loop.verify import STALLED
@@ -115,7 +115,7 @@ def is_unanswered(record: RolloutRecord, unit: UnitRecord) -> bool:
     unseen = record.verdict is VerdictKind.BLIND and record.plan is None and not bad
     paged = max((each.at for each in record.notices if each.class_ is NoticeClass.PAGE), default=record.started)
     resolved = record.incident_resolved is not None and record.incident_resolved >= paged
-    return not (unseen or resolved or acknowledged(record, paged))
+    return not (unseen or resolved or seen(record, paged))
 
 
 def _brought(record: RolloutRecord) -> tuple[WorkloadName, ...]:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+from rollguard.lifecycle import response
 from rollguard.loop.leader import Gate
 from rollguard.loop.settings import Log, Settings
 from rollguard.model.action import Absent, Unknown
@@ -54,7 +55,8 @@ class Store:
 
     @property
     def rollouts(self) -> tuple[RolloutRecord, ...]:
-        """Every open rollout, and the closed ones whose notices are still under way."""
+        """Every open rollout, and the closed ones whose notices are under way or whose page nobody has acknowledged
+        yet."""
         return tuple(stored.record for stored in self._rollouts.values())
 
     def unit(self, name: UnitName) -> UnitRecord | None:
@@ -173,12 +175,11 @@ class Store:
         self.forget_settled()
 
     def forget_settled(self) -> None:
-        """Drops closed rollouts whose notices have all arrived or failed."""
+        """Drops closed rollouts whose notices have all arrived or failed, and that wait for nobody."""
         current = set(self._current.values())
         for id_, stored in list(self._rollouts.items()):
             record = stored.record
-            under_way = any(n.state is NoticeState.PENDING for n in record.notices)
-            if record.closed is not None and id_ not in current and not under_way:
+            if record.closed is not None and id_ not in current and not _under_way(record):
                 self._forget(id_)
 
     def _forget(self, id_: RolloutId) -> None:
@@ -255,8 +256,8 @@ class Store:
             raise Unavailable(f"rollout {id_}: changed by others or unanswered {TRIES} times")
 
     async def survey(self, keep: int) -> bool:
-        """One look at all rollouts: strays are found, closed ones with pending notices become known again, old ones are
-        deleted.
+        """One look at all rollouts: strays are found, closed ones with something to tell become known again, old ones
+        are deleted.
 
         Kept are the last `keep` closed ones of each unit and all open incidents. False where the server does not
         answer.
@@ -270,7 +271,7 @@ class Store:
             if record.closed is None:
                 self._found_open(stored)
                 continue
-            if any(n.state is NoticeState.PENDING for n in record.notices):
+            if _under_way(record):
                 self._rollouts.setdefault(record.id, stored)
             elif not record.incident or record.incident_resolved is not None:
                 closed.setdefault(record.unit, []).append(stored)
@@ -289,3 +290,8 @@ class Store:
             return
         self._rollouts[record.id] = stored
         self._strays[record.unit] = (*self._strays.get(record.unit, ()), record.id)
+
+
+def _under_way(record: RolloutRecord) -> bool:
+    """Whether there is something to be told of a closed rollout, now or later."""
+    return any(notice.state is NoticeState.PENDING for notice in record.notices) or response.waits(record)

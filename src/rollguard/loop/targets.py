@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollguard import observe
-from rollguard.loop import opening, requests, sets
+from rollguard.loop import opening, orders, sets
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.judging import ending
 from rollguard.loop.transitions import transit, unit_of
@@ -49,7 +49,7 @@ async def retarget(context: Context, memory: Memory, record: RolloutRecord, fact
         return await transit(context, record, PlanDone(), entries=(line,))
     new = _new_target(unit_of(context, record.unit), record, target)
     if record.state is not LifecycleState.ACTING:
-        await requests.outdated(context, record, target.template.digest)
+        await orders.outdated(context, record, target.template.digest)
     after = await transit(context, record, new, change=ending(memory))
     return after if after.closed is None else None
 

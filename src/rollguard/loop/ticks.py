@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollguard.loop import everything, surroundings
+from rollguard.loop import everything, reminding, surroundings
 from rollguard.loop.asks import asks
 from rollguard.loop.context import Context
 from rollguard.loop.selection import select
@@ -75,6 +75,7 @@ class Ticks:
             await done.wait()
         if self._leads() and not context.settings.orders_only:
             await everything.tell(context, unread)
+            await reminding.remind(context)
         self._counted.ticked(started, context.clock.mono())
         return True
 

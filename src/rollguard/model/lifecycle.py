@@ -83,6 +83,14 @@ class ApprovalTimedOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOn:
+    """A human looks into it, and has not decided yet."""
+
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewTarget:
     """The workload's target is another revision now: this rollout is over, whoever changed it."""
 
@@ -122,6 +130,7 @@ LifecycleInput = (
     | ApprovalGiven
     | ApprovalRefused
     | ApprovalTimedOut
+    | TakenOn
     | NewTarget
     | WindowOver
     | WorkloadGone
@@ -157,6 +166,13 @@ class AskApproval:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndQuestion:
     """The question was answered or taken back: that its time is up later means nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeOn:
+    """It is that person's from here on: the time limit of a question does not run."""
+
+    actor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +219,7 @@ Effect = (
     | StartVerifying
     | AskApproval
     | EndQuestion
+    | TakeOn
     | Tell
     | OpenIncident
     | ResolveIncident

@@ -246,6 +246,8 @@ class Timing:
     recovery_for: float = 120.0
     approval_within: float = 300.0
     repeat_notice: float = 3600.0
+    respond_within: float = 300.0
+    """So long after a page that calls for a person somebody has to acknowledge it; then others are told."""
     clock_offset_max: float = 30.0
     join_within: float = 120.0
     """So long after a release set's first switch further members join its rollout."""

@@ -11,6 +11,7 @@ from rollguard.model.policy import SlackChannels, WebhookChannel
 from rollguard.policy import checks
 from rollguard.policy.pagerduty import PagerDutyPart
 from rollguard.policy.part import File, Name, Part, SecuredUrl, Url
+from rollguard.policy.response import RespondPart
 from rollguard.policy.yaml_text import Marked
 
 Channel = Annotated[
@@ -70,6 +71,8 @@ class Notify(Part):
     """The channels of Slack."""
     pagerduty: PagerDutyPart = PagerDutyPart()
     """How incidents are opened in PagerDuty."""
+    respond: RespondPart = RespondPart()
+    """How soon a page is answered."""
     secrets: Annotated[list[SecretName], Field(max_length=16)] = [
         "slack-webhook-url",
         "pagerduty-api-key",

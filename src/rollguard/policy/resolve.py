@@ -220,6 +220,7 @@ def _timing(parts: _Parts, marked: Marked) -> Timing:
         recovery_for=_or(part.recovery.for_, base.recovery_for),
         approval_within=_or(part.approval_within, base.approval_within),
         repeat_notice=_or(part.repeat_notice, base.repeat_notice),
+        respond_within=parts.notify.respond.within,
         clock_offset_max=_or(part.clock_offset, base.clock_offset_max),
         join_within=_or(parts.join_window, min(base.join_within, automatic)),
         drain=_or(parts.drain, base.drain),

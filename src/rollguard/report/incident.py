@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rollguard.model.action import DecisionKind, Plan, StepKind
@@ -10,6 +9,8 @@ from rollguard.model.judgement import Finding
 from rollguard.model.records import Outcome, Passage, RolloutRecord, Side, TimelineEntry
 from rollguard.model.time import Instant
 from rollguard.policy.amounts import amount
+from rollguard.report.people import answers
+from rollguard.report.table import table
 
 EVIDENCE = ("signal", "level", "value", "bound", "since", "measured on", "compared with")
 
@@ -52,11 +53,13 @@ def cause(rollout: RolloutRecord) -> str:
 def incident_markdown(rollout: RolloutRecord) -> str:
     """The incident of a rollout as a Markdown page. Times are UTC."""
     title = f"# Incident {rollout.incident or rollout.id}: {rollout.workload}"
+    said = answers(rollout)
     sections = [
         title,
         _summary(rollout),
         "## Evidence\n\n" + _evidence(rollout),
         "## What was done\n\n" + _actions(rollout),
+        *(["## What people said\n\n" + said] if said else []),
         "## Timeline\n\n" + _timeline(rollout.timeline, rollout.started),
     ]
     return "\n\n".join(sections) + "\n"
@@ -88,7 +91,7 @@ def _summary(rollout: RolloutRecord) -> str:
         (f"{start} to recovery", _seconds(spent.to_recovery)),
         ("Closed", "open" if rollout.closed is None else rollout.closed.iso()),
     ]
-    return _table(("", ""), rows)
+    return table(("", ""), rows)
 
 
 def _of_rollout(rollout: RolloutRecord) -> list[tuple[str, str]]:
@@ -159,7 +162,7 @@ def _evidence(rollout: RolloutRecord) -> str:
     of_set = bool(rollout.passages)
     header = (*(("member",) if of_set else ()), *EVIDENCE)
     rows = [(*((finding.member,) if of_set else ()), *_finding_row(finding)) for finding in rollout.findings]
-    return _table(header, rows) + _saved(rollout)
+    return table(header, rows) + _saved(rollout)
 
 
 def _saved(rollout: RolloutRecord) -> str:
@@ -193,7 +196,7 @@ def _actions(rollout: RolloutRecord) -> str:
     ]
     back = plan.target.colour or _version(plan.target.number, plan.target.images)
     intro = f"Plan `{plan.id}` by {plan.actor}: back to {back}. {plan.reason}"
-    return intro + "\n\n" + _table(("step", "what", "object", "state", "detail"), rows)
+    return intro + "\n\n" + table(("step", "what", "object", "state", "detail"), rows)
 
 
 def _timeline(entries: tuple[TimelineEntry, ...], started: Instant) -> str:
@@ -201,17 +204,9 @@ def _timeline(entries: tuple[TimelineEntry, ...], started: Instant) -> str:
         (entry.at.iso(), f"{_offset(entry.at.since(started))} s", entry.actor, entry.kind, entry.text)
         for entry in entries
     ]
-    return _table(("time", "after start", "who", "what", "details"), rows)
+    return table(("time", "after start", "who", "what", "details"), rows)
 
 
 def _offset(seconds: float) -> str:
     """`+12.3`; an order was given before the rollout that was opened for it."""
     return f"{round(seconds, 1) + 0.0:+.1f}"
-
-
-def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    def line(cells: tuple[str, ...]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
-
-    rule = "|" + "---|" * len(header)
-    return "\n".join([line(header), rule, *(line(row) for row in rows)])

@@ -35,6 +35,8 @@ from rollguard.model.lifecycle import (
     RecoverySeen,
     ResolveIncident,
     StartVerifying,
+    TakenOn,
+    TakeOn,
     Tell,
     Transition,
     WindowOver,
@@ -98,6 +100,7 @@ INPUTS: dict[str, LifecycleInput] = {
     "rejected": ApprovalRefused(actor="ana", reason="known"),
     "timed out": ApprovalTimedOut(roll_back=False),
     "timed out, roll back": ApprovalTimedOut(roll_back=True),
+    "taken on": TakenOn(actor="ana", reason="I look"),
     "new target": NewTarget(reason="revision 3"),
     "back": NewTarget(reason="revision 1 as 3", back=True),
     "window over": WindowOver(),
@@ -136,6 +139,7 @@ TABLE: dict[str, tuple[LifecycleState, ...]] = {
     "rejected": (W, H, H, X, Y, H, C),
     "timed out": (W, H, P, X, Y, H, C),
     "timed out, roll back": (W, P, P, X, Y, H, C),
+    "taken on": (W, A, P, X, Y, H, C),
     "new target": (C, C, C, X, C, C, C),
     "back": (C, C, C, X, C, C, C),
     "window over": (C, C, P, X, Y, C, C),
@@ -322,3 +326,20 @@ def test_a_hold_is_about_its_evidence_and_what_forbids_and_not_about_their_words
     assert about(frozen, clear) == about(frozen, reason="pod api-bq7lm finds no node") == "crash-loop rollback; frozen"
     assert about(frozen, torn) == about(frozen)
     assert about(torn) != about(frozen) != about()
+
+
+@pytest.mark.parametrize("state", [W, A, H])
+def test_who_looks_into_it_is_told_to_all_and_nothing_else_moves(state: LifecycleState) -> None:
+    transition = advance(state, TakenOn(actor="ana", reason="I look"))
+    assert transition.state is state
+    assert kinds(transition) == {TakeOn, Tell}
+    assert told(transition) == [Told(NoticeClass.INFO, "investigating")]
+
+
+def test_only_of_a_question_it_is_said_that_its_time_does_not_run() -> None:
+    said = {state: advance(state, TakenOn(actor="ana", reason="")).effects[-1] for state in (W, A)}
+    assert [isinstance(tell, Tell) and "without a time limit" in tell.reason for tell in said.values()] == [False, True]
+
+
+def test_what_is_under_way_is_not_taken_on() -> None:
+    assert not any(advance(state, TakenOn(actor="ana", reason="")).effects for state in (P, X, Y, C))

@@ -8,12 +8,14 @@ from dataclasses import replace
 
 import pytest
 
+from rollguard.lifecycle import response
 from rollguard.loop import changes
 from rollguard.loop.leader import Gate, LeadershipLost
 from rollguard.loop.settings import Settings
 from rollguard.loop.store import Store, Unavailable
 from rollguard.loop.workers import Priority, Workers
 from rollguard.model.action import StepState, Unknown
+from rollguard.model.handling import Acknowledgement
 from rollguard.model.lifecycle import MakePlan, Tell, Transition
 from rollguard.model.names import RolloutId, TemplateHash, UnitName
 from rollguard.model.notices import NoticeClass
@@ -281,8 +283,7 @@ def test_a_hold_about_the_same_is_one_page_whatever_pods_and_others_words_it_nam
 
 def test_a_notice_that_a_person_acknowledged_is_not_repeated() -> None:
     first = changes.told(rollout_record(), HOLD, unit=unit_record(), policy=POLICY, now=START)
-    seen = TimelineEntry(at=START.plus(5), kind="human", text="Acknowledge: on it", actor="alice")
-    known = changes.with_entries(first, (seen,))
+    known = response.acknowledged(first, Acknowledgement(actor="alice", at=START.plus(5)))
     later = START.plus(2 * POLICY.timing.repeat_notice)
     assert len(changes.told(first, HOLD, unit=unit_record(), policy=POLICY, now=later).notices) == 2
     assert len(changes.told(known, HOLD, unit=unit_record(), policy=POLICY, now=later).notices) == 1

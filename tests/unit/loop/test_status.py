@@ -9,12 +9,13 @@ import pytest
 
 from rollguard.loop import UnitStatus
 from rollguard.loop.status import is_automatic, is_paged, is_stalled, is_unanswered
+from rollguard.model.handling import Acknowledgement
 from rollguard.model.judgement import Phase, VerdictKind
 from rollguard.model.metrics import GapCause
 from rollguard.model.names import UnitName
 from rollguard.model.notices import Notice, NoticeClass
 from rollguard.model.policy import Mode
-from rollguard.model.records import Freeze, HumanRequest, LifecycleState, RequestKind, RolloutRecord, TimelineEntry
+from rollguard.model.records import Freeze, HumanRequest, LifecycleState, RequestKind, RolloutRecord
 from rollguard.sim.objects import at
 from rollguard.sim.world import Blind
 from tests.simulation import policies
@@ -132,8 +133,8 @@ def test_a_person_is_waited_for_in_a_question_and_in_a_hold_of_what_is_bad(
 
 @pytest.mark.parametrize(("after", "unanswered"), [(59, True), (61, False)])
 def test_who_acknowledges_a_hold_has_answered_it_until_the_next_page(after: float, unanswered: bool) -> None:
-    line = TimelineEntry(at=START.plus(after), kind="human", text="Acknowledge: I look at it", actor="alice")
-    assert is_unanswered(replace(HELD, timeline=(line,)), unit_record()) is unanswered
+    seen = Acknowledgement(actor="alice", at=START.plus(after))
+    assert is_unanswered(replace(HELD, acknowledged=seen), unit_record()) is unanswered
 
 
 def test_a_rejection_answers_its_own_rollout_and_no_earlier_one_does() -> None:
