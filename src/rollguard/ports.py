@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rollguard.doctor import Check
 from rollguard.model.action import (
@@ -21,6 +21,7 @@ from rollguard.model.action import (
     WriteOutcome,
 )
 from rollguard.model.facts import InventoryItem, Template, UnitFacts
+from rollguard.model.handling import Acknowledgement
 from rollguard.model.metrics import MetricsAnswer, Question
 from rollguard.model.names import Ref, RolloutId, TemplateHash, UnitName, WorkloadName
 from rollguard.model.notices import Notice
@@ -270,6 +271,15 @@ class Notifier(Protocol):
 
     async def close(self) -> None:
         """Ends the connections: nothing is sent any more."""
+        ...
+
+
+@runtime_checkable
+class Pager(Notifier, Protocol):
+    """A channel that can say who has acknowledged what it was told."""
+
+    async def acknowledged(self, reference: str, *, timeout: float) -> Acknowledgement | Unknown | None:
+        """Who has acknowledged last what it knows by that reference, and when; None while nobody has."""
         ...
 
 

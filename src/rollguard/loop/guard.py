@@ -6,6 +6,7 @@ import asyncio
 import traceback
 from collections.abc import Callable, Coroutine
 
+from rollguard.loop.acknowledging import Acknowledging
 from rollguard.loop.asking import Asking
 from rollguard.loop.checkup import Checkup
 from rollguard.loop.context import Context
@@ -95,6 +96,7 @@ class Guard:
         self._ticks = Ticks(self._context, self._term, self._counted)
         self._jobs = Jobs(self._context, self._term, self._counted)
         self._house = House(self._context)
+        self._acknowledging = Acknowledging(self._context)
         self._checkup = Checkup(self._context, doctor) if doctor is not None else None
         self._stopping = asyncio.Event()
 
@@ -111,6 +113,7 @@ class Guard:
             self._lasting("house-keeping", lambda: self._house.keep(self._term.active)),
             self._lasting("notices", self._send),
             self._lasting("events", self._emit),
+            self._lasting("acknowledgements", lambda: self._acknowledging.keep(self._term.active)),
             self._workers.run(self._jobs.work),
         )
         checkup = self._checkup

@@ -18,11 +18,13 @@ from rollguard.loop import changes
 from rollguard.loop.leader import Gate, LeadershipLost
 from rollguard.loop.settings import Log, Settings
 from rollguard.loop.store import Store, Unavailable, Vanished
+from rollguard.model.action import Unknown
+from rollguard.model.handling import Acknowledgement
 from rollguard.model.names import UnitName, WorkloadName
 from rollguard.model.notices import Notice, NoticeClass, NoticeState
 from rollguard.model.policy import WebhookChannel
 from rollguard.model.records import RolloutRecord, UnitRecord
-from rollguard.ports import Accepted, Clock, Cluster, NotConfigured, Notifier, Refused, Retry
+from rollguard.ports import Accepted, Clock, Cluster, NotConfigured, Notifier, Pager, Refused, Retry
 
 ACCEPTED_BY = "accepted by "
 NOTICE_FAILED = "NoticeFailed"
@@ -124,6 +126,22 @@ class Outbox:
                 self._under_way.add(notice.id)
                 channels.users += 1
                 sending.create_task(self._deliver(channels, notice, name, record))
+
+    async def acknowledged(self, reference: str) -> Acknowledgement | Unknown | None:
+        """Who has acknowledged what the pager knows by that reference; None while nobody has, Unknown where the pager
+        does not say, or none is connected."""
+        channels = await self._present()
+        pager = next((notifier for notifier in channels.notifiers if isinstance(notifier, Pager)), None)
+        if pager is None:
+            return Unknown(detail="no channel can say who has acknowledged")
+        channels.users += 1
+        try:
+            async with asyncio.timeout(self._settings.notice_timeout + GRACE):
+                return await pager.acknowledged(reference, timeout=self._settings.notice_timeout)
+        except TimeoutError:
+            return Unknown(detail=f"{pager.name}: no whole answer within {self._settings.notice_timeout + GRACE:g} s")
+        finally:
+            channels.users -= 1
 
     async def close(self) -> None:
         """Ends the channels' connections."""
