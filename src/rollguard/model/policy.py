@@ -358,6 +358,39 @@ class Paging:
     events: str = "https://events.pagerduty.com"
 
 
+class MailTls(StrEnum):
+    """How the way to the mail server is kept from others."""
+
+    STARTTLS = "starttls"
+    """Begun in the clear, then TLS before anything is said; a server that does not offer it gets no mail."""
+    TLS = "tls"
+    """From the first byte."""
+    NONE = "none"
+    """Not at all: without a user name and password, for they would be read on the way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailChannel:
+    """The mail server, from whom, and to whom mails go."""
+
+    to: tuple[str, ...]
+    """Who gets all of them."""
+    sender: str
+    host: str
+    port: int = 587
+    tls: MailTls = MailTls.STARTTLS
+    ca_file: str = ""
+    """Certificates that vouch for the server; those of the system where empty."""
+    teams: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """(team, who gets what is about its workloads besides), sorted."""
+
+    def recipients(self, team: str) -> tuple[str, ...]:
+        """Who gets what is about that team's workloads, each once."""
+        own = dict(self.teams).get(team, ())
+        known = {address.lower() for address in self.to}
+        return (*self.to, *(address for address in own if address.lower() not in known))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerting:
     """What is the rules' alone."""
@@ -408,6 +441,8 @@ class Policy:
     """What only rendered pages and stores use."""
     slack: SlackChannels = field(default_factory=SlackChannels)
     paging: Paging = field(default_factory=Paging)
+    email: EmailChannel | None = None
+    """None where nobody is told by mail."""
     notification_secrets: tuple[SecretKey, ...] = ()
     """The keys that the Secret for notices holds, sorted."""
 

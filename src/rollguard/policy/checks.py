@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -185,6 +186,21 @@ def mail_address(value: str) -> str:
     if not found or not is_dns_name(found[1].lower()):
         raise expected("a mail address such as ops-team@example.com")
     return value
+
+
+def host(value: str) -> str:
+    """The name of a host, or its IP address."""
+    if not is_dns_name(value.lower()) and not _is_ip(value):
+        raise expected("the name of a host such as smtp.example.com, or an IP address")
+    return value
+
+
+def _is_ip(value: str) -> bool:
+    try:
+        ip_address(value)
+    except ValueError:
+        return False
+    return True
 
 
 def not_yet(word: str, instead: str) -> Callable[[object], object]:

@@ -9,8 +9,9 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from rollguard.model.channels import FIXED, SecretKey
 from rollguard.model.policy import SlackChannels, WebhookChannel
 from rollguard.policy import checks
+from rollguard.policy.email import EmailPart, TeamPart, check_email
 from rollguard.policy.pagerduty import PagerDutyPart
-from rollguard.policy.part import File, Name, Part, SecuredUrl, Url
+from rollguard.policy.part import File, Name, Part, SecuredUrl, TeamName, Url
 from rollguard.policy.response import RespondPart
 from rollguard.policy.yaml_text import Marked
 
@@ -35,7 +36,10 @@ SecretName = Literal[
     "journal-dsn",
     "grafana-token",
 ]
-_TOGETHER = (SecretKey.PAGERDUTY_API_KEY, SecretKey.PAGERDUTY_SERVICE_ID)
+_TOGETHER = (
+    (SecretKey.PAGERDUTY_API_KEY, SecretKey.PAGERDUTY_SERVICE_ID),
+    (SecretKey.SMTP_USERNAME, SecretKey.SMTP_PASSWORD),
+)
 
 
 class Webhook(Part):
@@ -73,6 +77,10 @@ class Notify(Part):
     """How incidents are opened in PagerDuty."""
     respond: RespondPart = RespondPart()
     """How soon a page is answered."""
+    email: EmailPart | None = None
+    """Summaries of rollouts, and pages that nothing else took, by mail."""
+    teams: Annotated[dict[TeamName, TeamPart], Field(max_length=64)] = {}
+    """Who else is told of the workloads of a team, by the `team` of their watch."""
     secrets: Annotated[list[SecretName], Field(max_length=16)] = [
         "slack-webhook-url",
         "pagerduty-api-key",
@@ -95,10 +103,12 @@ def check_notify(part: Notify, marked: Marked) -> None:
     for index, key in enumerate(part.secrets):
         if key in part.secrets[:index]:
             marked.wrong((*path, "secrets", index), key, "each key once")
-    alone = [key for key in part.secrets if key in _TOGETHER]
-    if len(set(alone)) == 1:
-        words = f"both `{_TOGETHER[0]}` and `{_TOGETHER[1]}`, or neither"
-        marked.wrong((*path, "secrets", part.secrets.index(alone[0])), alone[0], words)
+    for pair in _TOGETHER:
+        alone = [key for key in part.secrets if key in pair]
+        if len(set(alone)) == 1:
+            words = f"both `{pair[0]}` and `{pair[1]}`, or neither"
+            marked.wrong((*path, "secrets", part.secrets.index(alone[0])), alone[0], words)
+    check_email(part.email, part.teams, secrets_of(part), marked)
 
 
 def webhooks_of(part: Notify) -> tuple[WebhookChannel, ...]:

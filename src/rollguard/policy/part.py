@@ -31,6 +31,9 @@ LabelKey = Annotated[str, AfterValidator(checks.label_key)]
 ServiceName = Annotated[str, AfterValidator(checks.service_name)]
 Pattern = Annotated[str, AfterValidator(checks.name_pattern)]
 MailAddress = Annotated[str, AfterValidator(checks.mail_address)]
+TeamName = Annotated[str, AfterValidator(checks.line)]
+Host = Annotated[str, AfterValidator(checks.host)]
+Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 

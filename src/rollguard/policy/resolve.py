@@ -42,6 +42,7 @@ from rollguard.policy.document import (
     WatchPart,
     Window,
 )
+from rollguard.policy.email import check_teams, email_of
 from rollguard.policy.levels import signal_of
 from rollguard.policy.mistakes import Mistakes, nearest
 from rollguard.policy.notify import Notify, check_notify, secrets_of, slack_of, webhooks_of
@@ -100,6 +101,8 @@ def load(text: str, file: str) -> Policy | Mistakes:
     _check_auth(parts.metrics, marked)
     check_retention(parts.retention, marked)
     check_notify(parts.notify, marked)
+    if document is not None:
+        check_teams(parts.notify.teams, frozenset(watch.team for watch in watches), marked)
     quiet = windows(parts.maintenance, document.spec.time_zone if document else "UTC", marked)
     if marked.mistakes or document is None:
         return _sorted(marked)
@@ -354,6 +357,7 @@ def _policy(document: Document, timing: Timing, signals: tuple[Signal, ...], wat
         webhooks=webhooks_of(spec.notify),
         slack=slack_of(spec.notify),
         paging=paging_of(spec.notify.pagerduty),
+        email=email_of(spec.notify.email, spec.notify.teams),
         notification_secrets=secrets_of(spec.notify),
         links=Links(dashboard=links.dashboard or "", runbook=links.runbook or ""),
         owners=Owners(gitops=OwnerRule(spec.gitops), helm=OwnerRule(spec.helm), secrets=SecretsAccess(spec.secrets)),

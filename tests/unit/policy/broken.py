@@ -133,7 +133,7 @@ spec:
       - name: chat
         url: https://chat.example.com/hook
         hmacKeyFile: /etc/rollguard/hmac
-      - name: log
+      - name: notes
         url: https://log.example.com/hook
     pagerduty:
       from: oncall@example.com
@@ -339,7 +339,7 @@ SINGLE: tuple[tuple[str, str], ...] = (
     ("startup: 2m\n    stabilization: 10m", "startup: 11m\n    stabilization: §10m"),
     ("      within: 5m\n", "      within: §30s\n"),
     ("      username: guard\n", "      §username: guard\n      bearerTokenFile: /t\n"),
-    ("      - name: log", "      - name: §chat"),
+    ("      - name: notes", "      - name: §chat"),
     ('to: "06:00"', 'to: §"22:00"'),
     # what only pages and stores use
     ("      about: all", "      §abot: all"),
