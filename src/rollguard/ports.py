@@ -290,6 +290,10 @@ class Journal(Protocol):
         """Idempotent by content."""
         ...
 
+    def problem(self) -> str:
+        """Why lines do not reach its readers now; empty while they do."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyReading:

@@ -85,3 +85,7 @@ class LogJournal:
                 "at": entry.at.iso(),
             },
         )
+
+    def problem(self) -> str:
+        """A log has none that it could tell of."""
+        return ""

@@ -68,6 +68,10 @@ class NoJournal:
     def append(self, unit: UnitName, rollout: RolloutId | None, entry: TimelineEntry) -> None:
         """Writes nothing."""
 
+    def problem(self) -> str:
+        """It has none."""
+        return ""
+
 
 async def dry_run(opened: Session, workload: WorkloadName, request: HumanRequest) -> Plan:
     """The plan of the rollback, after the server accepted all its writes in a dry run; changes nothing."""

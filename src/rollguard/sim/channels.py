@@ -86,3 +86,7 @@ class SimJournal:
     def append(self, unit: UnitName, rollout: RolloutId | None, entry: TimelineEntry) -> None:
         """Idempotent by content."""
         self.lines[unit, rollout, entry] = None
+
+    def problem(self) -> str:
+        """It has none."""
+        return ""

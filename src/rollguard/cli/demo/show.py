@@ -70,6 +70,10 @@ class StoryLine:
         text = f"{head}{because}" if known and entry.kind == "decision" else entry.text
         self.view.tell(self.world.loop.time() - self.curtain, who, entry.kind, text)
 
+    def problem(self) -> str:
+        """A screen has none."""
+        return ""
+
 
 def play(scenario: Scenario, *, speed: float, seed: int, directory: Path) -> int:
     """Plays the scenario to its end and writes its incidents; 0 when it ended by itself."""
