@@ -224,7 +224,7 @@ def _guard() -> Iterator[tuple[str, str]]:
         yield f'rollguard_rollout_state{{{unit},state="acting"}}', f"1+0{STEADY}"
         if not (deployment and brought):
             yield f"rollguard_hold_unanswered{{{unit}}}", f"{int(not deployment)}+0{STEADY}"
-            for name in ("blind", "unit_error"):
+            for name in ("blind", "unit_error", "rollback_stalled", "incident_open"):
                 yield f"rollguard_{name}{{{unit}}}", f"0+0{STEADY}"
     live = f'{NAMED},instance="guard-0",set="dubbing",member="backend"'
     yield f'rollguard_live_colour{{{live},colour="green"}}', f"1+0{STEADY}"

@@ -309,7 +309,7 @@ class LinksPart(Part):
     """Base addresses for the words of a notice."""
 
     dashboard: Url | None = None
-    """The dashboard of a deployment."""
+    """The dashboard of deployments; alerts link the other rendered ones beside it (`.../d/UID`)."""
     runbook: Url | None = None
     """Where the runbooks begin."""
 

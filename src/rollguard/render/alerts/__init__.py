@@ -1,6 +1,6 @@
 """The policy's alerts and recording rules, the files that hold them, and their tests."""
 
-from rollguard.render.alerts.alert import Alert, Category, Panel, Recording, Severity, Unit
+from rollguard.render.alerts.alert import Alert, Category, Recording, Severity, Unit
 from rollguard.render.alerts.proof import test_file
 from rollguard.render.alerts.table import alerts, recordings
 from rollguard.render.alerts.written import annotated, rule_files
@@ -8,7 +8,6 @@ from rollguard.render.alerts.written import annotated, rule_files
 __all__ = [
     "Alert",
     "Category",
-    "Panel",
     "Recording",
     "Severity",
     "Unit",

@@ -6,23 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rollguard.model.alerting import Category, Severity
+from rollguard.render.places import Place
 
-__all__ = ["Alert", "Category", "Panel", "Recording", "Severity", "Unit"]
-
-
-class Panel(StrEnum):
-    """The panel of a dashboard that shows what an alert is about."""
-
-    STATUS = "deployment-status"
-    PROGRESS = "rollout-progress"
-    ERRORS = "error-rates"
-    TIMES = "response-times"
-    RESOURCES = "resource-usage"
-    PODS = "pod-health"
-    COLOURS = "blue-green-status"
-    DATABASE = "database-performance"
-    QUEUE = "queue-processing"
-    GUARD = "guard"
+__all__ = ["Alert", "Category", "Recording", "Severity", "Unit"]
 
 
 class Unit(StrEnum):
@@ -60,7 +46,8 @@ class Alert:
     """Templated for Prometheus: which workload, the value and the bound."""
     meaning: str
     """Static, in one or two sentences: what the rule looks at."""
-    panel: Panel
+    panel: Place
+    """What shows it."""
     labels: tuple[tuple[str, str], ...] = ()
     """Beside `severity` and `category`: `rollguard_action`, `signal`, or a `namespace` where no series has one."""
     deployment: bool = True

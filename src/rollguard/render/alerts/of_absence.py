@@ -7,10 +7,11 @@ from rollguard.model.alerting import Category, Severity
 from rollguard.model.policy import Policy, Signal, SignalKind
 from rollguard.policy.durations import format_
 from rollguard.policy.promql import Matcher
-from rollguard.render.alerts.alert import Alert, Panel
+from rollguard.render.alerts.alert import Alert
 from rollguard.render.alerts.cluster import TARGETS, WHERE, deployments
 from rollguard.render.alerts.lasting import lasting
 from rollguard.render.alerts.recordings import counts_requests, presence_over, requests_name, value_name
+from rollguard.render.places import SCRAPED, place_of
 from rollguard.signals import DEPLOYMENT, Scope
 
 BEFORE = "2h"
@@ -43,12 +44,14 @@ def _signal(policy: Policy, signal: Signal, scope: Scope) -> Alert:
         series = requests_name(signal, presence_over(signal))
         lost = _lost(series, str(max(signal.minimum_traffic, 1)), scope)
         what = "has no traffic, or no series, where it had"
+        quantile = next((each.quantile for each in signal.levels), None)
     else:
         alert = signal.alerts[0]
         level = next(each for each in signal.levels if each.name is alert.level)
         series = value_name(signal, alert, level)
         lost = f"last_over_time({series}[{BEFORE}]) unless {scope.alike()} {series}"
         what = "has no series where it had"
+        quantile = level.quantile
     return Alert(
         name="SignalAbsent",
         severity=Severity.WARNING,
@@ -60,7 +63,7 @@ def _signal(policy: Policy, signal: Signal, scope: Scope) -> Alert:
         "without it neither alerts nor the guard see anything.",
         meaning=f"A Deployment with replicas had the signal `{signal.name}` in most of the last {BEFORE}, and has none "
         "now. A colour of a release set is left out while the other has it.",
-        panel=Panel.GUARD,
+        panel=place_of(signal, quantile),
         labels=(("signal", signal.name),),
         value=series,
         signal=signal.name,
@@ -95,6 +98,6 @@ def _target(policy: Policy, scope: Scope) -> Alert:
         f"none for {format_(seconds)}.",
         meaning="The metrics store cannot scrape some pods of a Deployment, or has no target of it where it had some "
         f"in most of the last {BEFORE}.",
-        panel=Panel.GUARD,
+        panel=SCRAPED,
         value=down,
     )

@@ -7,9 +7,10 @@ from rollguard.model.alerting import Category, Severity
 from rollguard.model.policy import Policy
 from rollguard.policy.durations import format_
 from rollguard.policy.promql import Matcher
-from rollguard.render.alerts.alert import Alert, Panel
+from rollguard.render.alerts.alert import Alert
 from rollguard.render.alerts.cluster import WHERE, deployments
 from rollguard.render.alerts.lasting import lasting
+from rollguard.render.places import AUTOSCALERS
 from rollguard.signals import DEPLOYMENT, Scope
 
 AUTOSCALER = "horizontalpodautoscaler"
@@ -94,5 +95,5 @@ def _made(policy: Policy, name: str, *, expr: str, summary: str, says: str, mean
         summary=summary,
         description=f"{says} for {format_(seconds)}.",
         meaning=meaning,
-        panel=Panel.STATUS,
+        panel=AUTOSCALERS,
     )

@@ -9,9 +9,10 @@ from rollguard import signals
 from rollguard.model.policy import EventRule, LevelName, Policy, SignalAlert
 from rollguard.policy.durations import format_
 from rollguard.policy.promql import Matcher
-from rollguard.render.alerts.alert import Alert, Panel
+from rollguard.render.alerts.alert import Alert
 from rollguard.render.alerts.cluster import WHERE, condition, glob, pods
 from rollguard.render.alerts.of_signals import ROLLBACK, severity
+from rollguard.render.places import MIGRATIONS, STATUS, WAITING, Place
 from rollguard.signals import POD, Scope
 
 MIGRATION = "migration"
@@ -48,7 +49,7 @@ def _crash_loop(_policy: Policy, alert: SignalAlert, scope: Scope) -> Alert:
             f"A container was in CrashLoopBackOff within {over}: it starts, ends with an error, and the kubelet waits "
             "longer each time. The state is looked for over a range because it comes and goes with each start."
         ),
-        panel=Panel.PODS,
+        panel=WAITING,
     )
 
 
@@ -62,7 +63,7 @@ def _image_pull(_policy: Policy, alert: SignalAlert, scope: Scope) -> Alert:
         f"{_lasting(alert)}.",
         meaning="A container waits for its image: the name is wrong, the registry refuses, or it does not answer. "
         "ErrImagePull and ImagePullBackOff, which take turns, count as one.",
-        panel=Panel.PODS,
+        panel=WAITING,
     )
 
 
@@ -74,7 +75,7 @@ def _progress(_policy: Policy, alert: SignalAlert, scope: Scope) -> Alert:
         description=f"{WHERE} has the condition Progressing=False or ReplicaFailure=True{_lasting(alert)}.",
         meaning="The rollout went past its progress deadline, or the cluster refuses to create its pods (a quota, "
         "an admission rule).",
-        panel=Panel.STATUS,
+        panel=STATUS,
     )
 
 
@@ -99,7 +100,7 @@ def _migration(policy: Policy, alert: SignalAlert, scope: Scope) -> Alert:
         f"{within}; the bound is none.",
         meaning=f"A Job, or a pod without an owner, whose name is that of a migration ({', '.join(patterns)}) failed. "
         f"Its object stays until it is deleted: the alert ends {within} after the failure.",
-        panel=Panel.DATABASE,
+        panel=MIGRATIONS,
         deployment=False,
     )
 
@@ -122,7 +123,7 @@ def _made(
     summary: str,
     description: str,
     meaning: str,
-    panel: Panel,
+    panel: Place,
     deployment: bool = True,
 ) -> Alert:
     return Alert(

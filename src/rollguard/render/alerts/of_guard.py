@@ -7,9 +7,10 @@ from rollguard.model.alerting import Category, Severity
 from rollguard.model.policy import Policy
 from rollguard.policy.durations import format_
 from rollguard.policy.promql import Matcher, narrowed
-from rollguard.render.alerts.alert import Alert, Panel
+from rollguard.render.alerts.alert import Alert
 from rollguard.render.alerts.cluster import WHERE, told
 from rollguard.render.alerts.lasting import lasting
+from rollguard.render.places import BLIND, HELD, INCIDENTS, LEADING, STALLED, Place
 from rollguard.signals import NAMESPACE
 
 
@@ -21,6 +22,7 @@ def of_guard(policy: Policy, namespace: str) -> tuple[Alert, ...]:
             policy,
             "GuardBlind",
             "rollguard_blind",
+            BLIND,
             summary="The guard cannot judge a rollout",
             says=f"A required signal of {WHERE} has no complete answers, and its rollout cannot be judged",
             meaning="The metrics store does not answer completely for a required signal. Crash loops and the other "
@@ -30,6 +32,7 @@ def of_guard(policy: Policy, namespace: str) -> tuple[Alert, ...]:
             policy,
             "GuardHeld",
             "rollguard_hold_unanswered",
+            HELD,
             summary="A bad rollout waits for a person",
             says=f"The rollout of {WHERE} is bad, and the guard may not undo it alone: it waits for an answer",
             meaning="The rollout is judged bad and an interlock forbids the guard to act alone, or it asked for an "
@@ -39,6 +42,7 @@ def of_guard(policy: Policy, namespace: str) -> tuple[Alert, ...]:
             policy,
             "GuardRollbackStalled",
             "rollguard_rollback_stalled",
+            STALLED,
             summary="A rollback does not come to its end",
             says=f"The rollback of {WHERE} does not come to its end",
             meaning="The guard has written a rollback, and the restored version does not become available, or the "
@@ -48,6 +52,7 @@ def of_guard(policy: Policy, namespace: str) -> tuple[Alert, ...]:
             policy,
             "GuardIncidentOpen",
             "rollguard_incident_open",
+            INCIDENTS,
             severity=Severity.NONE,
             summary="The guard has paged for a rollout",
             says=f"The guard has an open incident about {WHERE}, and a paging channel has accepted it",
@@ -70,7 +75,7 @@ def _down(policy: Policy, namespace: str) -> Alert:
         description=f"No replica of the guard in {namespace} has led for {format_(seconds)}: no rollout is guarded.",
         meaning=f"No scraped replica of the guard in `{namespace}` says that it leads: all are gone, none gets the "
         "Lease, or the metrics store cannot scrape them.",
-        panel=Panel.GUARD,
+        panel=LEADING,
         labels=(("namespace", namespace),),
         deployment=False,
     )
@@ -80,6 +85,7 @@ def _made(
     policy: Policy,
     name: str,
     series: str,
+    panel: Place,
     *,
     summary: str,
     says: str,
@@ -96,5 +102,5 @@ def _made(
         summary=summary,
         description=f"{says}{f', for {format_(seconds)}' if seconds else ''}.",
         meaning=meaning,
-        panel=Panel.GUARD,
+        panel=panel,
     )

@@ -8,9 +8,10 @@ from rollguard.model.policy import Policy
 from rollguard.policy.alerts import SCRAPES
 from rollguard.policy.durations import format_
 from rollguard.policy.promql import Matcher
-from rollguard.render.alerts.alert import Alert, Panel
+from rollguard.render.alerts.alert import Alert
 from rollguard.render.alerts.cluster import WHERE, condition, deployments
 from rollguard.render.alerts.lasting import lasting
+from rollguard.render.places import PROGRESS, STATUS
 from rollguard.signals import DEPLOYMENT
 
 _COMPLETE = Matcher("reason", "=", "NewReplicaSetAvailable")
@@ -41,7 +42,7 @@ def _mismatch(policy: Policy) -> Alert:
         f"; the bound is none for {format_(seconds)}.",
         meaning="Available replicas differ from desired ones, and no old pods are left of a rollout. A rollout whose "
         "new pods replace the old ones in place and never become available is told here too.",
-        panel=Panel.STATUS,
+        panel=STATUS,
         value=f"{desired} - {available}",
     )
 
@@ -78,6 +79,6 @@ def _stuck(policy: Policy) -> Alert:
         meaning="Fewer replicas are updated than desired, or old ones are left, or fewer are available than updated, "
         f"and the number of updated ones has not changed in {over}. A paused Deployment, and one whose last rollout "
         "was complete, is left out.",
-        panel=Panel.PROGRESS,
+        panel=PROGRESS,
         value=behind,
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from rollguard import signals
-from rollguard.model.alerting import Category, Severity
+from rollguard.model.alerting import Severity
 from rollguard.model.policy import Level, LevelName, Policy, Signal, SignalAlert, SignalKind
 from rollguard.policy.durations import format_
-from rollguard.render.alerts.alert import Alert, Panel, Unit
+from rollguard.render.alerts.alert import Alert, Unit
 from rollguard.render.alerts.cluster import RECENT, WHERE
 from rollguard.render.alerts.recordings import counts_requests, requests_name, value_name
+from rollguard.render.places import place_of
 from rollguard.signals import Scope
 
 ROLLBACK = ("rollguard_action", "rollback")
@@ -58,7 +59,7 @@ def _alert(signal: Signal, alert: SignalAlert, levels: tuple[Level, ...], scope:
         summary=_summary(signal, alert, bound),
         description=_description(signal, alert, unit, bound),
         meaning=_meaning(signal, alert, bound),
-        panel=_panel(signal, alert),
+        panel=place_of(signal, levels[0].quantile),
         labels=(ROLLBACK,) if acts else (),
         deployment=not signal.shared,
         value=value_name(signal, alert, levels[0]),
@@ -133,14 +134,3 @@ def _meaning(signal: Signal, alert: SignalAlert, bound: str) -> str:
     )
     after = " It asks for a recent rollout." if alert.after_rollout else ""
     return f"{what} ({bound}).{traffic}{after}"
-
-
-def _panel(signal: Signal, alert: SignalAlert) -> Panel:
-    if alert.category is Category.DATABASE:
-        return Panel.DATABASE
-    if signal.shared:
-        return Panel.QUEUE
-    if signal.kind is SignalKind.GAUGE:
-        return Panel.RESOURCES if signal.limit else Panel.PODS
-    panels = {SignalKind.RATIO: Panel.ERRORS, SignalKind.HISTOGRAM: Panel.TIMES}
-    return panels.get(signal.kind, Panel.PODS)

@@ -11,6 +11,7 @@ from rollguard.render.alerts.table import GUARD, alerts, recordings
 from rollguard.render.file import File, yaml_file
 from rollguard.render.installation import space
 from rollguard.render.labels import Object, labels
+from rollguard.render.places import address, panel_id
 
 OBJECT_PATH = "deployment-alerts.yaml"
 RULES_PATH = "rules/rollguard.rules.yaml"
@@ -61,11 +62,22 @@ def annotated(alert: Alert, policy: Policy) -> Object:
     if runbook := policy.links.runbook_of(alert.name):
         told["runbook_url"] = runbook
     if policy.links.dashboard:
-        # A label that the rule itself adds cannot be named in a template.
-        namespace = dict(alert.labels).get("namespace", "{{ $labels.namespace }}")
-        workload = "&var-workload={{ $labels.deployment }}" if alert.deployment else ""
-        told["dashboard_url"] = f"{policy.links.dashboard}?var-namespace={namespace}{workload}"
+        told["dashboard_url"] = _shown(alert, policy)
     return told
+
+
+def _shown(alert: Alert, policy: Policy) -> str:
+    """The panel about the alert, of what it names. A dashboard takes no notice of variables that it does not have."""
+    # A label that the rule itself adds cannot be named in a template; what has it has no other.
+    own = dict(alert.labels).get("namespace", "")
+    cluster = "" if own else policy.metrics.cluster_label
+    found = (
+        f"var-cluster={{{{ $labels.{cluster} }}}}" if cluster else "",
+        f"var-namespace={own or '{{ $labels.namespace }}'}",
+        "var-workload={{ $labels.deployment }}" if alert.deployment else "",
+        f"viewPanel={panel_id(alert.panel.key)}",
+    )
+    return f"{address(alert.panel.board, policy.links)}?{'&'.join(each for each in found if each)}"
 
 
 def _recording(recording: Recording) -> Json:

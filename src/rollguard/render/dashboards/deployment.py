@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from rollguard.model.policy import Policy, Signal, SignalKind
-from rollguard.render.alerts import alert
 from rollguard.render.dashboards import rollouts, shown
 from rollguard.render.dashboards.panel import Dashboard, Line, Link, Panel, PanelKind, Query, Row
-from rollguard.render.dashboards.topics import Topic, topic
 from rollguard.render.dashboards.view import REPLICAS, View, among, at_least, of_units, only, view
+from rollguard.render.places import AUTOSCALERS, PROGRESS, STATUS, WAITING, Board
+from rollguard.render.topics import Topic, topic
 
-UID = "deployment-monitoring"
 PATH = "deployment-dashboard.json"
 NOT_RUNNING = ("Pending", "Unknown", "Failed")
 CANNOT_START = (
@@ -39,7 +38,7 @@ def deployment(policy: Policy) -> Dashboard:
         Row(title="Blue-green status", panels=_colours(seen, own) if policy.release_sets() else ()),
     )
     return Dashboard(
-        uid=UID,
+        uid=Board.DEPLOYMENTS,
         path=PATH,
         title="Deployment monitoring",
         description="Rollouts and what they do to the service: status, progress, errors, response times, resources, "
@@ -120,7 +119,7 @@ def _count(key: str, title: str, description: str, promql: str, *, lines: tuple[
 
 def _table(seen: View, desired: str, available: str) -> Panel:
     return Panel(
-        key="deployment status",
+        key=STATUS.key,
         title="Deployment status",
         description="Pods of each Deployment: wanted, of the newest version, available, and whether the guard watches "
         "a rollout of it.",
@@ -134,7 +133,6 @@ def _table(seen: View, desired: str, available: str) -> Panel:
             Query(promql=rollouts.guarded(seen), legend="Under guard"),
         ),
         columns=seen.scope.keys("deployment"),
-        about=alert.Panel.STATUS,
         width=24,
     )
 
@@ -142,22 +140,24 @@ def _table(seen: View, desired: str, available: str) -> Panel:
 def _progress(seen: View) -> tuple[Panel, ...]:
     desired = seen.deployments(REPLICAS)
     return (
-        *(_share(seen, name, f"kube_deployment_status_replicas_{name}", desired) for name in ("updated", "available")),
+        *(
+            _share(seen, key, name, f"kube_deployment_status_replicas_{name}", desired)
+            for key, name in ((PROGRESS.key, "updated"), ("rollout available", "available"))
+        ),
         rollouts.phases(seen),
         rollouts.verdicts(seen),
         rollouts.states(seen),
     )
 
 
-def _share(seen: View, name: str, series: str, desired: str) -> Panel:
+def _share(seen: View, key: str, name: str, series: str, desired: str) -> Panel:
     return Panel(
-        key=f"rollout {name}",
+        key=key,
         title=f"Rollout progress: {name} pods",
         description=f"The share of the wanted pods that are {name}.",
         kind=PanelKind.TIME_SERIES,
         unit="percentunit",
         queries=(Query(promql=f"{seen.deployments(series)} / ({desired} > 0)", legend="{{deployment}}"),),
-        about=alert.Panel.PROGRESS,
     )
 
 
@@ -167,7 +167,7 @@ def _autoscalers(seen: View) -> Panel:
         seen.namespaced(f"kube_{name}_{series}", name) for series in ("status_current_replicas", "spec_max_replicas")
     )
     return Panel(
-        key="autoscalers",
+        key=AUTOSCALERS.key,
         title="Autoscalers: replicas of the maximum",
         description="At 100% an autoscaler can add nothing more. All of the namespace.",
         kind=PanelKind.TIME_SERIES,
@@ -203,7 +203,7 @@ def _pods(seen: View) -> tuple[Panel, ...]:
             ),
         ),
         Panel(
-            key="containers waiting",
+            key=WAITING.key,
             title="Containers that cannot start",
             description="By what they wait for: a crash loop, an image that cannot be pulled, a configuration that is "
             "not there.",
@@ -215,7 +215,6 @@ def _pods(seen: View) -> tuple[Panel, ...]:
                     legend="{{deployment}} {{reason}}",
                 ),
             ),
-            about=alert.Panel.PODS,
         ),
     )
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import zlib
 
 from rollguard.model.documents import Json
 from rollguard.render.dashboards.drawn import drawn
 from rollguard.render.dashboards.panel import Dashboard, Link, Mark, Panel, Row, Variable
 from rollguard.render.labels import Object
+from rollguard.render.places import panel_id
 
 COLUMNS = 24
 """Of Grafana's grid."""
@@ -45,11 +45,6 @@ def json_of(dashboard: Dashboard) -> Object:
         "links": [_others(), *(_link(each) for each in dashboard.links)],
         "panels": _panels(dashboard.rows),
     }
-
-
-def panel_id(key: str) -> int:
-    """A number for the panel of that key, the same whatever panels stand beside it: links to one panel name it."""
-    return zlib.crc32(key.encode()) & 0x7FFFFFFF
 
 
 def _panels(rows: tuple[Row, ...]) -> list[Json]:

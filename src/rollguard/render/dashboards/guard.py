@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from rollguard.model.policy import Policy
 from rollguard.policy.durations import format_
-from rollguard.render.alerts import alert
 from rollguard.render.dashboards import rollouts
 from rollguard.render.dashboards.deployment import links
 from rollguard.render.dashboards.panel import Dashboard, Line, Panel, PanelKind, Query, Row, Word
 from rollguard.render.dashboards.view import RATE_INTERVAL, View, at_least, of_units, view
+from rollguard.render.places import BLIND, HELD, INCIDENTS, LEADING, STALLED, Board
 
-UID = "rollguard"
 PATH = "guard-dashboard.json"
 UNIT = ("namespace", "deployment", "set")
 OF_UNIT = "{{namespace}} {{deployment}}{{set}}"
@@ -23,7 +22,7 @@ def guard(policy: Policy) -> Dashboard:
     """The dashboard: of all guards that the data source has, whatever namespaces they watch."""
     seen = view(policy)
     return Dashboard(
-        uid=UID,
+        uid=Board.GUARD,
         path=PATH,
         title="Rollguard",
         description="The guard's own health: does it lead, look in time, see its signals and get its notices out.",
@@ -44,7 +43,7 @@ def _guards(seen: View) -> tuple[Panel, ...]:
     newest = (Word(value=0, text="an earlier one", colour="red"), Word(value=1, text="the newest", colour="green"))
     return (
         _stat(
-            "leading",
+            LEADING.key,
             "Who leads",
             "One replica acts, the other waits. Of several guards in one data source each has its leader.",
             seen.everywhere("sum", "rollguard_leading"),
@@ -90,10 +89,26 @@ def _does(seen: View) -> tuple[Panel, ...]:
             "{{verdict}}",
         ),
         _series(
-            "holds unanswered",
+            HELD.key,
             "Holds that wait for a person",
             "`kubectl rollguard why` says which interlock forbids the guard to act alone.",
             seen.everywhere("sum", "rollguard_hold_unanswered", *UNIT),
+            OF_UNIT,
+            lines=RED,
+        ),
+        _series(
+            STALLED.key,
+            "Rollbacks that are stalled",
+            "What was put back does not become available: `kubectl rollguard why` tells the steps.",
+            seen.everywhere("max", "rollguard_rollback_stalled", *UNIT),
+            OF_UNIT,
+            lines=RED,
+        ),
+        _series(
+            INCIDENTS.key,
+            "Incidents that are open",
+            "A paging channel has accepted the page: Alertmanager does not page a second time for the same Deployment.",
+            seen.everywhere("max", "rollguard_incident_open", *UNIT),
             OF_UNIT,
             lines=RED,
         ),
@@ -111,7 +126,7 @@ def _does(seen: View) -> tuple[Panel, ...]:
 def _blind(seen: View) -> tuple[Panel, ...]:
     return (
         _series(
-            "blind rollouts",
+            BLIND.key,
             "Rollouts that cannot be judged",
             "A required signal has no complete answers: events still act, figures do not.",
             seen.everywhere("max", "rollguard_blind", *UNIT),
@@ -200,7 +215,6 @@ def _stat(
         key=key,
         title=title,
         description=about,
-        about=alert.Panel.GUARD,
         kind=PanelKind.STAT,
         unit="short",
         queries=(Query(promql=promql, legend=title),),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rollguard.render.alerts import alert
+from rollguard.render.places import Board
 
 
 class PanelKind(StrEnum):
@@ -69,9 +69,7 @@ class Panel:
     columns: tuple[str, ...] = ()
     """Of a table: the labels that are columns, by which the queries' rows are joined."""
     signal: str = ""
-    """Whose alerts' runbooks it leads to."""
-    about: alert.Panel | None = None
-    """The same of alerts that belong to no signal's bound."""
+    """Whose alerts' runbooks it leads to, beside those of alerts that name this panel."""
     links: tuple[Link, ...] = ()
     width: int = 0
     """In columns; 0 shares a line evenly with its neighbours."""
@@ -115,7 +113,7 @@ class Variable:
 class Dashboard:
     """A dashboard, before it is laid out."""
 
-    uid: str
+    uid: Board
     path: str
     """The file's name."""
     title: str

@@ -8,6 +8,7 @@ from rollguard.model.policy import Level, LevelName, Signal, SignalKind
 from rollguard.policy.promql import Matcher, metric_of, selectors
 from rollguard.render.dashboards.panel import Line, Panel, PanelKind, Query
 from rollguard.render.dashboards.view import RATE_INTERVAL, WORKLOADS, View
+from rollguard.render.places import Of, key_of, percent
 from rollguard.signals import Scope, Span, measured
 
 COLOURS = {LevelName.WARNING: "yellow", LevelName.CRITICAL: "orange", LevelName.ROLLBACK: "red"}
@@ -24,7 +25,7 @@ class _Ask:
     scope: Scope
     legend: str
     where: str
-    key: str
+    of: Of
     view: View | None = None
     """Narrows the answer to the chosen Deployments."""
 
@@ -58,17 +59,17 @@ def _of_workloads(view: View) -> _Ask:
     by_pod = Matcher(store.pod_label, "=~", "($workload)-.*")
     narrow = by_pod if store.pod_label else replace(WORKLOADS, label=store.workload_label)
     scope = replace(view.scope, matchers=(*view.scope.matchers, narrow))
-    return _Ask(scope=scope, legend="{{deployment}}", where="Of each chosen Deployment.", key="workload", view=view)
+    return _Ask(scope=scope, legend="{{deployment}}", where="Of each chosen Deployment.", of=Of.WORKLOAD, view=view)
 
 
 def _of_all(view: View, signal: Signal) -> _Ask:
     if signal.shared:
         where = "It belongs to no Deployment alone."
-        return _Ask(scope=view.scope, legend="{{namespace}}", where=where, key="all")
+        return _Ask(scope=view.scope, legend="{{namespace}}", where=where, of=Of.ALL)
     store = view.scope.store
     match = ",".join([*([store.match] if store.match else []), *(str(each) for each in view.scope.matchers)])
     scope = replace(view.scope, shared=True, store=replace(store, match=match))
-    return _Ask(scope=scope, legend="{{namespace}}", where="Of all Deployments of the namespace together.", key="all")
+    return _Ask(scope=scope, legend="{{namespace}}", where="Of all Deployments of the namespace together.", of=Of.ALL)
 
 
 def _panels(ask: _Ask, signals: tuple[Signal, ...]) -> tuple[Panel, ...]:
@@ -83,11 +84,11 @@ def _panels(ask: _Ask, signals: tuple[Signal, ...]) -> tuple[Panel, ...]:
 
 def _panel(ask: _Ask, signal: Signal, quantile: float | None, value: str) -> Panel:
     levels = tuple(level for level in signal.levels if level.quantile == quantile)
-    percent = f"P{quantile * 100:g}" if quantile else ""
+    named = percent(quantile)
     return Panel(
-        key=f"{ask.key} {signal.name} {percent}".strip(),
-        title=f"{_words(signal)}{f', {percent}' if percent else ''}",
-        description=" ".join(each for each in (_about(signal, percent), ask.where, _bounds(levels)) if each),
+        key=key_of(signal, ask.of, quantile),
+        title=f"{_words(signal)}{f', {named}' if named else ''}",
+        description=" ".join(each for each in (_about(signal, named), ask.where, _bounds(levels)) if each),
         kind=PanelKind.TIME_SERIES,
         unit=unit(signal),
         queries=(ask.query(value),),
@@ -99,7 +100,7 @@ def _panel(ask: _Ask, signal: Signal, quantile: float | None, value: str) -> Pan
 def _requests(ask: _Ask, signal: Signal) -> Panel:
     counted = measured(signal, ask.scope, Span(over=RATE_INTERVAL)).requests
     return Panel(
-        key=f"{ask.key} requests of {signal.name}",
+        key=f"{ask.of} requests of {signal.name}",
         title=f"{_series(signal)} per second",
         description=f"All that the signal `{signal.name}` counts, good or bad. {ask.where}",
         kind=PanelKind.TIME_SERIES,
@@ -157,11 +158,11 @@ def _words(signal: Signal) -> str:
     return text[0].upper() + text[1:]
 
 
-def _about(signal: Signal, percent: str) -> str:
+def _about(signal: Signal, named: str) -> str:
     if signal.kind is SignalKind.RATIO:
         return f"The share of `{signal.bad}` in `{signal.total}`."
     if signal.kind is SignalKind.HISTOGRAM:
-        return f"{percent} of `{signal.buckets}`."
+        return f"{named} of `{signal.buckets}`."
     if signal.kind is SignalKind.RATE:
         return f"`{signal.counter}` per minute{', averaged over the pods' if signal.per_pod else ''}."
     highest = "The highest share of its limit" if signal.limit else "The highest value"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from rollguard.model.policy import Policy, Signal
 from rollguard.policy.promql import Matcher, narrowed
-from rollguard.render.alerts import alert
 from rollguard.render.alerts.cluster import glob
 from rollguard.render.dashboards import rollouts, shown
 from rollguard.render.dashboards.deployment import links
 from rollguard.render.dashboards.panel import Dashboard, Line, Panel, PanelKind, Query, Row
-from rollguard.render.dashboards.topics import Topic, topic
 from rollguard.render.dashboards.view import View, at_least, only, view
+from rollguard.render.places import MIGRATIONS, SCRAPED, Board
+from rollguard.render.topics import Topic, topic
 
-UID = "system-health"
 PATH = "system-health.json"
+OTHERS = (Topic.RESOURCES, Topic.PODS)
+"""What is shown with its Deployment, where it has one."""
 
 
 def system(policy: Policy) -> Dashboard:
@@ -21,6 +22,8 @@ def system(policy: Policy) -> Dashboard:
     seen = view(policy)
     found = {each: tuple(signal for signal in policy.signals if topic(signal) is each) for each in Topic}
     api, database, workers = found[Topic.API], found[Topic.DATABASE], found[Topic.WORKERS]
+    own, common = _split(workers)
+    of_others = tuple(each for topic in OTHERS for each in _split(found[topic])[1])
     rows = (
         Row(
             title="API performance",
@@ -28,11 +31,15 @@ def system(policy: Policy) -> Dashboard:
         ),
         Row(title="Database performance", panels=(*shown.altogether(seen, *database), *_migrations(seen))),
         Row(title="Queue processing", panels=(*shown.altogether(seen, *found[Topic.QUEUE]), *_jobs(seen, workers))),
-        Row(title="Worker health", panels=(*shown.by_workload(seen, *workers), *_workers(seen, workers))),
+        Row(
+            title="Worker health",
+            panels=(*shown.by_workload(seen, *own), *shown.altogether(seen, *common), *_workers(seen, own)),
+        ),
+        Row(title="Shared resources", panels=shown.altogether(seen, *of_others)),
         Row(title="Where the figures come from", panels=(_targets(seen),)),
     )
     return Dashboard(
-        uid=UID,
+        uid=Board.SYSTEM,
         path=PATH,
         title="System health",
         description="Requests, database, queues and workers of a namespace as a whole. Made from the guard's policy: "
@@ -41,6 +48,14 @@ def system(policy: Policy) -> Dashboard:
         rows=tuple(row for row in rows if row.panels),
         marks=rollouts.marks(seen),
         links=links(policy),
+    )
+
+
+def _split(signals: tuple[Signal, ...]) -> tuple[tuple[Signal, ...], tuple[Signal, ...]]:
+    """Those of Deployments, and those that belong to none alone."""
+    return (
+        tuple(each for each in signals if not each.shared),
+        tuple(each for each in signals if each.shared),
     )
 
 
@@ -79,7 +94,7 @@ def _migrations(seen: View) -> tuple[Panel, ...]:
     )
     return (
         Panel(
-            key="migrations",
+            key=MIGRATIONS.key,
             title="Migrations that failed",
             description=f"Jobs called {', '.join(f'`{each}`' for each in migration.patterns)}: 1 failed, 0 complete. "
             "Each shows until it is deleted; a migration by a bare pod does not show here.",
@@ -87,14 +102,13 @@ def _migrations(seen: View) -> tuple[Panel, ...]:
             unit="short",
             queries=(Query(promql=at_least(f"{failed} or {complete} * 0", "job_name"), legend="{{job_name}}"),),
             lines=(Line(bound=1, colour="red"),),
-            about=alert.Panel.DATABASE,
         ),
     )
 
 
 def _targets(seen: View) -> Panel:
     return Panel(
-        key="targets",
+        key=SCRAPED.key,
         title="Targets that are scraped",
         description="The share of each job's targets that answer. Below 100% the other figures are incomplete, and the "
         "guard may be blind.",

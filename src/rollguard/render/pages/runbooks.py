@@ -8,6 +8,7 @@ from rollguard.render.alerts.alert import Alert
 from rollguard.render.file import File
 from rollguard.render.pages import commands, rolling_back
 from rollguard.render.pages.text import code, filled, packaged, table
+from rollguard.render.places import address
 
 FOLDER = "runbooks"
 INTRODUCTION = (
@@ -79,7 +80,7 @@ def _page(policy: Policy, alerts: tuple[Alert, ...], guard: str) -> str:
     given = commands.variables(body, policy, about, deployment=first.deployment)
     if given:
         body = body.replace("## Diagnosis\n", f"## Diagnosis\n\nFirst, for all commands below:\n\n{given}\n", 1)
-    parts = (f"# {first.name}", _meaning(alerts), _seen(policy), body.strip())
+    parts = (f"# {first.name}", _meaning(alerts), _seen(policy, alerts), body.strip())
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -112,9 +113,12 @@ def _meaning(alerts: tuple[Alert, ...]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _seen(policy: Policy) -> str:
-    link = policy.links.dashboard
-    return f"Dashboard: <{link}>, with the alert's namespace and deployment as its variables." if link else ""
+def _seen(policy: Policy, alerts: tuple[Alert, ...]) -> str:
+    """Where it shows; the alert itself links its panel."""
+    links = tuple(dict.fromkeys(address(each.panel.board, policy.links) for each in alerts))
+    if not policy.links.dashboard:
+        return ""
+    return f"Dashboard: {', '.join(f'<{link}>' for link in links)}; the alert links the panel about it."
 
 
 def _index(policy: Policy, by_name: dict[str, list[Alert]]) -> File:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from rollguard.model.alerting import Category, Severity
 from rollguard.model.policy import Policy
 from rollguard.policy.durations import format_
-from rollguard.render.alerts.alert import Alert, Panel
+from rollguard.render.alerts.alert import Alert
 from rollguard.render.alerts.written import rule
 from rollguard.render.file import File
 from rollguard.render.labels import Object
+from rollguard.render.places import SCRAPED
 from rollguard.render.retention.objects import Keeper, annotated, closed, kept_for, labels, service, workload
 
 IMAGE = "quay.io/thanos/thanos:v0.39.2"
@@ -50,7 +51,7 @@ def halted(namespace: str) -> Alert:
         summary="The compactor of the metrics has halted",
         description="The compactor has halted: metrics are not thinned out and not deleted until it is restarted.",
         meaning="A compactor that meets blocks which it cannot put together stops, and does not try again.",
-        panel=Panel.GUARD,
+        panel=SCRAPED,
         labels=(("namespace", namespace),),
         deployment=False,
     )

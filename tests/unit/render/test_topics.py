@@ -6,7 +6,7 @@ import pytest
 
 from rollguard.cli.policy import read
 from rollguard.model.policy import Signal, SignalKind
-from rollguard.render.dashboards.topics import Topic, topic
+from rollguard.render.topics import Topic, topic
 from tests.unit.render.dashboards.test_dashboards import PLATFORM
 
 OF_THE_PLATFORM = {
