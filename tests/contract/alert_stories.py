@@ -12,6 +12,7 @@ from tests.contract.alert_scenarios import (
     comes,
     condition_of,
     constant,
+    deployment,
     grows,
     leading,
     native,
@@ -24,7 +25,7 @@ from tests.contract.alert_scenarios import (
     waits,
 )
 
-ERRORS = ("HighErrorRate warning", "HighErrorRate critical")
+ERRORS = ("HighErrorRate warning", "HighErrorRate critical", "HighErrorRateOverall critical")
 CRASHING = "PodCrashLooping critical", "RollbackCrashLoop critical"
 FAILING = "JobFailuresHigh warning", "JobFailuresHigh critical"
 STANDING = "RolloutStuck warning", "PodNotReady warning"
@@ -119,6 +120,35 @@ def jobs(share: float) -> Play:
     }
 
 
+def large(errors: float) -> Play:
+    """A Deployment with ten times the requests."""
+    good, bad = grows(1200, 1200 - errors), grows(0, errors)
+    name = {"pod": "large-abc-1", "deployment": "large"}
+    return {
+        **deployment("large"),
+        series("http_requests_total", **name, status="200"): good,
+        series("http_requests_total", **name, status="500"): bad,
+    }
+
+
+def small(number: int) -> Play:
+    """A Deployment of which hardly anybody asks, and all in vain."""
+    name = {"pod": f"small-{number}-abc-1", "deployment": f"small-{number}"}
+    return {
+        **deployment(f"small-{number}"),
+        series("http_requests_total", **name, status="200"): grows(3, 0),
+        series("http_requests_total", **name, status="500"): grows(0, 3),
+    }
+
+
+def gateway(errors: float) -> Play:
+    """A pod by itself, which no Deployment owns."""
+    return {
+        series("http_requests_total", pod="gateway", status="200"): grows(120, 120 - errors),
+        series("http_requests_total", pod="gateway", status="500"): grows(0, errors),
+    }
+
+
 QUIET = (
     story("all is well", ()),
     story("a healthy rollout", (), rollout()),
@@ -144,6 +174,9 @@ SERVING = (
         told("rollguard_rollout_active"),
     ),
     story("15% errors", (*ERRORS, "RollbackErrorRate critical"), traffic(share=0.15)),
+    story("8% errors of a small Deployment beside a large one", ERRORS[:2], traffic(share=0.08), large(errors=0)),
+    story("errors of what belongs to no Deployment", ERRORS[2:], gateway(errors=60)),
+    story("errors of Deployments with too little traffic each", ERRORS[2:], traffic(rate=0.5), *map(small, range(20))),
     story("requests take a second", (), traffic(slow_from=1)),
     story(
         "requests take a second after a rollout", ("ResponseTimeDegradation warning",), traffic(slow_from=1), rollout()

@@ -258,6 +258,19 @@ async def test_the_critical_of_an_alert_mutes_its_warning_for_the_same_deploymen
     assert [inhibited[tuple(sorted(case.labels.items()))] for case in found] == [0, 1, 0, 0, 1]
 
 
+async def test_the_error_rate_of_a_namespace_pages_where_none_of_its_deployments_does(told: World) -> None:
+    one = named("HighErrorRate", namespace="one-is-bad")
+    explained, alone = (named("HighErrorRateOverall", namespace=space) for space in ("one-is-bad", "all-a-little"))
+    incident = named(INCIDENT_OPEN, "none", namespace="one-is-bad")
+    await told.alertmanager.send([one.sent(), incident.sent()])
+    await told.alertmanager.send([explained.sent(), alone.sent()])
+    # The incident mutes the Deployment's own page, and that still explains the namespace's.
+    await told.until_told(expected([alone]))
+    inhibited = await told.alertmanager.muted_by()
+    assert [inhibited[tuple(sorted(case.labels.items()))] for case in (one, explained, alone)] == [1, 1, 0]
+    assert {place[0] for place in told.places()} == {"HighErrorRateOverall"}
+
+
 async def test_a_large_group_is_told_in_part_and_says_so(told: World) -> None:
     found = [named("PodNotReady", "warning", namespace="large", deployment=f"web-{number}") for number in range(25)]
     await told.alertmanager.send([case.sent() for case in found])

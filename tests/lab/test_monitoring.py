@@ -29,7 +29,7 @@ WATCHED_S = 40.0
 CRITICAL, WARNING, NONE = "critical", "warning", "none"
 Fired = frozenset[tuple[str, str]]
 """Alerts with their severity."""
-DATABASE, GUARDS = "a database", "the guard"
+DATABASE, GUARDS, TOGETHER = "a database", "the guard", "all Deployments together"
 """What an alert without a Deployment is about."""
 
 
@@ -145,7 +145,7 @@ class Watch:
 
 def _subject(labels: Mapping[str, str]) -> str:
     named = labels.get("deployment") or labels.get("migration")
-    return named or {"database": DATABASE, "guard": GUARDS}[labels["category"]]
+    return named or {"database": DATABASE, "guard": GUARDS, "deployment": TOGETHER}[labels["category"]]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -81,6 +81,8 @@ class SignalAlert:
     """Only while a rollout is recent."""
     by_pod: bool = False
     """Gauge only: for each pod by itself."""
+    whole: bool = False
+    """Over all workloads of a namespace together: it names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,8 +55,9 @@ class AlertPart(Part):
     """What it is about, for its route; `deployment` for ratio, histogram, event and rollback, else `resource`."""
     after_rollout: bool = False
     """Only while a rollout is recent: no longer ago than the automatic part of the window."""
-    per: Literal["workload", "pod"] = "workload"
-    """Gauge: `pod` for an alert for each pod by itself."""
+    per: Literal["workload", "pod", "namespace"] = "workload"
+    """`namespace` for one over all workloads of a namespace together: it names none, and nothing is rolled back by it.
+    Gauge: `pod` for an alert for each pod by itself."""
 
 
 class AlertsPart(Part):
@@ -111,6 +112,7 @@ def alerts_of(
                 over=over if part.over is None else part.over,
                 after_rollout=part.after_rollout,
                 by_pod=part.per == "pod",
+                whole=part.per == "namespace",
             )
         )
     return tuple(found)
@@ -183,6 +185,11 @@ def _check_part(
         marked.wrong((*path, "over"), "over", "no `over`: a gauge is looked at as it is", key=True)
     if part.per == "pod" and (kind is not SignalKind.GAUGE or shared):
         marked.wrong((*path, "per"), "pod", "per: workload: only a gauge of workloads has an alert for each pod")
-    if part.after_rollout and shared:
-        words = "false: a shared signal belongs to no workload that could have been rolled out"
-        marked.wrong((*path, "afterRollout"), True, words)
+    if part.per == "namespace" and (shared or kind in (SignalKind.GAUGE, SignalKind.EVENT)):
+        words = "per: workload: only a ratio, a histogram or a rate of workloads has an alert on all of them together"
+        marked.wrong((*path, "per"), "namespace", words)
+    if part.per == "namespace" and part.level == "rollback":
+        marked.wrong((*path, "level"), "rollback", "warning or critical: all together name nothing to roll back")
+    if part.after_rollout and (shared or part.per == "namespace"):
+        what = "a shared signal belongs to" if shared else "all together are"
+        marked.wrong((*path, "afterRollout"), True, f"false: {what} no workload that could have been rolled out")

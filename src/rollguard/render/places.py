@@ -48,11 +48,12 @@ STALLED = Place(board=Board.GUARD, key="stalled rollbacks")
 INCIDENTS = Place(board=Board.GUARD, key="open incidents")
 
 
-def place_of(signal: Signal, quantile: float | None = None) -> Place:
-    """The panel of a signal; of a histogram the one of that quantile. What belongs to no Deployment alone, or is about
-    the database, a queue or workers, stands among the system's health; the rest with its Deployment."""
+def place_of(signal: Signal, quantile: float | None = None, *, whole: bool = False) -> Place:
+    """The panel of a signal, with `whole` that of all Deployments together; of a histogram the one of that quantile.
+    What belongs to no Deployment alone, or is about the database, a queue or workers, stands among the system's health;
+    the rest with its Deployment."""
     found = topic(signal)
-    if signal.shared or found in (Topic.DATABASE, Topic.QUEUE):
+    if signal.shared or whole or found in (Topic.DATABASE, Topic.QUEUE):
         return Place(board=Board.SYSTEM, key=key_of(signal, Of.ALL, quantile))
     board = Board.SYSTEM if found is Topic.WORKERS else Board.DEPLOYMENTS
     return Place(board=board, key=key_of(signal, Of.WORKLOAD, quantile))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rollguard.model.documents import Json
-from rollguard.model.policy import Policy, QuietWindow
+from rollguard.model.policy import LevelName, Policy, QuietWindow
 from rollguard.render.file import HEADER, File
 from rollguard.render.labels import Object
 from rollguard.render.receivers import (
@@ -45,7 +47,7 @@ def configuration(policy: Policy, namespace: str) -> Object:
     """The same as data."""
     made: Object = {
         "route": _routes(policy),
-        "inhibit_rules": _inhibitions(),
+        "inhibit_rules": _inhibitions(policy),
         "receivers": receivers(policy, namespace),
     }
     if policy.maintenance:
@@ -84,7 +86,7 @@ def _route(receiver: str, *matchers: str, further: bool = False) -> Object:
     return {**route, "continue": True} if further else route
 
 
-def _inhibitions() -> list[Json]:
+def _inhibitions(policy: Policy) -> list[Json]:
     """Labels that are missing on both sides count as equal: each rule asks for those that it stands on."""
     return [
         # One bad release pages once: the guard has paged for this Deployment.
@@ -104,7 +106,22 @@ def _inhibitions() -> list[Json]:
             muted=[WARNING, NAMED, WITHOUT_DEPLOYMENT],
             equal=["alertname", "cluster", "namespace", "job", "instance", "pod", "container"],
         ),
+        *_explained(policy),
     ]
+
+
+def _explained(policy: Policy) -> Iterator[Json]:
+    """Where a Deployment of the namespace is past the bound by itself, that has paged: that all of the namespace is
+    says nothing more."""
+    for signal in policy.signals:
+        own = [alert for alert in signal.alerts if not alert.whole and alert.level is not LevelName.WARNING]
+        names = "|".join(dict.fromkeys(alert.name for alert in own))
+        for whole in (alert for alert in signal.alerts if alert.whole and names):
+            yield _inhibition(
+                by=[f'alertname=~"{names}"', CRITICAL, NAMED, WITH_DEPLOYMENT],
+                muted=[f'alertname="{whole.name}"', NAMED],
+                equal=["cluster", "namespace"],
+            )
 
 
 def _inhibition(*, by: list[Json], muted: list[Json], equal: list[Json]) -> Object:

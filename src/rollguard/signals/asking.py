@@ -78,9 +78,11 @@ def question(
 
 
 def measured(signal: Signal, scope: Scope, span: Span) -> Measure:
-    """The same signal for rules and panels: by workload, or by namespace where it is shared. Both expressions are
-    empty for an event."""
-    shaped = replace(scope, shared=True) if signal.shared else scope
+    """The same signal for rules and panels: by workload, or by namespace where it is shared or the span is of all
+    workloads together. Both expressions are empty for an event."""
+    shaped = scope.together() if span.whole else scope
+    if signal.shared:
+        shaped = replace(scope, shared=True)
     return ranged(KINDS[signal.kind].measured(signal, shaped, span), span)
 
 

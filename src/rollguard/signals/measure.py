@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from rollguard.model.policy import SignalAlert
 from rollguard.policy import promql
 from rollguard.policy.durations import format_
 
@@ -23,11 +24,13 @@ class Span:
     """Of a histogram."""
     by_pod: bool = False
     """A gauge for each pod by itself, with the label `pod`."""
+    whole: bool = False
+    """All workloads of a namespace together."""
 
     @classmethod
-    def of(cls, seconds: float, *, quantile: float | None = None, by_pod: bool = False) -> Span:
-        """A span of so many seconds."""
-        return cls(over=format_(seconds), quantile=quantile, by_pod=by_pod)
+    def of(cls, alert: SignalAlert, *, quantile: float | None = None) -> Span:
+        """As an alert looks at it."""
+        return cls(over=format_(alert.over), quantile=quantile, by_pod=alert.by_pod, whole=alert.whole)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

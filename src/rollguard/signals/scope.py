@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rollguard.model.policy import MetricsStore, Policy
 from rollguard.policy.promql import Matcher, narrowed
@@ -26,6 +26,11 @@ class Scope:
     """The namespace of what belongs to no workload and whose series name none."""
     shared: bool = False
     """It is of what belongs to no workload: by namespace alone, wherever it is."""
+
+    def together(self) -> Scope:
+        """The same series by namespace alone, whatever workload they are of."""
+        match = ",".join([*([self.store.match] if self.store.match else []), *map(str, self.matchers)])
+        return replace(self, shared=True, store=replace(self.store, match=match))
 
     def keys(self, *more: str) -> tuple[str, ...]:
         """The labels that a result is grouped by."""

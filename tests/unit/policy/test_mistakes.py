@@ -48,6 +48,25 @@ def test_an_alert_on_a_level_that_the_signal_lacks_names_those_that_it_has() -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("alert", "words"),
+    [
+        ("{name: All, level: rollback, per: namespace}", "all together name nothing to roll back"),
+        ("{name: All, level: warning, per: namespace, afterRollout: true}", "all together are no workload"),
+    ],
+)
+def test_an_alert_on_a_whole_namespace_undoes_nothing_and_asks_for_no_rollout(alert: str, words: str) -> None:
+    levels = "      alerts: [" + alert + "]\n      levels:\n        warning: {above: 1%, for: 5m}\n"
+    assert words in only(changed("      levels:\n", levels))
+
+
+def test_a_value_has_no_alert_on_a_whole_namespace() -> None:
+    depth = "depth: {kind: gauge, gauge: queue_depth, levels: {warning: {above: 5, for: 5m}}, alerts: [ALERT]}"
+    text = changed("  signals:\n", f"  signals:\n    {depth}\n")
+    found = only(text.replace("ALERT", "{name: Deep, level: warning, per: namespace}"))
+    assert "only a ratio, a histogram or a rate of workloads" in found
+
+
 def test_a_key_that_stands_twice_names_the_first_line() -> None:
     assert "each key once: it stands in line 15" in only(changed("      total: ", "      bad: x\n      total: "))
 

@@ -148,6 +148,23 @@ def test_every_inhibition_asks_for_the_labels_that_it_stands_on() -> None:
         assert {"namespace", "cluster"} <= set(rule["equal"])
 
 
+def test_an_alert_on_a_whole_namespace_is_muted_where_one_of_its_deployments_has_paged_for_the_same() -> None:
+    policy = read(ROOT / "examples" / "dubbing-platform" / "policy.yaml")
+    (document,) = yaml.safe_load_all(routing(policy, "monitoring")[0].text)
+    assert document["inhibit_rules"][3:] == [
+        {
+            "source_matchers": [
+                'alertname=~"HighErrorRate|ErrorRateSpikeAfterDeployment|RollbackErrorRate"',
+                'severity="critical"',
+                'namespace!=""',
+                'deployment!=""',
+            ],
+            "target_matchers": ['alertname="HighErrorRateOverall"', 'namespace!=""'],
+            "equal": ["cluster", "namespace"],
+        }
+    ]
+
+
 def test_quiet_windows_mute_warnings_alone() -> None:
     window = 'maintenance: [{name: nights, from: "22:00", to: "06:00", reason: sleep}]'
     routes = configured(window)["route"]["routes"]

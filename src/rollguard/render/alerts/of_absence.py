@@ -10,7 +10,7 @@ from rollguard.policy.promql import Matcher
 from rollguard.render.alerts.alert import Alert
 from rollguard.render.alerts.cluster import TARGETS, WHERE, deployments
 from rollguard.render.alerts.lasting import lasting
-from rollguard.render.alerts.recordings import counts_requests, presence_over, requests_name, value_name
+from rollguard.render.alerts.recordings import by_workload, counts_requests, presence_over, requests_name, value_name
 from rollguard.render.places import SCRAPED, place_of
 from rollguard.signals import DEPLOYMENT, Scope
 
@@ -24,7 +24,7 @@ def of_absence(policy: Policy) -> tuple[Alert, ...]:
     required = (
         signal
         for signal in policy.signals
-        if signal.required and not signal.shared and signal.alerts and signal.kind is not SignalKind.EVENT
+        if signal.required and not signal.shared and by_workload(signal) and signal.kind is not SignalKind.EVENT
     )
     return (*(_signal(policy, signal, scope) for signal in required), _target(policy, scope))
 
@@ -46,7 +46,7 @@ def _signal(policy: Policy, signal: Signal, scope: Scope) -> Alert:
         what = "has no traffic, or no series, where it had"
         quantile = next((each.quantile for each in signal.levels), None)
     else:
-        alert = signal.alerts[0]
+        alert = by_workload(signal)[0]
         level = next(each for each in signal.levels if each.name is alert.level)
         series = value_name(signal, alert, level)
         lost = f"last_over_time({series}[{BEFORE}]) unless {scope.alike()} {series}"

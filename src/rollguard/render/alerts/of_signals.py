@@ -59,9 +59,9 @@ def _alert(signal: Signal, alert: SignalAlert, levels: tuple[Level, ...], scope:
         summary=_summary(signal, alert, bound),
         description=_description(signal, alert, unit, bound),
         meaning=_meaning(signal, alert, bound),
-        panel=place_of(signal, levels[0].quantile),
+        panel=place_of(signal, levels[0].quantile, whole=alert.whole),
         labels=(ROLLBACK,) if acts else (),
-        deployment=not signal.shared,
+        deployment=not (signal.shared or alert.whole),
         value=value_name(signal, alert, levels[0]),
         unit=unit,
         bound=levels[0].bound,
@@ -72,12 +72,12 @@ def _alert(signal: Signal, alert: SignalAlert, levels: tuple[Level, ...], scope:
 
 
 def _expr(signal: Signal, alert: SignalAlert, levels: tuple[Level, ...], scope: Scope) -> str:
-    own = f"on ({', '.join(scope.keys() if signal.shared else scope.own())})"
+    own = f"on ({', '.join(scope.keys() if signal.shared or alert.whole else scope.own())})"
     expr = " or ".join(f"{value_name(signal, alert, level)} > {_number(level.bound)}" for level in levels)
     several = len(levels) > 1
     clauses: list[str] = []
     if counts_requests(signal) and signal.minimum_traffic:
-        clauses.append(f"and {own} {requests_name(signal, alert.over)} >= {signal.minimum_traffic}")
+        clauses.append(f"and {own} {requests_name(signal, alert.over, whole=alert.whole)} >= {signal.minimum_traffic}")
     if alert.after_rollout:
         clauses.append(f"and {own} {RECENT} == 1")
     return " ".join([f"({expr})" if several and clauses else expr, *clauses])
@@ -98,7 +98,7 @@ def _words(signal: Signal) -> str:
 
 def _summary(signal: Signal, alert: SignalAlert, bound: str) -> str:
     words = f"{_words(signal)} {bound}{' of the limit' if signal.limit else ''}".replace("> ", "above ")
-    after = " after a rollout" if alert.after_rollout else ""
+    after = " after a rollout" if alert.after_rollout else " in a whole namespace" if alert.whole else ""
     acts = ": the bound of a rollback" if alert.level is LevelName.ROLLBACK else ""
     return f"{words[0].upper()}{words[1:]}{after}{acts}"
 
@@ -106,6 +106,8 @@ def _summary(signal: Signal, alert: SignalAlert, bound: str) -> str:
 def _where(signal: Signal, alert: SignalAlert) -> str:
     if signal.shared:
         return "in {{ $labels.namespace }}"
+    if alert.whole:
+        return "of all Deployments in {{ $labels.namespace }} together"
     return f"of {WHERE}, pod {{{{ $labels.pod }}}}," if alert.by_pod else f"of {WHERE}"
 
 
@@ -133,4 +135,10 @@ def _meaning(signal: Signal, alert: SignalAlert, bound: str) -> str:
         else ""
     )
     after = " It asks for a recent rollout." if alert.after_rollout else ""
-    return f"{what} ({bound}).{traffic}{after}"
+    whole = (
+        " It is taken over all of a namespace, also over what belongs to no Deployment, or has too little traffic for "
+        "an alert of its own. Nothing is rolled back by it."
+        if alert.whole
+        else ""
+    )
+    return f"{what} ({bound}).{traffic}{after}{whole}"

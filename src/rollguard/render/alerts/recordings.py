@@ -41,12 +41,13 @@ def value_name(signal: Signal, alert: SignalAlert, level: Level) -> str:
         SignalKind.RATE: f"per_minute_rate{over}",
         SignalKind.GAUGE: "share_max" if signal.limit else "max",
     }[signal.kind]
-    return _name("pod" if alert.by_pod else "", signal, tail)
+    level_ = "pod" if alert.by_pod else "namespace" if alert.whole else ""
+    return _name(level_, signal, tail)
 
 
-def requests_name(signal: Signal, over: float) -> str:
-    """The recorded series of how many requests there were."""
-    return _name("", signal, f"requests_increase{format_(over)}")
+def requests_name(signal: Signal, over: float, *, whole: bool = False) -> str:
+    """The recorded series of how many requests there were, of a workload or of all together."""
+    return _name("namespace" if whole else "", signal, f"requests_increase{format_(over)}")
 
 
 def counts_requests(signal: Signal) -> bool:
@@ -56,7 +57,12 @@ def counts_requests(signal: Signal) -> bool:
 
 def presence_over(signal: Signal) -> float:
     """Seconds over which it is looked whether a signal has series and traffic: those of its first alert."""
-    return next((alert.over for alert in signal.alerts), 0.0)
+    return next((alert.over for alert in by_workload(signal)), 0.0)
+
+
+def by_workload(signal: Signal) -> tuple[SignalAlert, ...]:
+    """The signal's alerts on each workload by itself."""
+    return tuple(alert for alert in signal.alerts if not alert.whole)
 
 
 def _name(level: str, signal: Signal, tail: str) -> str:
@@ -66,12 +72,12 @@ def _name(level: str, signal: Signal, tail: str) -> str:
 def _of_signal(signal: Signal, scope: Scope) -> Iterator[Recording]:
     for alert in signal.alerts if signal.kind is not SignalKind.EVENT else ():
         for level in (each for each in signal.levels if each.name is alert.level):
-            span = Span.of(alert.over, quantile=level.quantile, by_pod=alert.by_pod)
+            span = Span.of(alert, quantile=level.quantile)
             measure = signals.measured(signal, scope, span)
             unseen = f" or {_waiting(scope)}" if alert.by_pod and metric_of(signal.gauge) == READY else ""
             yield Recording(record=value_name(signal, alert, level), expr=f"{measure.value}{unseen}")
             if measure.requests:
-                yield Recording(record=requests_name(signal, alert.over), expr=measure.requests)
+                yield Recording(record=requests_name(signal, alert.over, whole=alert.whole), expr=measure.requests)
 
 
 def _unique(found: Iterator[Recording]) -> tuple[Recording, ...]:

@@ -66,10 +66,8 @@ def _of_all(view: View, signal: Signal) -> _Ask:
     if signal.shared:
         where = "It belongs to no Deployment alone."
         return _Ask(scope=view.scope, legend="{{namespace}}", where=where, of=Of.ALL)
-    store = view.scope.store
-    match = ",".join([*([store.match] if store.match else []), *(str(each) for each in view.scope.matchers)])
-    scope = replace(view.scope, shared=True, store=replace(store, match=match))
-    return _Ask(scope=scope, legend="{{namespace}}", where="Of all Deployments of the namespace together.", of=Of.ALL)
+    where = "Of all Deployments of the namespace together."
+    return _Ask(scope=view.scope.together(), legend="{{namespace}}", where=where, of=Of.ALL)
 
 
 def _panels(ask: _Ask, signals: tuple[Signal, ...]) -> tuple[Panel, ...]:

@@ -61,17 +61,17 @@ def _fires(setting: Setting, alert: Alert, value: float) -> Firing:
 
 
 def _series(setting: Setting, signal: Signal, value: float, *, requests: int, calm: int) -> tuple[Series, ...]:
-    own = {} if signal.shared else {"deployment": WORKLOAD}
     found: dict[str, Series] = {}
     before: tuple[tuple[float | None, int], ...] = ((None, calm),) if calm else ()
     for each in signal.alerts:
+        own = {} if signal.shared or each.whole else {"deployment": WORKLOAD}
         for level in (level for level in signal.levels if level.name is each.level):
             name = value_name(signal, each, level)
             found[name] = setting.cast.recorded(name, *before, (value, 1), **own, **_pod(each))
         if counts_requests(signal):
-            name = requests_name(signal, each.over)
+            name = requests_name(signal, each.over, whole=each.whole)
             found[name] = setting.cast.recorded(name, (requests, 1), **own)
-    recent = () if signal.shared else (setting.cast.recorded(RECENT, (1, 1), **own),)
+    recent = () if signal.shared else (setting.cast.recorded(RECENT, (1, 1), deployment=WORKLOAD),)
     return (*found.values(), *recent)
 
 
