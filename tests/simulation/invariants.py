@@ -224,6 +224,7 @@ class Watchdog:
             if record.closed is None:
                 units[record.unit] += 1
             self._check_plan_ended(record)
+            self._check_counted(record)
             self._check_notices(record)
         for unit, count in units.items():
             if count > 1:
@@ -244,6 +245,16 @@ class Watchdog:
         ended = record.state in (LifecycleState.HELD, LifecycleState.CLOSED)
         if not (ended and paged) and record.workload in self.world.deployments:
             raise InvariantBroken(f"plan {record.plan.id} is neither done nor held and paged: {record.state}")
+
+    def _check_counted(self, record: RolloutRecord) -> None:
+        """What the guard undid by itself counts for the limits, whoever died in between."""
+        plan, unit = record.plan, self.world.records.units[record.unit].record
+        ours = plan is not None and plan.done and plan.actor == "rollguard" and self._undid(record)
+        if plan is not None and ours and unit.uid == record.uid and plan.created not in unit.automatic_rollbacks:
+            raise InvariantBroken(f"plan {plan.id} undid {record.id}, and counts as no rollback of {record.unit}")
+
+    def _undid(self, record: RolloutRecord) -> bool:
+        return bool(self.restored[record.id])
 
     def _check_notices(self, record: RolloutRecord) -> None:
         arrived = self.inbox.distinct()

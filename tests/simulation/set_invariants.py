@@ -305,6 +305,11 @@ class SetWatchdog(Watchdog):
         if not (paged and (ended or self._waits(record))):
             raise InvariantBroken(f"plan {record.plan.id} is neither done nor held and paged: {record.state}")
 
+    def _undid(self, record: RolloutRecord) -> bool:
+        """Where people had switched every Service before, what is left to end is no rollback of the guard's own."""
+        switched = any(rollout == record.id for rollout, _ in self.switched)
+        return switched or (Watchdog._undid(self, record) and not any(p.service for p in record.passages))
+
     def _waits(self, record: RolloutRecord) -> bool:
         """A refusal after the first switch is waited for; so is that of a first one of which an answer is missing."""
         plan = record.plan
@@ -349,10 +354,12 @@ class SetWatchdog(Watchdog):
             raise InvariantBroken(f"{resets} connections to {back.new} were reset after {name} was switched back")
 
     def _check_held(self) -> None:
-        """Nothing was switched, and people know why."""
+        """Nothing was switched, nothing counts as a rollback, and people know why."""
         held = [stored.record for stored in self.world.records.rollouts.values() if stored.record.passages]
         if self.switched or not held:
             raise InvariantBroken(f"{dict(self.switched)} was switched in the story '{self.story.name}'")
+        if counted := [u.record.name for u in self.world.records.units.values() if u.record.automatic_rollbacks]:
+            raise InvariantBroken(f"{counted} counts a rollback, and nothing was undone")
         for record in held:
             paged = any(notice.class_ is NoticeClass.PAGE for notice in record.notices)
             if not paged or record.state not in (LifecycleState.HELD, LifecycleState.CLOSED):

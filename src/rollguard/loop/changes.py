@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from rollguard import undo
 from rollguard.lifecycle import findings, response
-from rollguard.model.action import Plan, Step, StepState
+from rollguard.model.action import Fruitless, Plan, Step, StepState
 from rollguard.model.facts import UnitFacts
 from rollguard.model.handling import Acknowledgement
 from rollguard.model.lifecycle import (
@@ -196,7 +196,7 @@ def with_step(record: RolloutRecord, plan_id: str, step: Step) -> RolloutRecord:
     if plan is None or plan.id != plan_id:
         return record
     steps = tuple(
-        replace(known, state=step.state, detail=step.detail, over_at=step.over_at)
+        replace(known, state=step.state, detail=step.detail, over_at=step.over_at, fruitless=step.fruitless)
         if known.n == step.n and _further(known.state, step.state)
         else known
         for known in plan.steps
@@ -213,11 +213,13 @@ def alive(plan: Plan) -> bool:
     return all(step.state is not StepState.FAILED for step in plan.steps)
 
 
-def with_dead_plan(record: RolloutRecord, reason: str, now: Instant) -> RolloutRecord:
+def with_dead_plan(
+    record: RolloutRecord, reason: str, now: Instant, *, fruitless: Fruitless | None = None
+) -> RolloutRecord:
     """The record with what was open of its plan, where there is one, failed for that reason."""
     plan = record.plan
     for step in plan.steps if plan is not None else ():
-        failed = replace(step, state=StepState.FAILED, detail=reason, over_at=now)
+        failed = replace(step, state=StepState.FAILED, detail=reason, over_at=now, fruitless=fruitless)
         record = with_step(record, plan.id if plan is not None else "", failed)
     return replace(record, why=reason)
 

@@ -6,14 +6,11 @@ from dataclasses import replace
 
 from rollguard import undo
 from rollguard.loop import changes, planning, reading, surroundings
+from rollguard.loop.condemning import condemn
 from rollguard.loop.context import Context, LookAgain, Memory
 from rollguard.loop.sending import Go, Tally, mark, send
 from rollguard.loop.transitions import note, transit, unit_of
-from rollguard.model.action import (
-    Plan,
-    Step,
-    StepState,
-)
+from rollguard.model.action import Fruitless, Plan, Step, StepState
 from rollguard.model.lifecycle import PlanDone, PlanRefused, PlanStored, PlanSuperseded, Tell
 from rollguard.model.names import UnitName
 from rollguard.model.notices import NoticeClass
@@ -35,7 +32,7 @@ async def act(context: Context, memory: Memory) -> float | None:
                 await transit(context, record, PlanStored())
         elif record.state is LifecycleState.ACTING and record.plan is None:
             why = "the rollout was being acted upon, and its record has no plan"
-            await give_up(context, record, PlanRefused(reason=why), why)
+            await give_up(context, memory, record, PlanRefused(reason=why), why)
         elif record.state is LifecycleState.ACTING:
             again = await _go_on(context, memory, record)
         else:
@@ -61,24 +58,30 @@ async def _go_on(context: Context, memory: Memory, record: RolloutRecord) -> flo
         if isinstance(answer, undo.Send):
             go = Go(record=present, plan=plan, step=answer.step, readings=readings)
             follows = await send(context, memory, go, answer.write, tally)
-        again = follows if isinstance(follows, float) else await _follow(context, present, plan, follows)
+        again = follows if isinstance(follows, float) else await _follow(context, memory, present, plan, follows)
         if again is not None:
             return again
 
 
-async def _follow(context: Context, record: RolloutRecord, plan: Plan, answer: undo.Next | None) -> float | None:
+async def _follow(
+    context: Context, memory: Memory, record: RolloutRecord, plan: Plan, answer: undo.Next | None
+) -> float | None:
     """Does what is to be done beside a write. None means: read again now; else the seconds to leave it for."""
     match answer:
         case undo.Finished():
             await _finish(context, record, plan)
         case undo.MarkDone(step=step):
+            if undo.undoes(plan, step) and (lost := await condemn(context, record, plan)):
+                step = replace(step, detail=f"{step.detail}; {lost}")
             told = undo.switched(plan, step)
             tell = Tell(class_=NoticeClass.INFO, topic="switched-back", reason=told) if told else None
             await mark(context, record, step, tell=tell)
         case undo.Supersede(reason=why, refused=refused):
-            await give_up(context, record, (PlanRefused if refused else PlanSuperseded)(reason=why), why)
-        case undo.Abandon(step=step, reason=why):
-            await _abandon(context, record, plan, replace(step, state=StepState.FAILED, detail=why))
+            await give_up(context, memory, record, (PlanRefused if refused else PlanSuperseded)(reason=why), why)
+        case undo.Abandon(step=step, reason=why, refused=refused):
+            cause = Fruitless.REFUSED if refused else Fruitless.HINDERED
+            failed = replace(step, state=StepState.FAILED, detail=why, fruitless=cause)
+            await _abandon(context, record, plan, failed)
         case undo.Resume(reason=why):
             await _resume(context, record, plan, why)
         case undo.Wait(reason=why, half=half, again=again):
@@ -156,13 +159,21 @@ async def _tell(context: Context, record: RolloutRecord, tell: Tell) -> None:
 
 
 async def give_up(
-    context: Context, record: RolloutRecord, input_: PlanSuperseded | PlanRefused, reason: str
+    context: Context, memory: Memory, record: RolloutRecord, input_: PlanSuperseded | PlanRefused, reason: str
 ) -> RolloutRecord:
-    """The plan is over without being done: its open steps fail with the reason, the rollout is held and paged."""
-    now = context.now()
+    """The plan is over without being done: its open steps fail with the reason, the rollout is held and paged.
+
+    What it was to undo counts as undone, unless it surely is not: its write may have arrived, or may still.
+    """
+    now, plan, cause, told = context.now(), record.plan, None, ""
+    if plan is not None and not undo.untouched(plan, memory.refusals):
+        told = await condemn(context, record, plan)
+    elif plan is not None and not (undo.of_set(plan) and undo.committed(plan)):
+        cause = Fruitless.REFUSED if isinstance(input_, PlanRefused) else Fruitless.HINDERED
 
     def failed(present: RolloutRecord) -> RolloutRecord:
-        return changes.with_dead_plan(present, reason, now)
+        return changes.with_dead_plan(present, reason, now, fruitless=cause)
 
-    line = TimelineEntry(at=now, kind="plan", text=f"Plan given up: {reason}")
+    text = f"Plan given up: {reason}" + (f"; {told}" if told else "")
+    line = TimelineEntry(at=now, kind="plan", text=text)
     return await transit(context, record, input_, change=failed, entries=(line,))

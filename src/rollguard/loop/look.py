@@ -146,7 +146,7 @@ async def _drop(context: Context, memory: Memory, name: UnitName) -> None:
         return
     if record.state is LifecycleState.ACTING:
         why = await _leaves(context, record, reason)
-        record = await executor.give_up(context, record, PlanSuperseded(reason=why), why)
+        record = await executor.give_up(context, memory, record, PlanSuperseded(reason=why), why)
     await transit(context, record, NewTarget(reason=reason), change=ending(memory))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from rollguard import undo
-from rollguard.loop import changes, surroundings
+from rollguard.loop import changes
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.transitions import note, unit_of
 from rollguard.model.action import (
@@ -26,7 +26,7 @@ from rollguard.model.action import (
 )
 from rollguard.model.lifecycle import Tell
 from rollguard.model.names import Ref
-from rollguard.model.records import RolloutRecord, TimelineEntry, UnitRecord
+from rollguard.model.records import RolloutRecord, TimelineEntry
 from rollguard.model.time import Instant
 
 CONFLICTS = 5
@@ -59,8 +59,7 @@ async def send(context: Context, memory: Memory, go: Go, write: Write, tally: Ta
     """None means: read again now; else what follows from the answer, or the seconds to leave it for."""
     step, timeout = go.step, context.settings.request_timeout
     if step.state is StepState.PENDING:
-        told = await _condemn(context, go.record, go.plan) if undo.commits(go.plan, step) else ""
-        await mark(context, go.record, replace(step, state=StepState.TRYING, detail=told))
+        await mark(context, go.record, replace(step, state=StepState.TRYING))
         memory.refusals = undo.Refusals(plan=go.plan.id, step=step.n, sure=True)
         return None  # those writes took their time: a freeze, an expiry, a newer change is seen by another fresh read
     context.gate.check(timeout)
@@ -97,7 +96,8 @@ def _answered(before: undo.Refusals | None, go: Go, outcome: WriteOutcome, now: 
     fresh = undo.Refusals(plan=go.plan.id, step=go.step.n)
     known = before if before is not None and (before.plan, before.step) == (fresh.plan, fresh.step) else fresh
     if not isinstance(outcome, Rejected):
-        return replace(known, since=None, sure=known.sure and not isinstance(outcome, Unknown), passing=False)
+        untaken = isinstance(outcome, Conflict | Throttled)
+        return replace(known, since=None, sure=known.sure and untaken, passing=False)
     since = known.since if known.passing == outcome.passing else None
     return replace(known, since=since or now, passing=outcome.passing)
 
@@ -151,25 +151,3 @@ async def mark(context: Context, record: RolloutRecord, step: Step, *, tell: Tel
         return changes.told(changed, tell, unit=unit, policy=context.policies.of(changed), now=now)
 
     await note(context, record, marked)
-
-
-async def _condemn(context: Context, record: RolloutRecord, plan: Plan) -> str:
-    """Its unit forgets what is undone as good, and counts a rollback of the guard's own, once: before the first write
-    that undoes it, for a crash must not lose it. Returns what is to be told of it."""
-    digests = undo.undone(plan, record)
-
-    def undone(unit: UnitRecord) -> UnitRecord:
-        for digest in digests:
-            unit = changes.with_undone(unit, digest, plan.created)
-        return changes.with_rollback(unit, plan.created) if plan.actor == surroundings.GUARD else unit
-
-    unit = unit_of(context, record.unit)
-    await context.store.change_unit(record.unit, undone)
-    if not any(good.digest in digests for good in unit.good()):
-        return ""
-    what = f"revision {record.target_number}" if not record.passages else f"what {_left_colour(record)} runs"
-    return f"{what} was good until now, and is not gone back to any more"
-
-
-def _left_colour(record: RolloutRecord) -> str:
-    return " and ".join(dict.fromkeys(passage.new.colour for passage in record.passages))

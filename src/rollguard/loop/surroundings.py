@@ -135,15 +135,21 @@ def fleet_rollbacks(context: Context) -> tuple[tuple[UnitName, Instant], ...]:
     """
     counted = {(unit.name, at) for unit in context.store.units for at in unit.automatic_rollbacks}
     for record in context.store.rollouts:
-        if record.closed is None and record.plan is not None and record.plan.actor == GUARD:
-            counted.add((record.unit, record.plan.created))
+        plan = None if _without_plan(record) else record.plan
+        if record.closed is None and plan is not None and plan.actor == GUARD:
+            counted.add((record.unit, plan.created))
         elif record.state is LifecycleState.PLANNED and (wanted := record.wanted()).actor == GUARD:
             counted.add((record.unit, wanted.at))
     for name, memory in context.units.items():
         undecided = context.store.rollout(name) if memory.deciding is not None else None
-        if memory.deciding is not None and undecided is not None and undecided.plan is None:
+        if memory.deciding is not None and undecided is not None and _without_plan(undecided):
             counted.add((name, memory.deciding))
     return tuple(sorted(counted, key=lambda entry: (entry[1], entry[0])))
+
+
+def _without_plan(record: RolloutRecord) -> bool:
+    """Whether nothing was done about it, and nothing is under way: what was planned before came to nothing."""
+    return record.plan is None or record.plan.fruitless is not None
 
 
 def freeze_of_all(context: Context, now: Instant) -> Freeze | None:

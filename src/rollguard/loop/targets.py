@@ -42,7 +42,7 @@ async def retarget(context: Context, memory: Memory, record: RolloutRecord, fact
     if target is None or target.number <= record.target_number:
         return record  # not numbered yet, or a cache older than the record
     plan = record.plan
-    if plan is not None and target.template.digest == plan.restoring.goal:
+    if plan is not None and plan.fruitless is None and target.template.digest == plan.restoring.goal:
         if record.state in OWN_UNDO:
             return record
         line = TimelineEntry(at=context.now(), kind="step", text=f"Revision {plan.target.number} is back after all")

@@ -115,6 +115,15 @@ class StepState(StrEnum):
     FAILED = "failed"
 
 
+class Fruitless(StrEnum):
+    """Why a plan ended with nothing undone."""
+
+    HINDERED = "hindered"
+    """Something stood in its way, or people stopped it."""
+    REFUSED = "refused"
+    """The API server would not have a write of it."""
+
+
 class StepKind(StrEnum):
     """What a step writes."""
 
@@ -160,6 +169,8 @@ class Step:
     """When it was found done, skipped or failed."""
     member: str = ""
     """Of a release set: the member that it moves."""
+    fruitless: Fruitless | None = None
+    """Of a failed step: why its plan ended with nothing undone. None where something was, or may have been."""
 
     @property
     def words(self) -> str:
@@ -204,6 +215,11 @@ class Plan:
     def restoring(self) -> Step:
         """The step that puts the template back: the first of a plan for a workload by itself."""
         return self.steps[0]
+
+    @property
+    def fruitless(self) -> Fruitless | None:
+        """Why it ended with nothing undone; None while it has not ended, and where something was, or may have been."""
+        return next((step.fruitless for step in self.steps if step.fruitless is not None), None)
 
     @property
     def done(self) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from rollguard.model.action import Absent, Plan, StepState
+from rollguard.model.action import Absent, Plan, Step, StepState
 from rollguard.model.names import RolloutId, UnitName
 from rollguard.model.records import (
     Exists,
@@ -159,6 +159,7 @@ def _check_plan(old: Plan, new: Plan) -> None:
 
 
 def _fixed(plan: Plan) -> Plan:
-    return replace(
-        plan, steps=tuple(replace(step, state=StepState.PENDING, detail="", over_at=None) for step in plan.steps)
-    )
+    def fixed(step: Step) -> Step:
+        return replace(step, state=StepState.PENDING, detail="", over_at=None, fruitless=None)
+
+    return replace(plan, steps=tuple(fixed(step) for step in plan.steps))

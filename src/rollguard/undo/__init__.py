@@ -11,12 +11,14 @@ from rollguard.undo.half import (
     of_set,
     stopped,
     tells_half,
+    undoes,
+    untouched,
 )
 from rollguard.undo.planning import Refused, plan, with_owners
 from rollguard.undo.progress import Progress, Restored, Stalled, StillRolling, progress, still_restored
 from rollguard.undo.request import manual
 from rollguard.undo.sets import plan_set, remarks, resume_set, set_target
-from rollguard.undo.stepping import commits, next, reads, refused
+from rollguard.undo.stepping import next, reads, refused
 from rollguard.undo.switching import by_hand
 from rollguard.undo.told import caveat, switched, undone
 from rollguard.undo.trials import trials
@@ -42,7 +44,6 @@ __all__ = [
     "by_hand",
     "caveat",
     "changed",
-    "commits",
     "committed",
     "given_up",
     "half_back",
@@ -63,7 +64,9 @@ __all__ = [
     "switched",
     "tells_half",
     "trials",
+    "undoes",
     "undone",
     "unready",
+    "untouched",
     "with_owners",
 ]

@@ -45,6 +45,8 @@ class Abandon:
 
     step: Step
     reason: str
+    refused: bool = False
+    """The server would not have it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ class Refusals:
     since: Instant | None = None
     """When it was refused first."""
     sure: bool = False
-    """Every try was answered: none may have taken effect, or may still."""
+    """Every try was answered, and none was taken: none has had an effect, or may have one still."""
     passing: bool = False
     """The last refusal may be over soon."""
 

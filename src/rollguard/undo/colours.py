@@ -106,13 +106,13 @@ def refused(at: Moment, step: Step, reason: str, refusals: Refusals | None) -> N
     if abandoned(at.plan):
         return MarkDone(step=skipped(step, reason))
     if not committed(at.plan):
-        return Abandon(step=step, reason=reason)
+        return Abandon(step=step, reason=reason, refused=refusals is not None)
     if refusals is None or not refusals.sure or not _alone(at, step):
         return Wait(reason=reason, half=half_back(at.plan, at.readings, reason), again=REFUSED_AGAIN)
     if lasts < REFUSED_FOR:
         return Wait(reason=reason, again=REFUSED_AGAIN)
     what = f"have it allowed, then roll back again, or fix {_bad_colour(at.plan)} forward"
-    return Abandon(step=step, reason=f"{reason}, for {lasts:.0f} s: {what}")
+    return Abandon(step=step, reason=f"{reason}, for {lasts:.0f} s: {what}", refused=True)
 
 
 def _alone(at: Moment, step: Step) -> bool:

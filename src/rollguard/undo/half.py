@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from rollguard.model.action import FoundService, Plan, Reading, Step, StepKind, StepState
 from rollguard.model.names import Ref
+from rollguard.undo.answers import Refusals
 from rollguard.undo.patch import left_by
 
 OVER = (StepState.DONE, StepState.SKIPPED, StepState.FAILED)
@@ -28,14 +29,29 @@ def steps_of(plan: Plan, kind: StepKind, member: str = "") -> tuple[Step, ...]:
 
 
 def decisive(plan: Plan) -> StepKind:
-    """The kind of step from whose first on nothing is given up: the switch; where none has a Service, the end of the
-    bad colour."""
+    """The kind of step that undoes what was released. Of a set: the switch; where none has a Service, the end of the
+    bad colour. From its first on nothing is given up."""
+    if not of_set(plan):
+        return StepKind.RESTORE_TEMPLATE
     return StepKind.SWITCH if steps_of(plan, StepKind.SWITCH) else StepKind.SCALE_DOWN
 
 
 def committed(plan: Plan) -> bool:
     """Whether the first decisive step was tried, so that it may have taken effect, or may still."""
     return any(step.state in BEGUN for step in steps_of(plan, decisive(plan)))
+
+
+def undoes(plan: Plan, step: Step) -> bool:
+    """Whether the step, which is over now, was tried and undid what was released."""
+    before = next(each for each in plan.steps if each.n == step.n)
+    return step.kind is decisive(plan) and before.state is StepState.TRYING
+
+
+def untouched(plan: Plan, refusals: Refusals | None) -> bool:
+    """Whether it has surely undone nothing: no decisive step was tried, or one alone of which no try took effect."""
+    begun = [step for step in steps_of(plan, decisive(plan)) if step.state in BEGUN]
+    sure = refusals.step if refusals is not None and refusals.plan == plan.id and refusals.sure else None
+    return all(step.n == sure and step.state is StepState.TRYING for step in begun)
 
 
 def moved(plan: Plan, readings: Mapping[Ref, Reading]) -> bool:

@@ -9,7 +9,7 @@ from rollguard.model.names import Ref
 from rollguard.model.time import Instant
 from rollguard.undo import colours
 from rollguard.undo.answers import Finished, MarkDone, Next, Refusals, Supersede, skipped
-from rollguard.undo.half import decisive, of_set, steps_of
+from rollguard.undo.half import of_set
 from rollguard.undo.moment import Moment
 from rollguard.undo.template import give_back, put_back
 from rollguard.undo.unready import Unready
@@ -51,12 +51,6 @@ def reads(plan: Plan) -> tuple[Ref, ...]:
 def pending_step(plan: Plan) -> Step | None:
     """The first step that is not over, None where all are."""
     return min((step for step in plan.steps if step.state not in OVER), key=lambda s: s.n, default=None)
-
-
-def commits(plan: Plan, step: Step) -> bool:
-    """Whether the step is the one from which on the plan undoes what was released: nothing did so before it."""
-    kind = decisive(plan) if of_set(plan) else StepKind.RESTORE_TEMPLATE
-    return step.kind is kind and all(each.state is StepState.PENDING for each in steps_of(plan, kind))
 
 
 def refused(

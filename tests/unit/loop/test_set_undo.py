@@ -212,9 +212,15 @@ def test_a_first_switch_that_is_refused_for_good_ends_the_plan_and_takes_back_wh
         await asyncio.sleep(60)
         assert of_set(stage).state is LifecycleState.HELD
         assert (len(asked), len(stage.told("superseded")), stage.told("half-back")) == (tries, 1, [])
+        unit = colours.unit()
+        assert unit is not None
+        assert (unit.automatic_rollbacks, unit.undone) == ((), ()), "nothing was undone"
         stage.world.services.refused.clear()
         order(stage)
         await stage.until(lambda: blue_again(colours) and green_gone(colours))
+        unit = colours.unit()
+        assert unit is not None
+        assert {digest for digest, _ in unit.undone} == {p.new.digest for p in of_set(stage).passages}
 
     policy = set_policy()
     play_set(story, policy=replace(policy, timing=replace(policy.timing, plan_expiry=300.0, close=900.0)))

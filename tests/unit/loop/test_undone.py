@@ -189,3 +189,22 @@ def test_a_newer_version_is_not_taken_for_a_rollback_by_hand() -> None:
         assert stage.rollouts()[0].outcome is Outcome.SUPERSEDED
 
     play(story, policy=policies.policy(mode=Mode.OBSERVE))
+
+
+def test_a_rollback_that_the_server_refused_undid_nothing_and_counts_as_none() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        await judged_healthy(stage, "registry.lab/api:v2")
+        await stage.until(lambda: stage.rollout().closed is not None, within=400)
+        stage.world.on_send.append(lambda sent: stage.world.refused.update({stage.api.name: "admission says no"}))
+        request(stage, RequestKind.ROLLBACK, "back")
+        await stage.until(lambda: bool(stage.told("plan-refused")), within=30)
+        unit = stage.unit()
+        assert unit is not None
+        assert (unit.undone, good_images(stage)) == ((), {GOOD, "registry.lab/api:v2"})
+        stage.world.undo_by_hand(stage.api)
+        await stage.until(lambda: stage.rollout().closed is not None, within=30)
+        assert stage.rollout().outcome is Outcome.PUT_BACK
+
+    play(story)
