@@ -8,6 +8,7 @@ from tests.contract.alert_scenarios import (
     NAME,
     Play,
     Scenario,
+    calm,
     colours,
     comes,
     condition_of,
@@ -120,6 +121,17 @@ def jobs(share: float) -> Play:
     }
 
 
+def without_reasons() -> Play:
+    """Conditions as an older kube-state-metrics has them: without the label, in the place of those with it."""
+    name, labels = "kube_deployment_status_condition", {"deployment": NAME, "condition": "Progressing"}
+    gone = {key: f"_x{LENGTH}" for play in (calm(), stuck()) for key in play if name in key}
+    return {
+        **gone,
+        series(name, **labels, status="true"): constant(1),
+        series(name, **labels, status="false"): constant(0),
+    }
+
+
 def large(errors: float) -> Play:
     """A Deployment with ten times the requests."""
     good, bad = grows(1200, 1200 - errors), grows(0, errors)
@@ -211,6 +223,14 @@ CLUSTER = (
         replicas(status_replicas_available=1),
         {series("kube_pod_status_ready", pod="translation-abc-1", condition="false"): turns(0, 1)},
     ),
+    story(
+        "a replica is missing, by an older kube-state-metrics",
+        ("DeploymentReplicasMismatch warning", "PodNotReady warning"),
+        replicas(status_replicas_available=1),
+        {series("kube_pod_status_ready", pod="translation-abc-1", condition="false"): turns(0, 1)},
+        without_reasons(),
+    ),
+    story("a rollout does not move, by an older kube-state-metrics", STANDING, stuck(), without_reasons()),
     story("a pod that finds no node", ("PodNotReady warning",), UNSCHEDULED),
     story("a pod restarts every four minutes", ("PodRestarts warning",), restarts(0.25)),
     story("a pod restarts every minute", ("PodRestarts warning", "PodRestarts critical"), restarts(1)),

@@ -7,14 +7,16 @@ from rollguard.model.alerting import Category, Severity
 from rollguard.model.policy import Policy
 from rollguard.policy.alerts import SCRAPES
 from rollguard.policy.durations import format_
-from rollguard.policy.promql import Matcher
+from rollguard.policy.promql import Matcher, narrowed
 from rollguard.render.alerts.alert import Alert
-from rollguard.render.alerts.cluster import WHERE, condition, deployments
+from rollguard.render.alerts.cluster import RECENT, WHERE, condition, deployments
 from rollguard.render.alerts.lasting import lasting
 from rollguard.render.places import PROGRESS, STATUS
 from rollguard.signals import DEPLOYMENT
 
 _COMPLETE = Matcher("reason", "=", "NewReplicaSetAvailable")
+_REASON = Matcher("reason", "!=", "")
+"""Older versions of kube-state-metrics do not tell it."""
 
 
 def of_rollouts(policy: Policy) -> tuple[Alert, ...]:
@@ -64,8 +66,12 @@ def _stuck(policy: Policy) -> Alert:
     series = scope.select("kube_deployment_status_replicas_updated")
     still = f"{scope.by('max', f'changes({series}[{over}])', DEPLOYMENT)} == 0"
     complete = condition(scope, "Progressing", "true", _COMPLETE)
+    # Where no reason says that a rollout is complete, pods that are not ready long after it are none of its.
+    progressing = Matcher("condition", "=", "Progressing")
+    told = deployments(scope, narrowed("status_condition", (progressing, _REASON)))
+    unready = f"({updated} - {available} > 0) and {scope.alike()} ({RECENT} == 1 or {told})"
     # Of one replica the new pod is all that is wanted, and the old one is available: only that it stays tells.
-    behind = f"({desired} - {updated} > 0) or ({all_} - {updated} > 0) or ({updated} - {available} > 0)"
+    behind = f"({desired} - {updated} > 0) or ({all_} - {updated} > 0) or ({unready})"
     return Alert(
         name="RolloutStuck",
         severity=Severity.WARNING,
@@ -78,7 +84,8 @@ def _stuck(policy: Policy) -> Alert:
         f"the last {over}; the bound is none for {format_(seconds)}.",
         meaning="Fewer replicas are updated than desired, or old ones are left, or fewer are available than updated, "
         f"and the number of updated ones has not changed in {over}. A paused Deployment, and one whose last rollout "
-        "was complete, is left out.",
+        "was complete, is left out. An older kube-state-metrics does not tell that it was: there pods that are not "
+        "available count only while the rollout is recent.",
         panel=PROGRESS,
         value=behind,
     )

@@ -36,6 +36,8 @@ class Case:
 
     fires: Firing
     series: tuple[Series, ...]
+    story: str = ""
+    """What is special about it, where an alert has several."""
     begin: int
     """The interval from which on its condition holds."""
     slack: int = 0

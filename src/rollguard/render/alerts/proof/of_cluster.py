@@ -26,6 +26,8 @@ def of_cluster(setting: Setting, alerts: tuple[Alert, ...]) -> tuple[Case, ...]:
             found.append(_EVENTS[rule](setting, alert))
         elif alert.name in _OTHERS:
             found.append(_OTHERS[alert.name](setting, alert))
+        if alert.name == "RolloutStuck":
+            found.append(_not_ready(setting, alert))
     return tuple(found)
 
 
@@ -102,6 +104,23 @@ def _stuck(setting: Setting, alert: Alert) -> Case:
     fires = Firing(alert=alert, labels=cast.own(deployment=WORKLOAD), value=2.0)
     # Whether a range holds the sample at its very beginning differs between versions of Prometheus.
     return Case(fires=fires, series=series, begin=CALM + still - 1, slack=1)
+
+
+def _not_ready(setting: Setting, alert: Alert) -> Case:
+    """All pods are new, one is not ready, and no reason is told: it counts while the rollout is recent."""
+    cast, still = setting.cast, steps(max(alert.for_seconds, 60.0))
+    # Changes are looked for over a range: it is all there before the pod fails, and the rollout ends after the alert.
+    begin = still + CALM
+    lasts = steps(alert.for_seconds) + CALM
+    series = (
+        *(cast.deployment(name, (3, 1)) for name in ("spec_replicas", "status_replicas", "status_replicas_updated")),
+        cast.deployment("spec_paused", (0, 1)),
+        cast.deployment("status_replicas_available", (3, begin), (2, 1)),
+        cast.deployment("status_condition", (1, 1), condition="Progressing", status="true"),
+        cast.told("rollguard_rollout_active", (1, begin + lasts), (0, 1), deployment=WORKLOAD, set=""),
+    )
+    fires = Firing(alert=alert, labels=cast.own(deployment=WORKLOAD), value=1.0)
+    return Case(fires=fires, series=series, begin=begin, ends=begin + lasts, story="without a reason")
 
 
 def _autoscaler(condition: str, status: str, value: float) -> Callable[[Setting, Alert], Case]:

@@ -64,7 +64,7 @@ def _case(case: Case, policy: Policy) -> Json:
     looks = [fires - 1, fires + case.slack, *([case.ends] if case.ends else [])]
     found = [((case.begin, case.slack, case.ends), case.fires), *(((at, 0, None), other) for at, other in case.others)]
     return {
-        "name": f"{alert.name}, {alert.severity.value}{_signal(alert)}",
+        "name": f"{alert.name}, {alert.severity.value}{_signal(alert)}{case.story and f', {case.story}'}",
         "interval": format_(INTERVAL),
         "input_series": _series(case.series, max(looks) + AFTER),
         "alert_rule_test": [
