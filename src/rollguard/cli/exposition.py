@@ -9,24 +9,30 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from rollguard.adapters.journal.queue import JournalState
 from rollguard.loop import Status, UnitStatus
 from rollguard.model.judgement import VerdictKind
 from rollguard.model.names import WorkloadKind
 
 
-def exposition(status: Status, watch_errors: Mapping[str, int], *, namespace: str) -> str:
+def exposition(
+    status: Status, watch_errors: Mapping[str, int], *, namespace: str, journal: JournalState | None = None
+) -> str:
     """The metrics in Prometheus' text format; `watch_errors` by the collection that is watched, `namespace` is the
-    guard's own."""
+    guard's own, `journal` its database's where it has one."""
     registry = CollectorRegistry()
-    registry.register(_Snapshot(status, watch_errors, namespace))
+    registry.register(_Snapshot(status, watch_errors, namespace, journal))
     return generate_latest(registry).decode()
 
 
 class _Snapshot(Collector):
-    def __init__(self, status: Status, watch_errors: Mapping[str, int], namespace: str) -> None:
+    def __init__(
+        self, status: Status, watch_errors: Mapping[str, int], namespace: str, journal: JournalState | None
+    ) -> None:
         self._status = status
         self._watch_errors = watch_errors
         self._namespace = namespace
+        self._journal = journal
 
     def collect(self) -> Iterable[Metric]:
         """One family after the other."""
@@ -62,7 +68,17 @@ class _Snapshot(Collector):
         for collection, errors in self._watch_errors.items():
             watches.add_metric([collection], errors)
         yield watches
+        if self._journal is not None:
+            yield from _of_journal(self._journal)
         yield from _units(status.units)
+
+
+def _of_journal(journal: JournalState) -> Iterable[Metric]:
+    reached = not journal.problem
+    yield _gauge("rollguard_journal_reached", "0 while the journal's database does not take lines", reached)
+    yield _gauge("rollguard_journal_waiting", "Lines that wait for the journal's database", journal.waiting)
+    yield _counter("rollguard_journal_written", "Lines that the journal's database has taken", journal.written)
+    yield _counter("rollguard_journal_dropped", "Lines that the journal had no room for", journal.dropped)
 
 
 _LABELS = ["namespace", "deployment", "set"]

@@ -31,11 +31,12 @@ from rollguard.adapters.kubernetes import (
     load,
 )
 from rollguard.adapters.kubernetes.connection.callers import Callers
-from rollguard.adapters.log import LogJournal, LogNotifier, StructuredLog
+from rollguard.adapters.log import LogNotifier, StructuredLog
 from rollguard.adapters.policy_file import PolicyFile
 from rollguard.adapters.prometheus import PrometheusMetrics
+from rollguard.adapters.secrets import Secrets
 from rollguard.adapters.webhook import Webhook
-from rollguard.cli import exits, serve
+from rollguard.cli import exits, journal, serve
 from rollguard.cli.connect import GUARD_NAMESPACE
 from rollguard.cli.examination import Examiner
 from rollguard.cli.exposition import exposition
@@ -44,7 +45,8 @@ from rollguard.doctor.facts import Place
 from rollguard.loop import Guard, Settings
 from rollguard.model.action import Unknown
 from rollguard.model.policy import Policy, WebhookChannel
-from rollguard.ports import KeptPolicies, Notifier, PolicySource
+from rollguard.ports import Journal, KeptPolicies, Notifier, PolicySource
+from rollguard.render.deployment import SECRETS_PATH
 
 LISTEN = "127.0.0.1:9095"
 READ_WITHIN_S = 30.0
@@ -65,6 +67,7 @@ def run(
     probes: str = "",
     metrics: str = "",
     lease_seconds: float = 15.0,
+    secrets_directory: Annotated[Path, Parameter(name="--secrets")] = Path(SECRETS_PATH),
     log: Annotated[str, Parameter(help="json, or text for people")] = "json",
 ) -> int:
     """Run the controller: guard the policy's workloads until SIGTERM or Ctrl-C.
@@ -90,6 +93,8 @@ def run(
         IP:PORT of /metrics for callers whose token the API server knows, and allows to get /metrics; any address.
     lease_seconds
         How long a Lease lasts that is not renewed.
+    secrets_directory
+        The folder where the Secret for notices is mounted; its keys are read at each use.
     """
     if log not in ("json", "text"):
         raise exits.CommandError(f"--log {log!r}: expected json or text", exits.USAGE)
@@ -98,7 +103,8 @@ def run(
     wanted = _wanted(policy, policy_object)
     namespace = guard_namespace or os.environ.get("POD_NAMESPACE", "") or GUARD_NAMESPACE
     settings = _settings(namespace, lease_seconds)
-    controller = _Controller(wanted, settings, StructuredLog(lines=log == "json", stream=sys.stderr))
+    structured = StructuredLog(lines=log == "json", stream=sys.stderr)
+    controller = _Controller(wanted, settings, Secrets(secrets_directory), structured)
     addresses = {_Serves.NEIGHBOURS: serve.address(listen, loopback_only=True)}
     for serves, place in ((_Serves.PROBES, probes), (_Serves.CALLERS, metrics)):
         if place:
@@ -147,9 +153,10 @@ class _Serves(Enum):
 
 
 class _Controller:
-    def __init__(self, wanted: _Wanted, settings: Settings, log: StructuredLog) -> None:
+    def __init__(self, wanted: _Wanted, settings: Settings, secrets_: Secrets, log: StructuredLog) -> None:
         self._wanted = wanted
         self._settings = settings
+        self._secrets = secrets_
         self._log = log
         self._clock = SystemClock()
 
@@ -170,9 +177,10 @@ class _Controller:
             source = await self._source(stack, api)
             timeout = self._settings.request_timeout
             policy = await first(self._wanted.place, source, kept, timeout=timeout, log=self._log)
-            guarding = self._guard(api, policy, source, kept, lease_seconds)
+            story = await stack.enter_async_context(journal.opened(policy, self._secrets, self._log))
+            guarding = self._guard(api, policy, source, kept, lease_seconds, story=story.journal)
             guard, cluster = await stack.enter_async_context(guarding)
-            health = self._health(guard, cluster)
+            health = self._health(guard, cluster, story)
             for serves, (host, port) in addresses.items():
                 application = self._application(serves, health, api)
                 bound = await stack.enter_async_context(serve.serving(application, host, port))
@@ -196,7 +204,14 @@ class _Controller:
 
     @asynccontextmanager
     async def _guard(
-        self, api: Api, policy: Policy, source: PolicySource, kept: KeptPolicies, lease_seconds: float
+        self,
+        api: Api,
+        policy: Policy,
+        source: PolicySource,
+        kept: KeptPolicies,
+        lease_seconds: float,
+        *,
+        story: Journal,
     ) -> AsyncIterator[tuple[Guard, KubernetesCluster]]:
         rng = random.Random()  # noqa: S311 (jitter of retries)
         namespaces = policy.namespaces()
@@ -233,7 +248,7 @@ class _Controller:
                 leadership=leadership,
                 metrics=lambda store: PrometheusMetrics(store, self._clock),
                 notifiers=self._notifiers,
-                journal=LogJournal(self._log),
+                journal=story,
                 clock=self._clock,
                 settings=settings,
                 log=self._log,
@@ -271,7 +286,7 @@ class _Controller:
     def _notifiers(self, channels: tuple[WebhookChannel, ...]) -> tuple[Notifier, ...]:
         return (LogNotifier(self._log), *(Webhook(channel) for channel in channels))
 
-    def _health(self, guard: Guard, cluster: KubernetesCluster) -> serve.Health:
+    def _health(self, guard: Guard, cluster: KubernetesCluster, story: journal.OpenJournal) -> serve.Health:
         def alive() -> str:
             return ""  # the event loop answered: a guard whose loop hangs does not
 
@@ -284,8 +299,12 @@ class _Controller:
                 return f"no look at the workloads for {status.since_look:.0f} s" if late else ""
             return "" if status.standby else f"not leading: {status.waiting}"
 
+        def metrics() -> str:
+            namespace = self._settings.namespace
+            return exposition(guard.status(), cluster.watch_errors(), namespace=namespace, journal=story.state())
+
         return serve.Health(
             alive=alive,
             ready=ready,
-            exposition=lambda: exposition(guard.status(), cluster.watch_errors(), namespace=self._settings.namespace),
+            exposition=metrics,
         )

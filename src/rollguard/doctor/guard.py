@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rollguard.doctor.check import Check, State, Topic
 from rollguard.doctor.facts import Facts
 from rollguard.model.action import Absent, Unknown
+from rollguard.model.policy import JournalKind
 from rollguard.model.time import Instant
 from rollguard.policy import durations
 
@@ -26,13 +27,20 @@ CONTROLLER = Topic(
     about="The guard's Deployment has all its replicas ready",
     remedy="look why: `kubectl describe pods -n NAMESPACE -l app.kubernetes.io/name=rollguard`",
 )
-TOPICS = (LEADER, CONTROLLER)
+JOURNAL = Topic(
+    group=GROUP,
+    name="journal",
+    about="A journal in a file is written by one replica alone",
+    remedy="render and apply the manifests anew, which have one replica then; or keep the journal in PostgreSQL",
+)
+TOPICS = (LEADER, CONTROLLER, JOURNAL)
 
 
 def checks(facts: Facts) -> Iterator[Check]:
     """All of them."""
     yield leader(facts)
     yield controller(facts)
+    yield from journal(facts)
 
 
 def leader(facts: Facts) -> Check:
@@ -71,3 +79,15 @@ def controller(facts: Facts) -> Check:
     if found.ready == 0:
         return CONTROLLER.failed(subject, counts, do)
     return CONTROLLER.ok(subject, counts) if found.ready >= found.wanted else CONTROLLER.warning(subject, counts, do)
+
+
+def journal(facts: Facts) -> Iterator[Check]:
+    """Nothing is said where the policy names no file, and of a guard that runs elsewhere."""
+    place, found = facts.policy.journal, facts.guard.deployment
+    if place is None or place.kind is not JournalKind.SQLITE or isinstance(found, Absent | Unknown):
+        return
+    subject = f"SQLite {place.path}"
+    if found.wanted > 1:
+        yield JOURNAL.failed(subject, f"{found.wanted} replicas would write to it")
+    else:
+        yield JOURNAL.ok(subject, "the guard has one replica")

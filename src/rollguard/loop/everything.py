@@ -16,6 +16,7 @@ from rollguard.model.records import EVERYTHING, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant
 
 POLICY_INVALID, POLICY_UNREAD, NAMESPACE_UNREAD = "PolicyInvalid", "PolicyUnread", "NamespaceUnread"
+JOURNAL_UNREACHED = "JournalUnreached"
 """Conditions of `rollguard-all`, beside `Unseen`."""
 TOPIC_UNSEEN = "unseen"
 UNITS = 3
@@ -25,7 +26,8 @@ MISTAKES = 3
 
 
 async def tell(context: Context, unread: tuple[str, ...]) -> None:
-    """Says what is wrong with the policy, which namespaces cannot be read and what hides units, as long as it is so.
+    """Says what is wrong with the policy and the journal, which namespaces cannot be read and what hides units, as long
+    as it is so.
 
     What hides many units is one page.
     """
@@ -55,7 +57,8 @@ async def _say(context: Context, unread: tuple[str, ...]) -> None:
     mistakes, missing = _mistakes(context.policies.mistakes), "; ".join(unread)
     unseen, unjudged = conditions.unseen(context), _unjudged(context)
     hidden = unseen | unjudged | _long_unread(context, unread)
-    wrong = mistakes or missing or unseen or unjudged
+    journal = context.journal.problem()
+    wrong = mistakes or missing or unseen or unjudged or journal
     unit = await create(context) if wrong else context.store.unit(name_of_all(context))
     policy, now = context.policy, context.now()
     reason = f"{mistakes}; the policy {policy.digest[:12]} stays in force"
@@ -70,6 +73,7 @@ async def _say(context: Context, unread: tuple[str, ...]) -> None:
             told = changes.told_unit(told, blind, policy=policy, now=now)
         told = changes.with_present_condition(told, POLICY_INVALID, mistakes)
         told = changes.with_present_condition(told, conditions.UNSEEN, "; ".join(unseen.values()))
+        told = changes.with_present_condition(told, JOURNAL_UNREACHED, journal)
         told = changes.with_present_condition(told, POLICY_UNREAD, "; ".join(unjudged.values()))
         return changes.with_present_condition(told, NAMESPACE_UNREAD, missing)
 

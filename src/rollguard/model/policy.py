@@ -393,6 +393,24 @@ class EmailChannel:
         return (*self.to, *(address for address in own if address.lower() not in known))
 
 
+class JournalKind(StrEnum):
+    """What keeps the journal."""
+
+    POSTGRES = "postgres"
+    """Any number of guards may write to it; where it is, the Secret says."""
+    SQLITE = "sqlite"
+    """A file, for one guard."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalPlace:
+    """Where the copy of every rollout's story is kept for readers."""
+
+    kind: JournalKind
+    path: str = ""
+    """Of SQLite's file; empty for PostgreSQL."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerting:
     """What is the rules' alone."""
@@ -445,6 +463,8 @@ class Policy:
     paging: Paging = field(default_factory=Paging)
     email: EmailChannel | None = None
     """None where nobody is told by mail."""
+    journal: JournalPlace | None = None
+    """None where the log alone keeps every line."""
     notification_secrets: tuple[SecretKey, ...] = ()
     """The keys that the Secret for notices holds, sorted."""
 

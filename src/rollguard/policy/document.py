@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from rollguard.policy import checks
 from rollguard.policy.alerts import AlertPart, AlertsPart
+from rollguard.policy.journal import JournalPart
 from rollguard.policy.notify import Notify
 from rollguard.policy.operations import ContactPart, RetentionPart, RunbooksPart
 from rollguard.policy.part import (
@@ -358,6 +359,8 @@ class Spec(Part):
     """What a shared signal that turned bad after a rollout does: a human is asked, or it counts as the workload's."""
     notify: Notify = Notify()
     """Where notices go."""
+    journal: JournalPart | None = None
+    """Where the story of every rollout is copied to, for readers; where it is not given, to the log alone."""
     links: LinksPart = LinksPart()
     """Base addresses for the words of a notice."""
     contacts: Annotated[list[ContactPart], Field(max_length=64)] = []

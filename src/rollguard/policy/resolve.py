@@ -43,6 +43,7 @@ from rollguard.policy.document import (
     Window,
 )
 from rollguard.policy.email import check_teams, email_of
+from rollguard.policy.journal import JournalPart, check_journal, journal_of
 from rollguard.policy.levels import signal_of
 from rollguard.policy.mistakes import Mistakes, nearest
 from rollguard.policy.notify import Notify, check_notify, secrets_of, slack_of, webhooks_of
@@ -74,6 +75,7 @@ class _Parts:
     timing: TimingPart
     limits: LimitsPart
     notify: Notify
+    journal: JournalPart | None
     alerts: AlertsPart
     maintenance: tuple[tuple[int, QuietPart], ...]
     retention: RetentionPart
@@ -100,6 +102,7 @@ def load(text: str, file: str) -> Policy | Mistakes:
     _check_reach(signals, timing, marked)
     _check_auth(parts.metrics, marked)
     check_retention(parts.retention, marked)
+    check_journal(parts.journal, marked)
     check_notify(parts.notify, marked)
     if document is not None:
         check_teams(parts.notify.teams, frozenset(watch.team for watch in watches), marked)
@@ -158,6 +161,7 @@ def _whole(spec: Spec) -> _Parts:
         timing=spec.timing,
         limits=spec.limits,
         notify=spec.notify,
+        journal=spec.journal,
         alerts=spec.alerts,
         maintenance=tuple(enumerate(spec.maintenance)),
         retention=spec.retention,
@@ -188,6 +192,7 @@ def _salvaged(marked: Marked) -> _Parts:
         timing=part(TimingPart, spec.get("timing"), "timing") or TimingPart(),
         limits=part(LimitsPart, spec.get("limits"), "limits") or LimitsPart(),
         notify=part(Notify, spec.get("notify"), "notify") or Notify(),
+        journal=part(JournalPart, spec.get("journal"), "journal"),
         alerts=part(AlertsPart, spec.get("alerts"), "alerts") or AlertsPart(),
         maintenance=several(QuietPart, "maintenance"),
         retention=part(RetentionPart, spec.get("retention"), "retention") or RetentionPart(),
@@ -358,6 +363,7 @@ def _policy(document: Document, timing: Timing, signals: tuple[Signal, ...], wat
         slack=slack_of(spec.notify),
         paging=paging_of(spec.notify.pagerduty),
         email=email_of(spec.notify.email, spec.notify.teams),
+        journal=journal_of(spec.journal),
         notification_secrets=secrets_of(spec.notify),
         links=Links(dashboard=links.dashboard or "", runbook=links.runbook or ""),
         owners=Owners(gitops=OwnerRule(spec.gitops), helm=OwnerRule(spec.helm), secrets=SecretsAccess(spec.secrets)),

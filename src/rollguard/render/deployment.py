@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rollguard.model.documents import Json
+from rollguard.model.policy import JournalKind, Policy
 from rollguard.render.labels import CONFIG_NAME, DEPLOYMENT, POLICY_KEY, Object, labels
 from rollguard.render.pod import from_field, pod
 
@@ -15,6 +16,10 @@ METRICS = "metrics"
 CONFIG_PATH = "/etc/rollguard"
 SECRETS_PATH = "/var/run/secrets/rollguard"
 SECRET_NAME = "notification-secrets"  # noqa: S105 (a name, not a value)
+JOURNAL = "rollguard-journal"
+"""The claim of the volume that has the journal's file."""
+JOURNAL_SIZE = "1Gi"
+_ROLLING: Object = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 1}}
 ANNOTATION_POLICY = "rollguard.dev/policy-digest"
 ANNOTATION_GUARD = "rollguard.dev/guard"
 MATCH: Object = {"app.kubernetes.io/name": "rollguard", "app.kubernetes.io/component": "guard"}
@@ -22,9 +27,13 @@ SELECTOR = ",".join(f"{key}={value}" for key, value in MATCH.items())
 """Selects the guard's pods."""
 
 
-def deployment(*, namespace: str, image: str, policy_digest: str) -> Object:
-    """The Deployment. A changed policy changes an annotation of the template, and so rolls it out."""
+def deployment(*, namespace: str, image: str, policy: Policy) -> Object:
+    """The Deployment. A changed policy changes an annotation of the template, and so rolls it out.
+
+    With a journal in a file there is one replica, for its volume is written by one guard at a time.
+    """
     both: Object = {**labels(namespace), **MATCH}
+    file = journal_file(policy)
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -36,24 +45,42 @@ def deployment(*, namespace: str, image: str, policy_digest: str) -> Object:
         },
         "spec": {
             # The Lease decides which of them acts; the other takes over within 15 s.
-            "replicas": 2,
+            "replicas": 1 if file else 2,
             "revisionHistoryLimit": 3,
             "progressDeadlineSeconds": 120,
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 1}},
+            "strategy": {"type": "Recreate"} if file else _ROLLING,
             "selector": {"matchLabels": MATCH},
             "template": {
-                "metadata": {"labels": both, "annotations": {ANNOTATION_POLICY: policy_digest}},
-                "spec": _pod(image),
+                "metadata": {"labels": both, "annotations": {ANNOTATION_POLICY: policy.digest}},
+                "spec": _pod(image, file),
             },
         },
     }
 
 
-def _pod(image: str) -> Object:
+def journal_file(policy: Policy) -> str:
+    """The journal's file, empty where the policy asks for none."""
+    place = policy.journal
+    return place.path if place is not None and place.kind is JournalKind.SQLITE else ""
+
+
+def journal_claim(namespace: str) -> Object:
+    """The volume of the journal's file, of the cluster's usual storage."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": JOURNAL, "namespace": namespace, "labels": labels(namespace)},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": JOURNAL_SIZE}}},
+    }
+
+
+def _pod(image: str, journal: str) -> Object:
+    kept: tuple[Json, ...] = ({"name": "journal", "persistentVolumeClaim": {"claimName": JOURNAL}},) if journal else ()
     volumes: tuple[Json, ...] = (
         {"name": "policy", "configMap": {"name": CONFIG_NAME}},
         # The pod starts before the Secret exists, and takes it up when it comes.
         {"name": "secrets", "secret": {"secretName": SECRET_NAME, "optional": True}},
+        *kept,
     )
     spread: Json = {
         "maxSkew": 1,
@@ -61,10 +88,11 @@ def _pod(image: str) -> Object:
         "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": MATCH},
     }
-    return {**pod(_container(image), volumes=volumes), "topologySpreadConstraints": [spread]}
+    return {**pod(_container(image, journal), volumes=volumes), "topologySpreadConstraints": [spread]}
 
 
-def _container(image: str) -> Object:
+def _container(image: str, journal: str) -> Object:
+    mounts: tuple[Json, ...] = ({"name": "journal", "mountPath": journal.rpartition("/")[0]},) if journal else ()
     return {
         "name": "rollguard",
         "image": image,
@@ -96,6 +124,7 @@ def _container(image: str) -> Object:
         "volumeMounts": [
             {"name": "policy", "mountPath": CONFIG_PATH, "readOnly": True},
             {"name": "secrets", "mountPath": SECRETS_PATH, "readOnly": True},
+            *mounts,
         ],
     }
 

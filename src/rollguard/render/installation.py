@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rollguard.model.permissions import Permission
 from rollguard.model.policy import Policy
 from rollguard.render.around import around
-from rollguard.render.deployment import deployment
+from rollguard.render.deployment import deployment, journal_claim, journal_file
 from rollguard.render.job import job_template
 from rollguard.render.labels import ACCOUNT, CONFIG_NAME, POLICY_KEY, Object, labelled, labels, shared_labels
 from rollguard.render.people import people
@@ -69,6 +69,7 @@ def manifests(wanted: Installation, objects: tuple[Object, ...]) -> tuple[Object
         ),
         config,
         *around(wanted.namespace),
-        deployment(namespace=wanted.namespace, image=wanted.image, policy_digest=wanted.policy.digest),
+        *((journal_claim(wanted.namespace),) if journal_file(wanted.policy) else ()),
+        deployment(namespace=wanted.namespace, image=wanted.image, policy=wanted.policy),
         job_template(namespace=wanted.namespace, image=wanted.image, watched=watched),
     )

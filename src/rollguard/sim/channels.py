@@ -82,11 +82,13 @@ class SimJournal:
 
     def __init__(self) -> None:
         self.lines: dict[tuple[UnitName, RolloutId | None, TimelineEntry], None] = {}
+        self.away = ""
+        """Why its readers get nothing now; empty while they do."""
 
     def append(self, unit: UnitName, rollout: RolloutId | None, entry: TimelineEntry) -> None:
         """Idempotent by content."""
         self.lines[unit, rollout, entry] = None
 
     def problem(self) -> str:
-        """It has none."""
-        return ""
+        """What a test has put there."""
+        return self.away

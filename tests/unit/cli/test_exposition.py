@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from rollguard.adapters.journal.queue import JournalState
 from rollguard.cli.exposition import exposition
 from rollguard.loop import Status, UnitStatus
 from rollguard.model.judgement import Phase, Verdict, VerdictKind
@@ -62,8 +63,11 @@ def status() -> Status:
     )
 
 
-def exposed(status: Status, watch_errors: Mapping[str, int] | None = None) -> str:
-    return exposition(status, watch_errors or {}, namespace="monitoring")
+AWAY = JournalState(problem="away", waiting=3, written=7, dropped=2)
+
+
+def exposed(status: Status, watch_errors: Mapping[str, int] | None = None, journal: JournalState | None = None) -> str:
+    return exposition(status, watch_errors or {}, namespace="monitoring", journal=journal)
 
 
 def test_who_leads_is_told_by_the_guards_own_namespace() -> None:
@@ -77,6 +81,18 @@ def test_failed_watches_and_a_policy_with_mistakes_show() -> None:
     assert 'rollguard_watch_errors_total{collection="events in production"} 0.0' in text
     assert 'rollguard_doctor_failures{check="rights"} 2.0' in text
     assert "rollguard_policy_valid 0.0" in text
+
+
+def test_without_a_journal_nothing_is_said_of_one_and_with_one_whether_its_database_is_reached() -> None:
+    assert "rollguard_journal" not in exposed(status())
+    text = exposed(status(), journal=AWAY)
+    assert {line for line in text.splitlines() if line.startswith("rollguard_journal")} == {
+        "rollguard_journal_reached 0.0",
+        "rollguard_journal_waiting 3.0",
+        "rollguard_journal_written_total 7.0",
+        "rollguard_journal_dropped_total 2.0",
+    }
+    assert "rollguard_journal_reached 1.0" in exposed(status(), journal=replace(AWAY, problem=""))
 
 
 def test_a_release_set_shows_what_is_live_how_it_stands_and_which_deployments_its_rollout_brought() -> None:
@@ -117,7 +133,7 @@ def test_a_hold_or_a_question_without_an_answer_is_said_of_the_set_and_of_what_i
 
 
 def test_the_page_lists_every_metric_with_its_labels() -> None:
-    text = exposed(status(), {"pods in production": 3})
+    text = exposed(status(), {"pods in production": 3}, AWAY)
     families = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
     samples = re.findall(r"^(\w+)(?:\{([^}]*)\})? ", text, re.MULTILINE)
     assert len({name for name, _ in samples}) == len(families), "each family has a sample here"

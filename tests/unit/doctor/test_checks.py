@@ -30,6 +30,7 @@ from rollguard.model.action import Absent, Unknown
 from rollguard.model.facts import Owner, Tool
 from rollguard.model.metrics import GapCause, NoSnapshot
 from rollguard.model.names import UnitName
+from rollguard.model.policy import JournalKind, JournalPlace
 from rollguard.model.records import UnitRecord
 from tests.unit.doctor import building
 from tests.unit.doctor.building import (
@@ -64,7 +65,7 @@ def test_on_a_sound_cluster_nothing_is_found() -> None:
 
 def test_a_sound_cluster_shows_every_topic_but_the_information() -> None:
     looked_at = {check.name for check in examine(facts())}
-    assert {topic.name for topic in TOPICS} - looked_at == {"unwatched", "release-set"}
+    assert {topic.name for topic in TOPICS} - looked_at == {"unwatched", "release-set", "journal"}
 
 
 def test_values_and_traffic_are_shown() -> None:
@@ -84,6 +85,10 @@ def a_right(number: int, allowed: bool | Unknown) -> Facts:
 
 def installed(**changes: Any) -> Facts:
     return facts(installed=(replace(OTHER, **changes),))
+
+
+def a_journal(place: JournalPlace) -> Facts:
+    return facts(policy=replace(policy(), journal=place))
 
 
 def guard(**changes: Any) -> Facts:
@@ -218,6 +223,12 @@ ONE: dict[str, tuple[Callable[[], Facts], str, State, str]] = {
         "controller",
         State.WARNING,
         "1 of 2 replicas",
+    ),
+    "two replicas with a journal in a file": (
+        lambda: a_journal(JournalPlace(kind=JournalKind.SQLITE, path="/var/lib/rollguard/journal.db")),
+        "journal",
+        State.FAILED,
+        "2 replicas would write to it",
     ),
     "the server's clock": (lambda: facts(server_offset=-31.0), "clock", State.FAILED, "31.0 s behind the guard"),
     "the store's clock": (lambda: facts(store=store(offset=45.2)), "clock", State.FAILED, "45.2 s ahead of the guard"),
@@ -428,6 +439,13 @@ def test_through_the_api_server_it_is_said_that_only_the_cluster_reaches_the_sto
     found = elsewhere(store(inside=True, proxied=True))
     assert "only the cluster reaches its address" in next(c.found for c in examine(found) if c.name == "store")
     assert problems(found) == []
+
+
+def test_two_replicas_may_have_a_journal_in_a_database_and_one_may_have_it_in_a_file() -> None:
+    database, file = JournalPlace(kind=JournalKind.POSTGRES), JournalPlace(kind=JournalKind.SQLITE, path="/d/j.db")
+    one = replace(a_journal(file).guard, deployment=Replicas(name="monitoring", wanted=1, ready=1))
+    assert problems(a_journal(database)) == []
+    assert problems(replace(a_journal(file), guard=one)) == []
 
 
 def test_a_guard_that_runs_elsewhere_is_no_failure_and_no_guard_at_all_is() -> None:

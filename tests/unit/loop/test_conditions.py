@@ -107,6 +107,20 @@ def test_a_namespace_that_cannot_be_read_is_paged_once_after_a_minute() -> None:
     play(story)
 
 
+def test_a_journal_that_is_not_reached_is_said_and_nothing_waits_for_it() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.journal.away = "connection refused"
+        await stage.until(lambda: stage.conditions_of_all() == {"JournalUnreached": "connection refused"})
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: stage.image() == GOOD)
+        stage.journal.away = ""
+        await stage.until(lambda: not stage.conditions_of_all())
+
+    play(story)
+
+
 def test_a_watch_that_is_away_for_some_seconds_is_no_news() -> None:
     async def story(stage: Stage) -> None:
         running = stage.start()

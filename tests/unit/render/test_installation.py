@@ -202,6 +202,33 @@ def test_a_changed_policy_rolls_the_guard_out(tmp_path: Path) -> None:
     assert before["spec"]["template"] != after["spec"]["template"]
 
 
+def test_a_journal_in_a_file_means_one_replica_with_a_volume_that_its_successor_waits_for(tmp_path: Path) -> None:
+    with_file = tmp_path / "policy.yaml"
+    with_file.write_text(POLICY.read_text().replace("  links:\n", "  journal: {sqlite: {}}\n  links:\n", 1))
+    objects = json.loads(json.dumps(objects_of(with_file, namespace="monitoring", image="rollguard:golden")))
+    (deployment,) = of_kind("Deployment", objects)
+    (claim,) = of_kind("PersistentVolumeClaim", objects)
+    (budget,) = of_kind("PodDisruptionBudget", objects)
+    assert (deployment["spec"]["replicas"], deployment["spec"]["strategy"]) == (1, {"type": "Recreate"})
+    assert budget["spec"]["maxUnavailable"] == 1
+    spec = deployment["spec"]["template"]["spec"]
+    (volume,) = (each for each in spec["volumes"] if "persistentVolumeClaim" in each)
+    assert volume["persistentVolumeClaim"] == {"claimName": claim["metadata"]["name"]}
+    mounted = {each["name"]: each for each in spec["containers"][0]["volumeMounts"]}
+    assert mounted[volume["name"]] == {"name": volume["name"], "mountPath": "/var/lib/rollguard"}
+    assert objects.index(claim) < objects.index(deployment)
+
+
+def test_without_a_journal_or_with_a_database_there_are_two_replicas_and_no_volume(tmp_path: Path) -> None:
+    with_database = tmp_path / "policy.yaml"
+    with_database.write_text(POLICY.read_text().replace("  links:\n", "  journal: {postgres: {}}\n  links:\n", 1))
+    for policy in (POLICY, with_database):
+        objects = json.loads(json.dumps(objects_of(policy, namespace="monitoring", image="rollguard:golden")))
+        (deployment,) = of_kind("Deployment", objects)
+        assert deployment["spec"]["replicas"] == 2
+        assert of_kind("PersistentVolumeClaim", objects) == []
+
+
 def test_every_object_fits_into_the_annotation_in_which_kubectl_apply_keeps_it() -> None:
     sizes = {each["metadata"]["name"]: len(json.dumps(each)) for each in installed()}
     assert max(sizes.values()) < 256 * 1024, sizes
