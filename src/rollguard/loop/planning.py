@@ -136,7 +136,7 @@ async def _planned(
 
 def number(record: RolloutRecord) -> int:
     """The next plan's number: only a plan that is given up, and a human's new order, make it more than 1."""
-    return 1 if record.plan is None else int(record.plan.id.rsplit(".", 1)[1]) + 1
+    return 1 if record.plan is None else record.plan.number + 1
 
 
 def _wanted(record: RolloutRecord, order: HumanRequest | None) -> Ordered:

@@ -217,6 +217,11 @@ class Plan:
         return self.steps[0]
 
     @property
+    def number(self) -> int:
+        """How many plans its rollout has had, with this one."""
+        return int(self.id.rsplit(".", 1)[1])
+
+    @property
     def fruitless(self) -> Fruitless | None:
         """Why it ended with nothing undone; None while it has not ended, and where something was, or may have been."""
         return next((step.fruitless for step in self.steps if step.fruitless is not None), None)

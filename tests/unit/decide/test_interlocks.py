@@ -10,7 +10,7 @@ import pytest
 
 from rollguard import decide
 from rollguard.decide.interlocks.every import EVERY
-from rollguard.model.action import DecisionKind, Standing
+from rollguard.model.action import DecisionKind, Fruitless, Plan, Standing, StepState
 from rollguard.model.facts import MigrationRun, Template
 from rollguard.model.judgement import Attribution, Finding, Verdict
 from rollguard.model.names import RolloutId, TemplateHash
@@ -76,6 +76,12 @@ def template(**changes: object) -> Template:
 
 def ordered(when: Instant) -> TimelineEntry:
     return TimelineEntry(at=when, kind="plan", text="Rollback ordered: 14.8% > 10%")
+
+
+def given_up(why: Fruitless = Fruitless.REFUSED, *, number: int = 1) -> Plan:
+    """A plan that undid nothing."""
+    step = replace(PLAN.restoring, state=StepState.FAILED, fruitless=why)
+    return replace(PLAN, id=f"translation-r2.{number}", steps=(step,))
 
 
 RUN = MigrationRun(kind="Job", name="prisma-migrate-abc", uid="uid-m", started=at(-90), finished=at(-60))
@@ -162,7 +168,14 @@ CASES = (
         rollout(state=LifecycleState.HELD, timeline=(ordered(NOW),)),
         rollout(state=LifecycleState.WATCHING, timeline=(ordered(NOW),)),
     ),
+    Case(
+        "plan refused lately",
+        rollout(state=LifecycleState.HELD, plan=given_up(), timeline=(ordered(NOW.plus(-299)),)),
+        rollout(state=LifecycleState.HELD, plan=given_up(), timeline=(ordered(NOW.plus(-300)),)),
+    ),
     Case("one rollback of a rollout", rollout(plan=PLAN), rollout(plan=None)),
+    Case("one rollback of a rollout", rollout(plan=given_up(Fruitless.HINDERED)), rollout(plan=given_up())),
+    Case("one rollback of a rollout", rollout(plan=given_up(number=2)), rollout(plan=given_up(number=1))),
     Case("no good revision", unit(healthy=()), unit(healthy=(), adopted=GOOD)),
     Case(
         "no good revision",

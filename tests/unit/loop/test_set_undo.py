@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from rollguard.model.action import Plan, StepKind, StepState
+from rollguard.model.policy import Policy
 from rollguard.model.records import Freeze, HumanRequest, LifecycleState, Outcome, RequestKind, RolloutRecord
 from rollguard.sim.objects import at
 from rollguard.sim.services import Adjusted
@@ -224,6 +225,63 @@ def test_a_first_switch_that_is_refused_for_good_ends_the_plan_and_takes_back_wh
 
     policy = set_policy()
     play_set(story, policy=replace(policy, timing=replace(policy.timing, plan_expiry=300.0, close=900.0)))
+
+
+def standing(stage: Stage, name: str) -> str:
+    """What that interlock said at the last look that was kept."""
+    look = of_set(stage).last_look
+    assert look is not None
+    return next(each.reason for each in look.standings if each.name == name)
+
+
+def patient() -> Policy:
+    """The set's policy with a window that a plan which was refused leaves time in."""
+    policy = set_policy()
+    return replace(policy, timing=replace(policy.timing, plan_expiry=300.0, automatic=900.0, close=1800.0))
+
+
+def test_a_refused_rollback_is_tried_again_after_some_minutes_and_goes_through_once_it_is_allowed() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        refusing(stage, colours, "admission says no")
+        await bad_release(stage, colours, idle=1)
+        await stage.until(lambda: bool(stage.told("superseded")), within=400)
+        await asyncio.sleep(250)
+        tries = [text for text in texts(stage, "plan") if text.startswith("No plan: the API server would refuse to")]
+        assert len(tries) == 2
+        assert (len(stage.told("superseded")), len(stage.told("plan-refused"))) == (1, 1)
+        assert [colours.deployments[f"{name}-blue"].replicas for name in ALL] == [1, 1, 1]
+        stage.world.services.refused.clear()
+        await stage.until(lambda: blue_again(colours) and green_gone(colours), within=200)
+        await stage.until(lambda: of_set_closed(stage), within=200)
+        assert of_set(stage).outcome is Outcome.RECOVERED
+        unit = colours.unit()
+        assert unit is not None
+        assert len(unit.automatic_rollbacks) == 1
+
+    play_set(story, policy=patient())
+
+
+def test_what_is_refused_only_when_it_is_done_is_tried_as_often_as_the_policy_allows_rollbacks() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        refused = stage.world.services.refused
+
+        def only_then(change: Changed) -> None:
+            if change.workload == colours.deployments["backend-blue"].name and change.receipt:
+                refused.clear()
+                if change.replicas_after > change.replicas_before:
+                    refused["backend-service"] = "admission says no"
+
+        stage.world.on_change.append(only_then)
+        await bad_release(stage, colours, idle=1)
+        await stage.until(lambda: bool(stage.told("superseded")), within=400)
+        await asyncio.sleep(500)
+        assert plan_of(stage).id == f"{of_set(stage).id}.2"
+        assert of_set(stage).state is LifecycleState.HELD
+        assert "was already made for this rollout" in standing(stage, "one rollback of a rollout")
+        assert len(stage.told("superseded")) == 1
+        assert [colours.deployments[f"{name}-blue"].replicas for name in ALL] == [1, 1, 1]
+
+    play_set(story, policy=patient())
 
 
 def test_a_first_switch_whose_answer_was_lost_counts_as_tried_however_often_it_is_refused_then() -> None:
