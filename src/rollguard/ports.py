@@ -283,6 +283,18 @@ class Pager(Notifier, Protocol):
         ...
 
 
+class Channels(Protocol):
+    """All channels of notices."""
+
+    def connect(self, policy: Policy) -> tuple[Notifier, ...]:
+        """Those that the policy has, to be closed by whom they were made for."""
+        ...
+
+    def place(self, channel: str, policy: Policy) -> str:
+        """Where the channel's messages arrive now: two channels that share a secret may have one place."""
+        ...
+
+
 class Journal(Protocol):
     """A copy for readers; the loop never reads it. Never blocks acting."""
 

@@ -15,7 +15,7 @@ from rollguard.model.names import UnitName
 from rollguard.model.policy import Mode, Policy
 from rollguard.model.records import HumanRequest, LifecycleState, RequestKind, UnitRecord
 from rollguard.ports import Cluster, Leadership, Records
-from rollguard.sim.channels import Inbox, SimJournal, SimNotifier
+from rollguard.sim.channels import Inbox, SimChannels, SimJournal, SimNotifier
 from rollguard.sim.cluster import SimCluster
 from rollguard.sim.faults import POINTS, Fault, FaultPlan
 from rollguard.sim.kubelet import KubeletTiming
@@ -318,7 +318,7 @@ class Stage:
             records=records,
             leadership=leadership,
             metrics=lambda _store: SimMetrics(self.world, process, self.faults),
-            notifiers=lambda _channels: (SimNotifier(self.inbox, process, self.faults),),
+            channels=SimChannels(SimNotifier(self.inbox, process, self.faults)),
             journal=self.journal,
             clock=VirtualClock(process),
             settings=Settings(

@@ -20,6 +20,7 @@ from rollguard.model.policy import (
     StoreAccess,
     Timing,
     Watch,
+    WebhookChannel,
 )
 
 SCRAPE = 2.0
@@ -161,7 +162,7 @@ def policy(
         timing=replace(TIMING, plan_expiry=plan_expiry),
         limits=Limits(),
         on_timeout_roll_back=False,
-        webhooks=(),
+        webhooks=(WebhookChannel(name="simulated", url="https://notices.invalid"),),
         links=Links(),
     )
 

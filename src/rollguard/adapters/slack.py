@@ -15,7 +15,7 @@ import msgspec
 from rollguard.adapters.answers import PAUSE_S, TOO_MANY_REQUESTS, passing, pause
 from rollguard.adapters.client import client
 from rollguard.adapters.secrets import Secrets
-from rollguard.model.channels import OWN_WEBHOOKS, SLACK_DEPLOYMENTS, SLACK_INCIDENTS, SLACK_WARNINGS, SecretKey
+from rollguard.model.channels import OWN_WEBHOOKS, SecretKey
 from rollguard.model.documents import Json
 from rollguard.model.notices import Notice, NoticeClass
 from rollguard.model.policy import SlackChannels
@@ -128,11 +128,7 @@ class Slack:
     ) -> None:
         """`name`: one of the three of Slack; `channels`: which channel that is, and where a bot posts."""
         self._name = name
-        self._channel = {
-            SLACK_DEPLOYMENTS: channels.deployments,
-            SLACK_WARNINGS: channels.warnings,
-            SLACK_INCIDENTS: channels.incidents,
-        }[name]
+        self._channel = channels.named(name)
         self._api = httpx2.URL(channels.post_message)
         self._secrets = secrets
         self._clock = clock

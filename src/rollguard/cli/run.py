@@ -19,6 +19,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from starlette.applications import Starlette
 
+from rollguard.adapters.channels import PolicyChannels
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes import (
     Api,
@@ -35,7 +36,6 @@ from rollguard.adapters.log import LogNotifier, StructuredLog
 from rollguard.adapters.policy_file import PolicyFile
 from rollguard.adapters.prometheus import PrometheusMetrics
 from rollguard.adapters.secrets import Secrets
-from rollguard.adapters.webhook import Webhook
 from rollguard.cli import exits, journal, serve
 from rollguard.cli.connect import GUARD_NAMESPACE
 from rollguard.cli.examination import Examiner
@@ -44,8 +44,8 @@ from rollguard.cli.starting import first, refused
 from rollguard.doctor.facts import Place
 from rollguard.loop import Guard, Settings
 from rollguard.model.action import Unknown
-from rollguard.model.policy import Policy, WebhookChannel
-from rollguard.ports import Journal, KeptPolicies, Notifier, PolicySource
+from rollguard.model.policy import Policy
+from rollguard.ports import Journal, KeptPolicies, PolicySource
 from rollguard.render.deployment import SECRETS_PATH
 
 LISTEN = "127.0.0.1:9095"
@@ -247,7 +247,7 @@ class _Controller:
                 records=records,
                 leadership=leadership,
                 metrics=lambda store: PrometheusMetrics(store, self._clock),
-                notifiers=self._notifiers,
+                channels=PolicyChannels(self._secrets, self._clock, LogNotifier(self._log)),
                 journal=story,
                 clock=self._clock,
                 settings=settings,
@@ -282,9 +282,6 @@ class _Controller:
         if isinstance(found, Unknown):
             raise exits.CommandError(f"the policy {place} cannot be read: {found.detail}", exits.UNREACHABLE)
         return source
-
-    def _notifiers(self, channels: tuple[WebhookChannel, ...]) -> tuple[Notifier, ...]:
-        return (LogNotifier(self._log), *(Webhook(channel) for channel in channels))
 
     def _health(self, guard: Guard, cluster: KubernetesCluster, story: journal.OpenJournal) -> serve.Health:
         def alive() -> str:

@@ -33,7 +33,7 @@ from rollguard.model.records import (
 )
 from rollguard.model.situation import Situation, Surroundings
 from rollguard.model.time import Instant, Mono
-from rollguard.ports import Clock
+from rollguard.ports import Clock, Notifier
 
 FACTS_WITHIN_S = 15.0
 LOOK_EVERY_S = 0.1
@@ -60,6 +60,18 @@ class NoMetrics:
 
     async def close(self) -> None:
         """There is nothing to end."""
+
+
+class NoChannels:
+    """Nobody is told from here: what stands in the outbox is the controller's."""
+
+    def connect(self, policy: Policy) -> tuple[Notifier, ...]:  # noqa: ARG002
+        """None."""
+        return ()
+
+    def place(self, channel: str, policy: Policy) -> str:  # noqa: ARG002
+        """Its name."""
+        return channel
 
 
 class NoJournal:
@@ -149,7 +161,7 @@ async def stand_in(opened: Session, workload: WorkloadName, request: HumanReques
                 opened.api, opened.clock, namespace=settings.namespace, identity=f"cli-{secrets.token_hex(4)}"
             ),
             metrics=lambda _store: NoMetrics(),
-            notifiers=lambda _channels: (),
+            channels=NoChannels(),
             journal=NoJournal(),
             clock=opened.clock,
             settings=settings,

@@ -21,8 +21,9 @@ from rollguard.loop.store import Store, Unavailable
 from rollguard.loop.term import Term
 from rollguard.loop.ticks import Ticks
 from rollguard.loop.workers import Priority, Workers
-from rollguard.model.policy import MetricsStore, Policy, WebhookChannel
+from rollguard.model.policy import MetricsStore, Policy
 from rollguard.ports import (
+    Channels,
     Clock,
     Cluster,
     Doctor,
@@ -30,7 +31,6 @@ from rollguard.ports import (
     KeptPolicies,
     Leadership,
     Metrics,
-    Notifier,
     PolicySource,
     Records,
 )
@@ -52,7 +52,7 @@ class Guard:
         records: Records,
         leadership: Leadership,
         metrics: Callable[[MetricsStore], Metrics],
-        notifiers: Callable[[tuple[WebhookChannel, ...]], tuple[Notifier, ...]],
+        channels: Channels,
         journal: Journal,
         clock: Clock,
         settings: Settings,
@@ -70,8 +70,8 @@ class Guard:
         outbox = Outbox(
             store=store,
             cluster=cluster,
-            connect=notifiers,
-            channels=policy.webhooks,
+            channels=channels,
+            policy=policy,
             gate=gate,
             clock=clock,
             settings=settings,
@@ -169,6 +169,7 @@ class Guard:
             open_rollouts=sum(1 for unit in units if unit.rollout is not None),
             blind_signals=self._ticks.blind,
             outbox_pending=context.outbox.pending(),
+            channels=context.outbox.told.channels(),
             doctor_failures=self._checkup.failures() if self._checkup is not None else (),
             policy=context.policy.digest,
             policy_mistakes=context.policies.mistakes,

@@ -1,9 +1,9 @@
 """Sends what stands in the records as pending, and marks it after (rule 10).
 
-A notice is accepted when every channel took it. Channels that did are kept in the notice's detail, so that a retry,
-also by the next leader, does not repeat it to them more often than needed. Channels do not wait for one another: one
-that hangs delays only what goes to itself. Kubernetes Events go out from here as well: best effort, and by a duty of
-their own.
+A notice goes by its routes, and by another way where one does not take it. Which channels took it stands in the notice,
+so that a retry, also by the next leader, does not repeat it to them more often than needed. Channels do not wait for
+one another: one that hangs delays only what goes to itself. Kubernetes Events go out from here as well: best effort,
+and by a duty of their own.
 """
 
 from __future__ import annotations
@@ -11,29 +11,33 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from rollguard.loop import changes
+from rollguard.loop.delivery import Answer, Delivery
 from rollguard.loop.leader import Gate, LeadershipLost
 from rollguard.loop.settings import Log, Settings
 from rollguard.loop.store import Store, Unavailable, Vanished
+from rollguard.loop.told import Told
 from rollguard.model.action import Unknown
 from rollguard.model.handling import Acknowledgement
 from rollguard.model.names import UnitName, WorkloadName
 from rollguard.model.notices import Notice, NoticeClass, NoticeState
-from rollguard.model.policy import WebhookChannel
+from rollguard.model.policy import Policy
 from rollguard.model.records import RolloutRecord, UnitRecord
-from rollguard.ports import Accepted, Clock, Cluster, NotConfigured, Notifier, Pager, Refused, Retry
+from rollguard.notify.routing import routes
+from rollguard.ports import Accepted, Channels, Clock, Cluster, Notifier, Pager, Refused, Retry
 
-ACCEPTED_BY = "accepted by "
 NOTICE_FAILED = "NoticeFailed"
-"""Condition of a unit whose last notice a channel refused or never took."""
+"""Condition of a unit whose last notice did not arrive where it should."""
 AT_ONCE = 8
 """Notices under way to one channel."""
 GRACE = 1.0
 """Seconds beyond its time limit that a channel has to say so itself."""
-BACK_OFF = (1.0, 2.0, 5.0, 15.0, 60.0, 120.0, 300.0)
+MARK_WITHIN = 1.0
+"""Seconds after which it is marked who took a notice, though another channel has not answered yet."""
+ERROR_PAUSE = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +55,8 @@ class WorkloadEvent:
 class _Channels:
     """Connected channels, and how many deliveries go by them."""
 
-    of: tuple[WebhookChannel, ...]
-    notifiers: tuple[Notifier, ...]
+    of: Policy
+    notifiers: Mapping[str, Notifier]
     rooms: dict[str, asyncio.Semaphore] = field(default_factory=dict)
     users: int = 0
 
@@ -69,8 +73,8 @@ class Outbox:
         *,
         store: Store,
         cluster: Cluster,
-        connect: Callable[[tuple[WebhookChannel, ...]], tuple[Notifier, ...]],
-        channels: tuple[WebhookChannel, ...],
+        channels: Channels,
+        policy: Policy,
         gate: Gate,
         clock: Clock,
         settings: Settings,
@@ -78,12 +82,14 @@ class Outbox:
     ) -> None:
         self._store = store
         self._cluster = cluster
-        self._connect = connect
+        self._channels = channels
         self._connected: _Channels | None = None
         self._leaving: list[_Channels] = []
         self._under_way: set[str] = set()
-        self.channels = channels
+        self.policy = policy
         """By which notices go out from the next round on."""
+        self.told = Told()
+        """How each channel fared."""
         self._gate = gate
         self._clock = clock
         self._settings = settings
@@ -131,7 +137,7 @@ class Outbox:
         """Who has acknowledged what the pager knows by that reference; None while nobody has, Unknown where the pager
         does not say, or none is connected."""
         channels = await self._present()
-        pager = next((notifier for notifier in channels.notifiers if isinstance(notifier, Pager)), None)
+        pager = next((notifier for notifier in channels.notifiers.values() if isinstance(notifier, Pager)), None)
         if pager is None:
             return Unknown(detail="no channel can say who has acknowledged")
         channels.users += 1
@@ -147,18 +153,19 @@ class Outbox:
         """Ends the channels' connections."""
         old, self._leaving, self._connected = [*self._leaving, self._connected], [], None
         for channels in old:
-            for notifier in channels.notifiers if channels is not None else ():
+            for notifier in channels.notifiers.values() if channels is not None else ():
                 await notifier.close()
 
     async def _present(self) -> _Channels:
         """The channels of now; changed ones are taken over, and what is under way by the old ones ends by them."""
-        if self._connected is None or self._connected.of != self.channels:
+        if self._connected is None or self._connected.of != self.policy:
             if self._connected is not None:
                 self._leaving.append(self._connected)
-            self._connected = _Channels(of=self.channels, notifiers=self._connect(self.channels))
+            notifiers = {notifier.name: notifier for notifier in self._channels.connect(self.policy)}
+            self._connected = _Channels(of=self.policy, notifiers=notifiers)
         for old in [channels for channels in self._leaving if not channels.users]:
             self._leaving.remove(old)
-            for notifier in old.notifiers:
+            for notifier in old.notifiers.values():
                 await notifier.close()
         return self._connected
 
@@ -174,36 +181,56 @@ class Outbox:
             channels.users -= 1
 
     async def _send(self, channels: _Channels, notice: Notice, unit: UnitName, rollout: RolloutRecord | None) -> None:
-        accepted = accepted_by(notice)
-        waiting = [n for n in channels.notifiers if n.name not in accepted]
-        outcomes = await asyncio.gather(*(self._send_by(n, channels.room(n.name), notice, rollout) for n in waiting))
-        accepted += [n.name for n, o in zip(waiting, outcomes, strict=True) if isinstance(o, Accepted)]
-        refused = [
-            f"{n.name} refused: {o.detail}"
-            for n, o in zip(waiting, outcomes, strict=True)
-            if isinstance(o, Refused | NotConfigured)
-        ]
-        retries = [
-            (o.after, f"{n.name}: {o.detail}") for n, o in zip(waiting, outcomes, strict=True) if isinstance(o, Retry)
-        ]
-        attempts = notice.attempts + 1
-        problems = [*refused, *(text for _, text in retries)]
-        detail = "; ".join([ACCEPTED_BY + ", ".join(accepted), *problems] if accepted else problems)[:500]
-        changed = replace(notice, attempts=attempts, detail=detail, next_attempt=None)
-        if retries and attempts < self._settings.notice_attempts:
-            asked = min(max(after for after, _ in retries), BACK_OFF[-1])
-            pause = max(asked, BACK_OFF[min(attempts, len(BACK_OFF)) - 1])
-            changed = replace(changed, next_attempt=changes.to_milliseconds(self._clock.now().plus(pause)))
-        elif problems:
-            changed = replace(changed, state=NoticeState.FAILED)
-            self._log("notice-failed", {"notice": notice.id, "detail": detail})
-        else:
-            changed = replace(changed, state=NoticeState.ACCEPTED)
-        await self._mark(changed, unit, rollout)
+        """By every way that is due; at once by the next one where a way is given up or not configured."""
+        delivery = Delivery(
+            notice=notice,
+            routes=routes(notice, channels.of),
+            connected=frozenset(channels.notifiers),
+            place=lambda channel: self._channels.place(channel, channels.of),
+            attempts=self._settings.notice_attempts,
+        )
+        references: dict[str, str] = {}
+        while due := delivery.due(self._clock.now()):
+            tasks = {
+                name: asyncio.create_task(self._send_by(channels.notifiers[name], channels.room(name), notice, rollout))
+                for name in due
+            }
+            try:
+                await self._fold(delivery, tasks, references, unit, rollout)
+            finally:
+                for task in tasks.values():
+                    task.cancel()
+        changed = delivery.ended()
+        if changed.state is NoticeState.FAILED:
+            self._log("notice-failed", {"notice": notice.id, "detail": changed.detail})
+        await self._mark(changed, references, unit, rollout)
+
+    async def _fold(
+        self,
+        delivery: Delivery,
+        tasks: Mapping[str, asyncio.Task[Answer]],
+        references: dict[str, str],
+        unit: UnitName,
+        rollout: RolloutRecord | None,
+    ) -> None:
+        """Waits for the answers. Who took it is marked before long: a crash while one channel hangs repeats nothing to
+        the others."""
+        waiting = set(tasks.values())
+        while waiting:
+            within = MARK_WITHIN if len(waiting) == len(tasks) and len(tasks) > 1 else None
+            done, waiting = await asyncio.wait(waiting, timeout=within)
+            answers = {name: task.result() for name, task in tasks.items() if task in done}
+            delivery.fold(answers, self._clock.now())
+            for name, answer in answers.items():
+                self.told.note(name, answer)
+                if isinstance(answer, Accepted) and answer.reference:
+                    references.setdefault(name, answer.reference)
+            if waiting and any(isinstance(answer, Accepted) for answer in answers.values()):
+                await self._mark(delivery.notice, references, unit, rollout)
 
     async def _send_by(
         self, notifier: Notifier, room: asyncio.Semaphore, notice: Notice, rollout: RolloutRecord | None
-    ) -> Accepted | Refused | Retry | NotConfigured:
+    ) -> Answer:
         """One channel's answer, in its turn and within its time, whatever it does.
 
         A bug in one channel is a refusal: it must not keep the notice from the others.
@@ -213,7 +240,7 @@ class Outbox:
             async with room, asyncio.timeout(limit + GRACE):
                 return await notifier.send(notice, rollout, timeout=limit)
         except TimeoutError:
-            return Retry(after=BACK_OFF[0], detail=f"no whole answer within {limit + GRACE:g} s")
+            return Retry(after=ERROR_PAUSE, detail=f"no whole answer within {limit + GRACE:g} s")
         except Exception as error:
             if self._settings.fail_fast:
                 raise
@@ -222,7 +249,9 @@ class Outbox:
             self._log("channel-error", fields)
             return Refused(detail=f"unexpected {type(error).__name__}, see the log")
 
-    async def _mark(self, notice: Notice, unit: UnitName, rollout: RolloutRecord | None) -> None:
+    async def _mark(
+        self, notice: Notice, references: Mapping[str, str], unit: UnitName, rollout: RolloutRecord | None
+    ) -> None:
         def on_unit(record: UnitRecord) -> UnitRecord:
             if notice.state is not NoticeState.PENDING:
                 failed = notice.detail if notice.state is NoticeState.FAILED else ""
@@ -230,7 +259,10 @@ class Outbox:
             return replace(record, notices=changes.with_notice(record.notices, notice))
 
         def on_rollout(record: RolloutRecord) -> RolloutRecord:
-            return replace(record, notices=changes.with_notice(record.notices, notice))
+            first = {**references, **dict(record.references)}
+            return replace(
+                record, notices=changes.with_notice(record.notices, notice), references=tuple(sorted(first.items()))
+            )
 
         if rollout is not None:
             await self._store.change_rollout(rollout.id, on_rollout)
@@ -257,10 +289,3 @@ def _pending(notices: tuple[Notice, ...]) -> list[Notice]:
 
 def _is_due(notice: Notice, now: float) -> bool:
     return notice.next_attempt is None or notice.next_attempt.seconds <= now
-
-
-def accepted_by(notice: Notice) -> list[str]:
-    """The names of the channels that took it."""
-    if not notice.detail.startswith(ACCEPTED_BY):
-        return []
-    return notice.detail.removeprefix(ACCEPTED_BY).split(";")[0].split(", ")

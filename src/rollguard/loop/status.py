@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rollguard import observe
 from rollguard.loop.changes import seen
 from rollguard.loop.context import Context, Memory
-from rollguard.loop.outbox import accepted_by
+from rollguard.loop.told import ChannelStatus
 from rollguard.loop.verify import STALLED
 from rollguard.model.action import Decision
 from rollguard.model.channels import LOG
@@ -89,7 +89,7 @@ def unit_status(context: Context, name: UnitName, memory: Memory) -> UnitStatus:
 def is_paged(record: RolloutRecord) -> bool:
     """Whether its incident is open and a channel has taken a page about it: one that tells people, not the log."""
     pages = (notice for notice in record.notices if notice.class_ is NoticeClass.PAGE)
-    taken = any({*accepted_by(page)} - {LOG} for page in pages)
+    taken = any({*page.taken} - {LOG} for page in pages)
     return bool(record.incident) and record.incident_resolved is None and taken
 
 
@@ -158,6 +158,8 @@ class Status:
     blind_signals: tuple[str, ...]
     """Signals without a complete answer in the last slot."""
     outbox_pending: int
+    channels: tuple[ChannelStatus, ...]
+    """Those that something was sent by."""
     policy: str
     """Digest of the policy in force."""
     policy_mistakes: tuple[str, ...]

@@ -85,7 +85,7 @@ class Ticks:
     def _cover(self) -> tuple[str, ...]:
         """Has the namespaces of the policy in force and of open rollouts read; what keeps one from being read."""
         context = self._context
-        context.outbox.channels = context.policy.webhooks
+        context.outbox.policy = context.policy
         if context.settings.orders_only:
             return ()
         open_ = (record.unit.namespace for record in context.store.rollouts if record.closed is None)

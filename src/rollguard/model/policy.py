@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from rollguard.model.alerting import Category
-from rollguard.model.channels import SecretKey
+from rollguard.model.channels import SLACK_DEPLOYMENTS, SLACK_INCIDENTS, SLACK_WARNINGS, SecretKey
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.operations import Operations
 
@@ -343,6 +343,12 @@ class SlackChannels:
     warnings: str = "#deployment-warnings"
     incidents: str = "#production-incidents"
     api: str = "https://slack.com/api"
+
+    def named(self, channel: str) -> str:
+        """Which of them one of Slack's channels of notices is. KeyError for any other."""
+        return {SLACK_DEPLOYMENTS: self.deployments, SLACK_WARNINGS: self.warnings, SLACK_INCIDENTS: self.incidents}[
+            channel
+        ]
 
     @property
     def post_message(self) -> str:

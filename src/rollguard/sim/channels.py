@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from rollguard.model.names import RolloutId, UnitName
 from rollguard.model.notices import Notice
+from rollguard.model.policy import Policy
 from rollguard.model.records import RolloutRecord, TimelineEntry
-from rollguard.ports import Accepted, Refused, Retry
+from rollguard.ports import Accepted, Notifier, Refused, Retry
 from rollguard.sim.faults import Fault, FaultPlan
 from rollguard.sim.process import Process
 
@@ -75,6 +76,21 @@ class SimNotifier:
 
     async def close(self) -> None:
         """There is nothing to end."""
+
+
+class SimChannels:
+    """Channels of one process, whatever the policy says, each in a place of its own."""
+
+    def __init__(self, *notifiers: Notifier) -> None:
+        self.notifiers = notifiers
+
+    def connect(self, policy: Policy) -> tuple[Notifier, ...]:  # noqa: ARG002
+        """The same at each time."""
+        return self.notifiers
+
+    def place(self, channel: str, policy: Policy) -> str:  # noqa: ARG002
+        """Its name."""
+        return channel
 
 
 class SimJournal:

@@ -56,6 +56,7 @@ def status() -> Status:
         units=(unit, whole_set()),
         open_rollouts=1,
         blind_signals=("errors",),
+        channels=(),
         outbox_pending=0,
         doctor_failures=(("rights", 2),),
         policy="",

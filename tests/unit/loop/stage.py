@@ -15,8 +15,8 @@ from rollguard.model.notices import NoticeState
 from rollguard.model.policy import MetricsStore, Policy
 from rollguard.model.records import EVERYTHING, RolloutRecord, UnitRecord
 from rollguard.model.time import Mono
-from rollguard.ports import Doctor, Metrics, Notifier, PolicyLost
-from rollguard.sim.channels import Inbox, SimJournal, SimNotifier
+from rollguard.ports import Doctor, Metrics, PolicyLost
+from rollguard.sim.channels import Inbox, SimChannels, SimJournal, SimNotifier
 from rollguard.sim.cluster import SimCluster
 from rollguard.sim.faults import FaultPlan
 from rollguard.sim.kubelet import KubeletTiming
@@ -80,9 +80,7 @@ class Running:
         self.cluster = SimCluster(stage.world, self.process, self.faults)
         self.metrics = SimMetrics(stage.world, self.process, self.faults)
         self.records = SimRecords(stage.world.records, self.process, self.faults)
-        self.notifiers: tuple[Notifier, ...] = (
-            (SimNotifier(stage.inbox, self.process, self.faults),) if channels else ()
-        )
+        self.channels = SimChannels(*([SimNotifier(stage.inbox, self.process, self.faults)] if channels else []))
         self.kept = _Kept(stage.kept, stage.world.records, self.process)
         self.connected: list[MetricsStore] = []
         self.closed: list[MetricsStore] = []
@@ -93,7 +91,7 @@ class Running:
             records=self.records,
             leadership=self.leadership,
             metrics=self._connect,
-            notifiers=lambda _channels: self.notifiers,
+            channels=self.channels,
             journal=stage.journal,
             clock=self.clock,
             settings=stage.settings,

@@ -52,7 +52,7 @@ async def held(stage: Stage, answer: Answer, *, reference: str = "Q000001") -> t
     keep(stage, lambda record: replace(record, references=references))
     running = stage.prepare("guard-1")
     pager = OnCall(stage, running, answer)
-    running.notifiers = (pager,)
+    running.channels.notifiers = (pager,)
     running.begin()
     await stage.until(lambda: running.guard.status().active)
     return running, pager

@@ -397,12 +397,13 @@ def test_notices_go_out_by_the_channels_in_force() -> None:
     async def story(stage: Stage) -> None:
         other = Inbox()
         running = stage.prepare("guard-0")
-        plain: tuple[Notifier, ...] = running.notifiers
+        plain = running.channels.notifiers
 
-        def connect(channels: tuple[WebhookChannel, ...]) -> tuple[Notifier, ...]:
-            return (SimNotifier(other, running.process, running.faults),) if channels else plain
+        def connect(policy: Policy) -> tuple[Notifier, ...]:
+            moved = any(hook.name == "ops" for hook in policy.webhooks)
+            return (SimNotifier(other, running.process, running.faults, name="ops"),) if moved else plain
 
-        running.guard._context.outbox._connect = connect
+        running.channels.connect = connect  # type: ignore[method-assign]
         running.begin()
         await stage.until(stage.adopted)
         stage.world.set_image(stage.api, FINE)

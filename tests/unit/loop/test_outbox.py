@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 
 from rollguard.loop.outbox import WorkloadEvent
+from rollguard.model.channels import PAGERDUTY, PAGERDUTY_EVENTS, SLACK_DEPLOYMENTS, SLACK_INCIDENTS
 from rollguard.model.notices import Notice, NoticeState
 from rollguard.model.records import RolloutRecord
-from rollguard.ports import Accepted, Held, Refused, Retry
+from rollguard.ports import Accepted, Held, NotConfigured, Refused, Retry
+from rollguard.sim.channels import SimNotifier
 from rollguard.sim.faults import Fault
 from tests.unit.loop.stage import CRASHING, FAILING, Stage, play
+
+ABSENT = NotConfigured(detail="no secret")
 
 
 def notices(stage: Stage) -> list[Notice]:
@@ -156,7 +160,7 @@ def test_events_that_hang_keep_no_page_waiting() -> None:
 class Hanging:
     """A channel that never comes to the end of its answer."""
 
-    name = "hanging"
+    name = SLACK_DEPLOYMENTS
 
     async def send(
         self, notice: Notice, rollout: RolloutRecord | None, *, timeout: float
@@ -173,7 +177,7 @@ def test_a_channel_that_hangs_delays_only_what_goes_to_itself() -> None:
         many = [stage.deploy(f"service-{n}") for n in range(20)]
         await stage.warm_up()
         running = stage.prepare("guard-0")
-        running.notifiers = (Hanging(), *running.notifiers)
+        running.channels.notifiers = (Hanging(), *running.channels.notifiers)
         running.begin()
         await stage.until(stage.adopted)
         await asyncio.sleep(10)
@@ -184,8 +188,8 @@ def test_a_channel_that_hangs_delays_only_what_goes_to_itself() -> None:
         assert await stage.until(lambda: bool(stage.told("rolled-back"))) < 3
         await stage.until(lambda: any("rolled-back" in n.topic and n.attempts for n in notices(stage)))
         attempted = [n for n in notices(stage) if n.attempts]
-        assert all("hanging: no whole answer within 11 s" in n.detail for n in attempted)
-        assert all(n.detail.startswith("accepted by simulated") for n in attempted)
+        assert all("slack-deployments: no whole answer within 11 s" in n.detail for n in attempted)
+        assert all("simulated" in n.taken for n in attempted)
 
     play(story)
 
@@ -193,7 +197,7 @@ def test_a_channel_that_hangs_delays_only_what_goes_to_itself() -> None:
 class Odd:
     """A channel that does what no channel should."""
 
-    name = "odd"
+    name = SLACK_DEPLOYMENTS
 
     def __init__(self, answer: Retry | Exception) -> None:
         self._answer = answer
@@ -212,13 +216,13 @@ class Odd:
 def test_a_bug_in_one_channel_keeps_no_notice_from_the_others_and_does_not_end_the_guard() -> None:
     async def story(stage: Stage) -> None:
         running = stage.start()
-        running.notifiers = (Odd(ZeroDivisionError("a bug")), *running.notifiers)
+        running.channels.notifiers = (Odd(ZeroDivisionError("a bug")), *running.channels.notifiers)
         await stage.until(stage.adopted)
         stage.world.set_image(stage.api, FAILING)
         await stage.until(lambda: bool(stage.told("rolled-back")))
         await stage.until(stage.all_sent)
         assert {n.state for n in notices(stage)} == {NoticeState.FAILED}
-        assert all("odd refused: unexpected ZeroDivisionError" in n.detail for n in notices(stage))
+        assert all("slack-deployments refused: unexpected ZeroDivisionError" in n.detail for n in notices(stage))
         assert "a bug" in str(running.events("channel-error")[0]["traceback"])
         assert running.guard.status().errors >= len(notices(stage))
         assert not running.task.done()
@@ -229,12 +233,99 @@ def test_a_bug_in_one_channel_keeps_no_notice_from_the_others_and_does_not_end_t
 def test_a_channel_that_asks_for_an_age_is_tried_again_within_minutes() -> None:
     async def story(stage: Stage) -> None:
         running = stage.start()
-        running.notifiers = (Odd(Retry(after=1e12, detail="HTTP 429")),)
+        running.channels.notifiers = (Odd(Retry(after=1e12, detail="HTTP 429")),)
         await stage.until(stage.adopted)
         stage.world.set_image(stage.api, FAILING)
         await stage.until(lambda: any(n.attempts for n in notices(stage)))
         (first,) = [n for n in notices(stage) if n.attempts]
         assert first.next_attempt is not None
         assert first.next_attempt.since(first.at) < 310
+
+    play(story)
+
+
+class Answering:
+    """A channel that always says the same, and counts how often it was asked."""
+
+    def __init__(self, name: str, answer: Accepted | Refused | Retry | NotConfigured) -> None:
+        self.name = name
+        self.asked: list[str] = []
+        self._answer = answer
+
+    async def send(
+        self, notice: Notice, rollout: RolloutRecord | None, *, timeout: float
+    ) -> Accepted | Refused | Retry | NotConfigured:
+        self.asked.append(notice.id)
+        return self._answer
+
+    async def close(self) -> None:
+        """There is nothing to end."""
+
+
+def test_a_page_whose_pager_refuses_reaches_people_by_the_next_way() -> None:
+    async def story(stage: Stage) -> None:
+        pager, events = Answering(PAGERDUTY, Refused(detail="401")), Answering(PAGERDUTY_EVENTS, ABSENT)
+        running = stage.start()
+        incidents = SimNotifier(stage.inbox, running.process, running.faults, name=SLACK_INCIDENTS)
+        running.channels.notifiers = (pager, events, incidents)
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: bool(stage.told("rolled-back")))
+        await stage.until(stage.all_sent)
+        (told,) = [n for n in notices(stage) if n.topic == "rolled-back"]
+        assert told.taken == (SLACK_INCIDENTS,)
+        assert told.given_up == ((PAGERDUTY, "refused: 401"),)
+        assert [n for n in pager.asked if "rolled-back" in n] == [told.id]
+        assert running.guard.status().units[0].incident_open or stage.rollout().closed is not None
+
+    play(story)
+
+
+def test_a_channel_keeps_what_it_knows_the_rollout_s_first_message_by() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        channel = Answering(SLACK_DEPLOYMENTS, Accepted(detail="ok", reference="1700000000.000100"))
+        running.channels.notifiers = (channel, *running.channels.notifiers)
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: bool(stage.told("rolled-back")))
+        await stage.until(stage.all_sent)
+        assert stage.rollout().references == ((SLACK_DEPLOYMENTS, "1700000000.000100"),)
+        assert len(set(channel.asked)) == len(channel.asked)
+
+    play(story)
+
+
+def test_what_one_channel_took_is_marked_while_another_hangs() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        running.channels.notifiers = (Hanging(), *running.channels.notifiers)
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: bool(stage.told("rollout-began")))
+        await stage.until(lambda: notices(stage)[0].taken == ("simulated",), within=3)
+        assert notices(stage)[0].attempts == 0
+        await running.kill()
+        stage.start("guard-1")
+        await stage.until(lambda: bool(stage.told("rolled-back")), within=300)
+        assert len(stage.told("rollout-began")) == 1
+
+    play(story)
+
+
+def test_the_guard_counts_how_each_channel_fared() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        pager = Answering(PAGERDUTY, Refused(detail="401"))
+        absent = Answering(SLACK_DEPLOYMENTS, ABSENT)
+        running.channels.notifiers = (pager, absent, *running.channels.notifiers)
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: bool(stage.told("rolled-back")))
+        await stage.until(stage.all_sent)
+        known = {channel.name: channel for channel in running.guard.status().channels}
+        assert known[PAGERDUTY].failed == len(pager.asked) > 0
+        assert (known[SLACK_DEPLOYMENTS].failed, known[SLACK_DEPLOYMENTS].configured) == (0, False)
+        assert known["simulated"].accepted == len(stage.inbox.arrived)
 
     play(story)

@@ -68,11 +68,10 @@ def test_an_incident_whose_page_nobody_took_is_not_called_open() -> None:
 
 
 @pytest.mark.parametrize(
-    ("detail", "paged"),
-    [("accepted by log", False), ("accepted by log, receiver", True), ("accepted by receiver", True), ("", False)],
+    ("taken", "paged"), [(("log",), False), (("log", "receiver"), True), (("receiver",), True), ((), False)]
 )
-def test_the_guards_own_log_is_nobody_who_was_paged(detail: str, paged: bool) -> None:
-    page = Notice(id="n1", class_=NoticeClass.PAGE, topic="hold", title="t", text="t", at=START, detail=detail)
+def test_the_guards_own_log_is_nobody_who_was_paged(taken: tuple[str, ...], paged: bool) -> None:
+    page = Notice(id="n1", class_=NoticeClass.PAGE, topic="hold", title="t", text="t", at=START, taken=taken)
     record = replace(rollout_record(), incident="i1", incident_resolved=None, notices=(page,))
     assert is_paged(record) is paged
 

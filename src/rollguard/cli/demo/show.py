@@ -15,12 +15,13 @@ from rollguard.cli.demo.screen import Screen, screen
 from rollguard.cli.demo.stage import Cast, set_up
 from rollguard.cli.demo.users import Users
 from rollguard.loop import Guard, Settings
+from rollguard.model.channels import SLACK_DEPLOYMENTS
 from rollguard.model.names import RolloutId, UnitName
 from rollguard.model.policy import Policy
 from rollguard.model.records import LifecycleState, RolloutRecord, TimelineEntry
 from rollguard.policy import durations, load
 from rollguard.report import figures, incident_markdown
-from rollguard.sim.channels import Inbox, SimNotifier
+from rollguard.sim.channels import Inbox, SimChannels, SimNotifier
 from rollguard.sim.cluster import SimCluster
 from rollguard.sim.faults import FaultPlan
 from rollguard.sim.lease import SimLeadership
@@ -122,7 +123,7 @@ def _guard(world: World, policy: Policy, story: StoryLine, seed: int) -> Guard:
         records=SimRecords(world.records, process, faults),
         leadership=SimLeadership(world.lease, process, faults, world.random),
         metrics=lambda _store: SimMetrics(world, process, faults),
-        notifiers=lambda _channels: (SimNotifier(Inbox(), process, faults),),
+        channels=SimChannels(SimNotifier(Inbox(), process, faults, name=SLACK_DEPLOYMENTS)),
         journal=story,
         clock=VirtualClock(process),
         settings=Settings(namespace="monitoring", fail_fast=True),

@@ -1,0 +1,86 @@
+"""Every channel of notices by name: how it is made, and what it still needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from rollguard.adapters.email import Email
+from rollguard.adapters.pagerduty import PagerDuty
+from rollguard.adapters.pagerduty_events import PagerDutyEvents
+from rollguard.adapters.secrets import Secrets
+from rollguard.adapters.slack import Slack
+from rollguard.adapters.webhook import Webhook
+from rollguard.model.channels import (
+    EMAIL,
+    OWN_WEBHOOKS,
+    PAGERDUTY,
+    PAGERDUTY_EVENTS,
+    SLACK_DEPLOYMENTS,
+    SLACK_INCIDENTS,
+    SLACK_WARNINGS,
+    SecretKey,
+)
+from rollguard.model.policy import Policy
+from rollguard.ports import Clock, Notifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What a channel is made of."""
+
+    policy: Policy
+    secrets: Secrets
+    clock: Clock
+
+
+def _slack(name: str) -> Callable[[Means], Notifier]:
+    return lambda means: Slack(name, means.policy.slack, secrets=means.secrets, clock=means.clock)
+
+
+def _email(means: Means) -> Notifier | None:
+    email = means.policy.email
+    return Email(email, means.secrets, time_zone=means.policy.time_zone) if email is not None else None
+
+
+MAKERS: Mapping[str, Callable[[Means], Notifier | None]] = MappingProxyType(
+    {
+        SLACK_DEPLOYMENTS: _slack(SLACK_DEPLOYMENTS),
+        SLACK_WARNINGS: _slack(SLACK_WARNINGS),
+        SLACK_INCIDENTS: _slack(SLACK_INCIDENTS),
+        PAGERDUTY: lambda means: PagerDuty(means.policy.paging, means.secrets, cluster=means.policy.cluster),
+        PAGERDUTY_EVENTS: lambda means: PagerDutyEvents(
+            means.policy.paging, means.secrets, cluster=means.policy.cluster
+        ),
+        EMAIL: _email,
+    }
+)
+"""Fixed channel -> how it is made; None where the policy has no part for it. Webhooks are made from the policy."""
+
+
+class PolicyChannels:
+    """The `Channels` of a policy, with the secrets of one directory; `always` are those that every policy has."""
+
+    def __init__(self, secrets: Secrets, clock: Clock, *always: Notifier) -> None:
+        self._secrets = secrets
+        self._clock = clock
+        self._always = always
+
+    def connect(self, policy: Policy) -> tuple[Notifier, ...]:
+        """One for each fixed channel that the policy has a part for, also while its secret is not there, and for each
+        webhook."""
+        means = Means(policy=policy, secrets=self._secrets, clock=self._clock)
+        made = [make(means) for make in MAKERS.values()]
+        hooks = [Webhook(hook) for hook in policy.webhooks]
+        return (*self._always, *(notifier for notifier in made if notifier is not None), *hooks)
+
+    def place(self, channel: str, policy: Policy) -> str:
+        """The webhook of Slack that serves it, or its own name: for a bot each channel of Slack is a place, but one
+        that the policy names twice."""
+        if channel not in OWN_WEBHOOKS:
+            return channel
+        key = self._secrets.slack(channel)
+        if key is None:
+            return channel
+        return f"{key}/{policy.slack.named(channel)}" if key is SecretKey.SLACK_BOT_TOKEN else key.value
