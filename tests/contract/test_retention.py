@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 import yaml
 
 from lab import programs
@@ -40,7 +41,14 @@ def test_promtool_takes_the_rules(tmp_path: Path) -> None:
             promtool("check", "rules", str(rules))
 
 
-def test_a_halted_compactor_fires_after_five_minutes_and_not_before(tmp_path: Path) -> None:
+# Another compactor, elsewhere, says nothing about this one.
+ELSEWHERE = {"series": 'thanos_compact_halted{namespace="other",pod="thanos-compact-0"}', "values": "0x40"}
+
+
+@pytest.mark.parametrize("values", ["0 1x10 0x20", "0 stale _x9 0x20"], ids=["halted", "gone"])
+def test_a_compactor_that_has_halted_or_is_gone_fires_after_five_minutes_and_not_before(
+    values: str, tmp_path: Path
+) -> None:
     (spec,) = (each["spec"] for each in objects() if "thanos_compact_halted" in str(each))
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(spec))
     ((rule,),) = (group["rules"] for group in spec["groups"])
@@ -50,8 +58,8 @@ def test_a_halted_compactor_fires_after_five_minutes_and_not_before(tmp_path: Pa
         {"alertname": rule["alert"], "eval_time": when, "exp_alerts": expected}
         for when, expected in (("5m59s", []), ("6m", [fires]), ("20m", []))
     ]
-    series = {"series": 'thanos_compact_halted{pod="thanos-compact-0"}', "values": "0 1x10 0x20"}
-    case = {"interval": "1m", "input_series": [series], "alert_rule_test": at}
+    own = {"series": 'thanos_compact_halted{namespace="monitoring",pod="thanos-compact-0"}', "values": values}
+    case = {"interval": "1m", "input_series": [own, ELSEWHERE], "alert_rule_test": at}
     (tmp_path / "test.yaml").write_text(
         yaml.safe_dump({"rule_files": ["rules.yaml"], "evaluation_interval": "1s", "tests": [case]})
     )

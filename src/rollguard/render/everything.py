@@ -36,7 +36,7 @@ class Rendering:
 def files(wanted: Rendering) -> tuple[File, ...]:
     """Every file, in the order of their paths. The same policy gives the same bytes."""
     policy, guard = wanted.policy, wanted.installation.namespace
-    every = (*alerts(policy, namespace=guard), halted(guard))
+    every = (*alerts(policy, namespace=guard), halted(policy, guard))
     made = (
         *automation(wanted.installation, wanted.definitions),
         *routing(policy, guard),

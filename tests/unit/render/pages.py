@@ -29,7 +29,7 @@ def platform(old: str = "", new: str = "") -> Policy:
 
 def every_alert(policy: Policy) -> tuple[Alert, ...]:
     """All alerts that are rendered."""
-    return (*alerts(policy, namespace="monitoring"), halted("monitoring"))
+    return (*alerts(policy, namespace="monitoring"), halted(policy, "monitoring"))
 
 
 def pages(policy: Policy) -> dict[str, str]:

@@ -105,7 +105,8 @@ def test_the_object_store_is_named_by_a_secret_and_no_value_is_rendered() -> Non
 def test_a_halted_compactor_is_an_alert() -> None:
     (rule,) = of_kind(rendered(platform())["thanos.yaml"], "PrometheusRule").values()
     ((alert,),) = (group["rules"] for group in rule["spec"]["groups"])
-    assert (alert["alert"], alert["expr"]) == ("MetricsCompactorHalted", "max(thanos_compact_halted) == 1")
+    said = 'max(thanos_compact_halted{namespace="monitoring"})'
+    assert (alert["alert"], alert["expr"]) == ("MetricsCompactorHalted", f"{said} == 1 or absent({said})")
     assert alert["labels"] == {"category": "resource", "namespace": "monitoring", "severity": "warning"}
 
 

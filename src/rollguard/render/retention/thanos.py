@@ -5,6 +5,7 @@ from __future__ import annotations
 from rollguard.model.alerting import Category, Severity
 from rollguard.model.policy import Policy
 from rollguard.policy.durations import format_
+from rollguard.policy.promql import Matcher, narrowed
 from rollguard.render.alerts.alert import Alert
 from rollguard.render.alerts.written import rule
 from rollguard.render.file import File
@@ -40,17 +41,21 @@ def thanos(policy: Policy, namespace: str) -> tuple[File, ...]:
     )
 
 
-def halted(namespace: str) -> Alert:
-    """The alert on a compactor that has halted: from then on nothing is thinned out or deleted."""
+def halted(policy: Policy, namespace: str) -> Alert:
+    """The alert on a compactor that has halted, or says nothing: from then on nothing is thinned out or deleted."""
+    own = Matcher(policy.metrics.namespace_label, "=", namespace)
+    said = f"max({narrowed('thanos_compact_halted', (own,), policy.metrics.match)})"
     return Alert(
         name="MetricsCompactorHalted",
         severity=Severity.WARNING,
         category=Category.RESOURCE,
-        expr="max(thanos_compact_halted) == 1",
+        expr=f"{said} == 1 or absent({said})",
         for_seconds=HALTED_FOR,
-        summary="The compactor of the metrics has halted",
-        description="The compactor has halted: metrics are not thinned out and not deleted until it is restarted.",
-        meaning="A compactor that meets blocks which it cannot put together stops, and does not try again.",
+        summary="The compactor of the metrics has halted, or is not there",
+        description=f"The compactor in {namespace} has halted, or is not scraped, for {format_(HALTED_FOR)}: metrics "
+        "are not thinned out and not deleted until it runs.",
+        meaning="A compactor that meets blocks which it cannot put together stops, and does not try again. One that "
+        "has no series is gone, or nobody scrapes it: whether it has halted is not known then.",
         panel=SCRAPED,
         labels=(("namespace", namespace),),
         deployment=False,
@@ -133,5 +138,5 @@ def _rule(policy: Policy, namespace: str) -> Object:
             "namespace": namespace,
             "labels": {**labels("thanos-compact"), **dict(policy.alerting.labels)},
         },
-        "spec": {"groups": [{"name": "thanos-compact", "rules": [rule(halted(namespace), policy)]}]},
+        "spec": {"groups": [{"name": "thanos-compact", "rules": [rule(halted(policy, namespace), policy)]}]},
     }
