@@ -15,6 +15,7 @@ import pytest_asyncio
 from lab.standins.slack import Posted
 from lab.standins.slack import Slack as Workspace
 from lab.standins.slack import slack as serving
+from rollguard.adapters.channels import PolicyChannels
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.secrets import Secrets
 from rollguard.adapters.slack import WHAT_TO_DO, Slack
@@ -147,6 +148,18 @@ async def test_a_token_reaches_all_three_channels_and_goes_before_webhooks(groun
         assert isinstance(await by.send(notice(), rollout(), timeout=5), Accepted)
         await by.close()
     assert ground.seen == [(DEPLOYMENTS, "", True), (WARNINGS, "", True), (INCIDENTS, "", True)]
+
+
+async def test_the_channels_of_a_policy_write_where_it_says(ground: Ground) -> None:
+    ground.put(SecretKey.SLACK_BOT_TOKEN, TOKEN)
+    slack = replace(SlackChannels(), api=ground.workspace.api.removesuffix("/chat.postMessage"), warnings=INCIDENTS)
+    connected = PolicyChannels(Secrets(ground.directory), ground.clock).connect(replace(POLICY, slack=slack))
+    by_name = {notifier.name: notifier for notifier in connected}
+    for name in (SLACK_DEPLOYMENTS, SLACK_WARNINGS, SLACK_INCIDENTS):
+        assert isinstance(await by_name[name].send(notice(), rollout(), timeout=5), Accepted)
+    for notifier in connected:
+        await notifier.close()
+    assert [each.channel for each in ground.workspace.posted] == [DEPLOYMENTS, INCIDENTS, INCIDENTS]
 
 
 async def test_later_notices_go_into_the_rollouts_thread_and_pages_are_seen_in_the_channel_too(ground: Ground) -> None:
