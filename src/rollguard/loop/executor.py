@@ -58,6 +58,8 @@ async def _go_on(context: Context, memory: Memory, record: RolloutRecord) -> flo
         if isinstance(answer, undo.Send):
             go = Go(record=present, plan=plan, step=answer.step, readings=readings)
             follows = await send(context, memory, go, answer.write, tally)
+        elif isinstance(answer, undo.Wait):
+            memory.refusals = undo.interrupted(memory.refusals)
         again = follows if isinstance(follows, float) else await _follow(context, memory, present, plan, follows)
         if again is not None:
             return again

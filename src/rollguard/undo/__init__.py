@@ -1,7 +1,18 @@
 """Decision and facts -> plan, and the step to try now given what a fresh read shows. Pure: sends nothing itself."""
 
 from rollguard.undo.admission import changed
-from rollguard.undo.answers import Abandon, Finished, MarkDone, Next, Refusals, Resume, Send, Supersede, Wait
+from rollguard.undo.answers import (
+    Abandon,
+    Finished,
+    MarkDone,
+    Next,
+    Refusals,
+    Resume,
+    Send,
+    Supersede,
+    Wait,
+    interrupted,
+)
 from rollguard.undo.half import (
     TAKES_BACK,
     committed,
@@ -47,6 +58,7 @@ __all__ = [
     "committed",
     "given_up",
     "half_back",
+    "interrupted",
     "manual",
     "members_moved",
     "next",

@@ -74,11 +74,16 @@ class Refusals:
     plan: str
     step: int
     since: Instant | None = None
-    """When it was refused first."""
+    """When it was refused first, without anything else in between."""
     sure: bool = False
     """Every try was answered, and none was taken: none has had an effect, or may have one still."""
     passing: bool = False
     """The last refusal may be over soon."""
+
+
+def interrupted(refusals: Refusals | None) -> Refusals | None:
+    """Something else was waited for: a refusal that follows does not last since the one before it."""
+    return replace(refusals, since=None) if refusals is not None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -227,6 +227,26 @@ def test_a_first_switch_that_is_refused_for_good_ends_the_plan_and_takes_back_wh
     play_set(story, policy=replace(policy, timing=replace(policy.timing, plan_expiry=300.0, close=900.0)))
 
 
+def test_refusals_with_a_wait_for_the_old_colour_between_them_are_not_one_that_lasts() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        asked = refusing(stage, colours, "admission says no")
+        await bad_release(stage, colours, idle=1)
+        await stage.until(lambda: bool(asked), within=400)
+        blue = colours.deployments["backend-blue"]
+        for _ in range(300):
+            for pod in (pod for pod in blue.pods() if pod.ready):
+                stage.world.kubelet.crash(pod, 1)
+            await asyncio.sleep(0.05)
+        tries = len(asked)
+        await stage.until(lambda: len(asked) > tries)
+        await asyncio.sleep(8)
+        assert of_set(stage).state is LifecycleState.ACTING
+        await stage.until(lambda: bool(stage.told("superseded")))
+        assert "(403): admission says no, for 10 s" in stage.told("superseded")[0]
+
+    play_set(story, policy=patient())
+
+
 def standing(stage: Stage, name: str) -> str:
     """What that interlock said at the last look that was kept."""
     look = of_set(stage).last_look
