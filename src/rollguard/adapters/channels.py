@@ -75,6 +75,24 @@ class PolicyChannels:
         hooks = [Webhook(hook) for hook in policy.webhooks]
         return (*self._always, *(notifier for notifier in made if notifier is not None), *hooks)
 
+    def lacking(self, policy: Policy) -> dict[str, str]:
+        """Fixed channel -> what it still needs, as of now, for those by which nothing can be sent."""
+        present = self._secrets.present()
+        slack = {
+            channel: f"`{SecretKey.SLACK_BOT_TOKEN}`, `{own}` or `{SecretKey.SLACK_WEBHOOK_URL}` in the Secret"
+            for channel, own in OWN_WEBHOOKS.items()
+            if self._secrets.slack(channel) is None
+        }
+        pager = [SecretKey.PAGERDUTY_API_KEY, SecretKey.PAGERDUTY_SERVICE_ID]
+        sender = "" if policy.paging.sender else "`notify.pagerduty.from` in the policy"
+        found = {
+            **slack,
+            PAGERDUTY: _lacking([key for key in pager if key not in present], sender),
+            PAGERDUTY_EVENTS: _lacking([key for key in [SecretKey.PAGERDUTY_ROUTING_KEY] if key not in present]),
+            EMAIL: "`notify.email` in the policy" if policy.email is None else "",
+        }
+        return {channel: needs for channel, needs in found.items() if needs}
+
     def place(self, channel: str, policy: Policy) -> str:
         """The webhook of Slack that serves it, or its own name: for a bot each channel of Slack is a place, but one
         that the policy names twice."""
@@ -84,3 +102,7 @@ class PolicyChannels:
         if key is None:
             return channel
         return f"{key}/{policy.slack.named(channel)}" if key is SecretKey.SLACK_BOT_TOKEN else key.value
+
+
+def _lacking(keys: list[SecretKey], more: str = "") -> str:
+    return ", ".join([*(f"`{key}` in the Secret" for key in keys), *([more] if more else [])])

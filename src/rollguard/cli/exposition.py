@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from rollguard.adapters.journal.queue import JournalState
-from rollguard.loop import Status, UnitStatus
+from rollguard.loop import ChannelStatus, Status, UnitStatus
 from rollguard.model.judgement import VerdictKind
 from rollguard.model.names import WorkloadKind
 
@@ -52,6 +52,7 @@ class _Snapshot(Collector):
         valid = not status.policy_mistakes
         yield _gauge("rollguard_policy_valid", "0 while the newest policy has mistakes and is not in force", valid)
         yield _gauge("rollguard_outbox_pending", "Notices that no channel has accepted yet", status.outbox_pending)
+        yield from _channels(status.channels)
         blind = GaugeMetricFamily(
             "rollguard_signal_blind", "1 where a signal had no complete answer in the last slot", labels=["signal"]
         )
@@ -79,6 +80,21 @@ def _of_journal(journal: JournalState) -> Iterable[Metric]:
     yield _gauge("rollguard_journal_waiting", "Lines that wait for the journal's database", journal.waiting)
     yield _counter("rollguard_journal_written", "Lines that the journal's database has taken", journal.written)
     yield _counter("rollguard_journal_dropped", "Lines that the journal had no room for", journal.dropped)
+
+
+def _channels(channels: tuple[ChannelStatus, ...]) -> Iterable[Metric]:
+    accepted = CounterMetricFamily("rollguard_notices_accepted", "Notices that a channel took", labels=["channel"])
+    failed = CounterMetricFamily(
+        "rollguard_notices_failed", "Tries that a channel refused or did not answer well", labels=["channel"]
+    )
+    configured = GaugeMetricFamily(
+        "rollguard_channel_configured", "0 where a channel's secret or setting was not there last", labels=["channel"]
+    )
+    for channel in channels:
+        accepted.add_metric([channel.name], channel.accepted)
+        failed.add_metric([channel.name], channel.failed)
+        configured.add_metric([channel.name], channel.configured)
+    return (accepted, failed, configured)
 
 
 _LABELS = ["namespace", "deployment", "set"]

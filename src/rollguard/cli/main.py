@@ -55,6 +55,10 @@ GROUPS = {
             "resolve": ("rollguard.cli.incident:resolve", "An incident is over: you say so."),
         },
     ),
+    "notify": (
+        "The channels by which people are told.",
+        {"test": ("rollguard.cli.notify:test", "Send a marked test through each channel, and say which took it.")},
+    ),
     "policy": (
         "The policy file.",
         {

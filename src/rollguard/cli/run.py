@@ -44,6 +44,7 @@ from rollguard.cli.starting import first, refused
 from rollguard.doctor.facts import Place
 from rollguard.loop import Guard, Settings
 from rollguard.model.action import Unknown
+from rollguard.model.channels import SecretKey
 from rollguard.model.policy import Policy
 from rollguard.ports import Journal, KeptPolicies, PolicySource
 from rollguard.render.deployment import SECRETS_PATH
@@ -159,6 +160,7 @@ class _Controller:
         self._secrets = secrets_
         self._log = log
         self._clock = SystemClock()
+        self._channels = PolicyChannels(secrets_, self._clock, LogNotifier(log))
 
     async def run(
         self,
@@ -189,6 +191,7 @@ class _Controller:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, guard.stop)
             self._log("started", {"policy": policy.name, "digest": policy.digest})
+            self._say_channels(policy)
             await guard.run()
         return exits.OK
 
@@ -247,7 +250,7 @@ class _Controller:
                 records=records,
                 leadership=leadership,
                 metrics=lambda store: PrometheusMetrics(store, self._clock),
-                channels=PolicyChannels(self._secrets, self._clock, LogNotifier(self._log)),
+                channels=self._channels,
                 journal=story,
                 clock=self._clock,
                 settings=settings,
@@ -263,6 +266,13 @@ class _Controller:
                 kept=kept,
             )
             yield guard, cluster
+
+    def _say_channels(self, policy: Policy) -> None:
+        """Once: by which channels nothing can be sent now. A secret that comes later is taken up at the next notice."""
+        for channel, needs in self._channels.lacking(policy).items():
+            self._log("channel-not-configured", {"channel": channel, "needs": needs})
+        if SecretKey.PAGERDUTY_ROUTING_KEY not in self._secrets.present():
+            self._log("alertmanager-cannot-page", {"needs": f"`{SecretKey.PAGERDUTY_ROUTING_KEY}` in the Secret"})
 
     def _without_cluster(self, problem: ConfigError) -> str:
         """What ends the command: the mistakes of the file first, for without a cluster no earlier policy is kept."""

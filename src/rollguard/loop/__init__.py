@@ -3,5 +3,6 @@
 from rollguard.loop.guard import Guard
 from rollguard.loop.settings import Log, Settings
 from rollguard.loop.status import Status, UnitStatus
+from rollguard.loop.told import ChannelStatus
 
-__all__ = ["Guard", "Log", "Settings", "Status", "UnitStatus"]
+__all__ = ["ChannelStatus", "Guard", "Log", "Settings", "Status", "UnitStatus"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rollguard.adapters.journal.queue import JournalState
 from rollguard.cli.exposition import exposition
-from rollguard.loop import Status, UnitStatus
+from rollguard.loop import ChannelStatus, Status, UnitStatus
 from rollguard.model.judgement import Phase, Verdict, VerdictKind
 from rollguard.model.names import RolloutId
 from rollguard.model.records import LifecycleState
@@ -56,7 +56,7 @@ def status() -> Status:
         units=(unit, whole_set()),
         open_rollouts=1,
         blind_signals=("errors",),
-        channels=(),
+        channels=(ChannelStatus(name="pagerduty", failed=2, detail="HTTP 401"),),
         outbox_pending=0,
         doctor_failures=(("rights", 2),),
         policy="",
@@ -143,3 +143,16 @@ def test_the_page_lists_every_metric_with_its_labels() -> None:
     listed = re.findall(r"`(rollguard_\w+)(?:\{([\w,]+)\})?`", table)
     assert {name: set(re.findall(r"\w+", labels)) for name, labels in listed} == labelled
     assert len(listed) == len(labelled), "each once"
+
+
+def test_each_channel_shows_what_it_took_what_failed_and_whether_it_is_configured() -> None:
+    channels = (
+        *status().channels,
+        ChannelStatus(name="slack-deployments", accepted=3),
+        ChannelStatus(name="slack-warnings", detail="no secret", configured=False),
+    )
+    told = exposed(replace(status(), channels=channels))
+    assert 'rollguard_notices_failed_total{channel="pagerduty"} 2.0' in told
+    assert 'rollguard_notices_accepted_total{channel="slack-deployments"} 3.0' in told
+    assert 'rollguard_channel_configured{channel="slack-deployments"} 1.0' in told
+    assert 'rollguard_channel_configured{channel="slack-warnings"} 0.0' in told

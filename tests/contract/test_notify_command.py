@@ -1,0 +1,97 @@
+"""`rollguard notify test` against the stand-ins of the services, and with the platform's three keys."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from rollguard.cli import exits
+from rollguard.cli.main import call
+from tests.unit.policy.texts import added
+
+
+@pytest.fixture
+def policy(httpserver: HTTPServer, tmp_path: Path) -> Path:
+    file = tmp_path / "policy.yaml"
+    hook, api = httpserver.url_for("/chat/pLaNtEd"), httpserver.url_for("/api")
+    notify = f"webhooks: [{{name: chat, url: '{hook}'}}], pagerduty: {{from: ops@example.com, api: '{api}'}}"
+    file.write_text(added(f"notify: {{{notify}}}"))
+    return file
+
+
+@pytest.fixture
+def values(tmp_path: Path) -> Path:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    return folder
+
+
+def outcome(policy: Path, values: Path, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, dict[str, str]]:
+    code = call(["notify", "test", *more, "--policy", str(policy), "--secrets", str(values), "-o", "json"])
+    return code, {each["channel"]: each["result"] for each in json.loads(capsys.readouterr().out)}
+
+
+def test_without_a_secret_only_the_webhook_is_tested_and_the_others_are_not_configured(
+    httpserver: HTTPServer, policy: Path, values: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    httpserver.expect_request("/chat/pLaNtEd", method="POST").respond_with_data("ok")
+    code, found = outcome(policy, values, capsys)
+    assert code == exits.OK
+    assert found.pop("chat") == "accepted"
+    assert found and set(found.values()) == {"not configured"}
+    body = httpserver.log[0][0].get_json()
+    assert (body["topic"], body["class"]) == ("test", "info")
+    assert "TEST" in body["title"]
+
+
+def test_with_the_platforms_three_keys_slack_has_one_place_and_the_pager_opens_an_incident(
+    httpserver: HTTPServer, policy: Path, values: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (values / "pagerduty-api-key").write_text("pLaNtEdKeY")
+    (values / "pagerduty-service-id").write_text("PSERVICE")
+    (values / "slack-webhook-url").write_text("https://127.0.0.1:9/services/pLaNtEd")
+    httpserver.expect_request("/chat/pLaNtEd").respond_with_data("ok")
+    httpserver.expect_request("/api/incidents", method="POST").respond_with_json({"incident": {"id": "Q1"}}, status=201)
+    code, found = outcome(policy, values, capsys)
+    assert code == exits.PROBLEM
+    assert found == {
+        "slack-deployments": "no good answer",
+        "slack-warnings": "shared",
+        "slack-incidents": "shared",
+        "pagerduty": "accepted",
+        "pagerduty-events": "not configured",
+        "email": "not configured",
+        "chat": "accepted",
+    }
+
+
+def test_what_a_service_repeats_of_a_secret_is_not_shown(
+    httpserver: HTTPServer, policy: Path, values: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (values / "pagerduty-api-key").write_text("pLaNtEdKeY")
+    (values / "pagerduty-service-id").write_text("PSERVICE")
+    httpserver.expect_request("/api/incidents").respond_with_json({"error": {"message": "no pLaNtEdKeY"}}, status=401)
+    code = call(["notify", "test", "pagerduty", "--policy", str(policy), "--secrets", str(values)])
+    shown = capsys.readouterr()
+    assert code == exits.PROBLEM
+    assert "refused" in shown.out
+    assert "HTTP 401 no [pagerduty-api-key]" in shown.out
+    assert "pLaNtEd" not in shown.out + shown.err
+
+
+def test_one_channel_that_is_not_configured_is_a_no(
+    policy: Path, values: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, found = outcome(policy, values, capsys, "slack-warnings")
+    assert (code, found) == (exits.PROBLEM, {"slack-warnings": "not configured"})
+
+
+def test_a_channel_that_there_is_not_is_wrong_usage_and_the_ones_there_are_are_named(
+    policy: Path, values: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = call(["notify", "test", "slak", "--policy", str(policy), "--secrets", str(values)])
+    assert code == exits.USAGE
+    assert "expected one of slack-deployments" in capsys.readouterr().err
