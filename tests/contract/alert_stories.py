@@ -97,6 +97,16 @@ def database(used: float) -> Play:
     return {'pg_stat_database_numbackends{datname="dubbing_prod"}': turns(20, used)}
 
 
+def servers(first: float, second: float, namespace: str = "databases") -> Play:
+    """Two more database servers, each with its 100 connections, beside that of the platform."""
+    found: Play = {}
+    for number, used in enumerate((first, second)):
+        own = f'namespace="{namespace}",instance="10.0.1.{number}:9187"'
+        found[f'pg_stat_database_numbackends{{{own},datname="app"}}'] = turns(20, used)
+        found[f"pg_settings_max_connections{{{own}}}"] = constant(100)
+    return found
+
+
 def refused(rate: float) -> Play:
     return {series("database_connection_errors_total", pod="translation-abc-1"): grows(0, rate)}
 
@@ -273,6 +283,12 @@ RESOURCES = (
     story("85% of the connections", ("DatabaseConnectionsHigh warning",), database(85)),
     story(
         "97% of the connections", ("DatabaseConnectionsHigh warning", "DatabaseConnectionsHigh critical"), database(97)
+    ),
+    story("85% of the connections of one of two servers", ("DatabaseConnectionsHigh warning",), servers(85, 20)),
+    story(
+        "97% of the connections of a server in another namespace",
+        ("DatabaseConnectionsHigh warning", "DatabaseConnectionsHigh critical"),
+        servers(20, 97, namespace="elsewhere"),
     ),
     story("2 refused connections a minute", ("DatabaseConnectionErrors critical",), refused(2)),
     story(

@@ -196,7 +196,8 @@ class SignalPart(Part):
     required: bool | None = None
     """Whether the guard is blind without it; else what an event is not."""
     scope: Literal["workload", "shared"] = "workload"
-    """`shared` for what belongs to no workload, such as a database."""
+    """`shared` for what belongs to no workload, such as a database: all that its selectors and `metrics.match` choose,
+    in whatever namespace it is scraped. A limit is that of the same `instance`."""
     per: Literal["workload", "pod"] = "workload"
     """Rate: `pod` for the mean over the pods; else their sum."""
     minimum_traffic: Annotated[int, Field(ge=0, le=1_000_000)] | None = None

@@ -11,7 +11,9 @@ from rollguard.signals.measure import Measure, Span, exported
 from rollguard.signals.scope import POD, Scope
 
 CLASS_LABEL = ""
-_INSTANCE = "container"
+_CONTAINER = "container"
+_TARGET = "instance"
+"""Of a shared signal each server is by itself: a full one is not hidden by an empty one beside it."""
 
 
 def expressions(signal: Signal, group: Grouping) -> tuple[Expression, ...]:
@@ -24,7 +26,7 @@ def expressions(signal: Signal, group: Grouping) -> tuple[Expression, ...]:
     value = group.narrow(signal.gauge)
     if not signal.limit:
         return (Expression(part=parts.VALUE, promql=f"max by ({labels}) ({value})"), newest)
-    each = group.labels(_INSTANCE)
+    each = group.labels(*_divided(signal))
     limit = f"(sum by ({each}) ({group.narrow(signal.limit)}) > 0)"
     share = f"max by ({labels}) (sum by ({each}) ({value}) / on ({each}) {limit})"
     return (
@@ -39,10 +41,15 @@ def measured(signal: Signal, scope: Scope, span: Span) -> Measure:
     labels = (POD,) if span.by_pod else ()
     if not signal.limit:
         return Measure(value=scope.by_workload("max", signal.gauge, *labels))
-    each = (POD, _INSTANCE)
+    each = (POD, *_divided(signal))
     value, limit = (
         scope.by_workload("max" if exported(promql) else "sum", promql, *each)
         for promql in (signal.gauge, signal.limit)
     )
     share = f"{value} / on ({', '.join(scope.own(*each))}) ({limit} > 0)"
     return Measure(value=f"max by ({', '.join(scope.own(*labels))}) ({share})")
+
+
+def _divided(signal: Signal) -> tuple[str, ...]:
+    """The labels, beside the pod, of what has a limit of its own."""
+    return (_CONTAINER, _TARGET) if signal.shared else (_CONTAINER,)

@@ -99,6 +99,24 @@ def test_series_without_a_pod_are_asked_by_workload() -> None:
     )
 
 
+def test_the_limit_of_a_shared_value_is_that_of_its_own_server() -> None:
+    shared = Signal(
+        name="connections",
+        kind=SignalKind.GAUGE,
+        levels=(),
+        required=False,
+        shared=True,
+        minimum_traffic=0,
+        gauge="used",
+        limit="most",
+    )
+    each = "namespace, pod, container, instance"
+    value, limit = 'used{cluster="eu"}', 'most{cluster="eu"}'
+    assert only(shared)["value"] == (
+        f"max by (namespace, pod) (sum by ({each}) ({value}) / on ({each}) (sum by ({each}) ({limit}) > 0))"
+    )
+
+
 def test_a_shared_signal_is_not_narrowed_by_workload() -> None:
     shared = replace(ERRORS, shared=True)
     assert only(shared)["total"] == 'sum by (namespace, pod) (http_requests_total{cluster="eu"})'

@@ -141,4 +141,10 @@ def _meaning(signal: Signal, alert: SignalAlert, bound: str) -> str:
         if alert.whole
         else ""
     )
-    return f"{what} ({bound}).{traffic}{after}{whole}"
+    shared = (
+        " It belongs to no Deployment: it is looked for in the whole store, in whatever namespace it is scraped, by "
+        "its selectors alone."
+        if signal.shared
+        else ""
+    )
+    return f"{what} ({bound}).{traffic}{after}{whole}{shared}"

@@ -64,7 +64,7 @@ def _of_workloads(view: View) -> _Ask:
 
 def _of_all(view: View, signal: Signal) -> _Ask:
     if signal.shared:
-        where = "It belongs to no Deployment alone."
+        where = "It belongs to no Deployment alone: of the whole store, in whatever namespace it is scraped."
         return _Ask(scope=view.scope, legend="{{namespace}}", where=where, of=Of.ALL)
     where = "Of all Deployments of the namespace together."
     return _Ask(scope=view.scope.together(), legend="{{namespace}}", where=where, of=Of.ALL)
