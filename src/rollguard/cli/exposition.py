@@ -115,7 +115,7 @@ def _units(units: tuple[UnitStatus, ...]) -> Iterable[Metric]:
         "rollguard_rollback_stalled", "1 while what was put back does not become available", labels=_LABELS
     )
     incident = GaugeMetricFamily(
-        "rollguard_incident_open", "1 once a channel accepted the page of an open incident", labels=_LABELS
+        "rollguard_incident_open", "1 once PagerDuty accepted a page of an open incident", labels=_LABELS
     )
     errors = GaugeMetricFamily("rollguard_unit_error", "1 while the work on a unit fails", labels=_LABELS)
     live = GaugeMetricFamily(

@@ -16,15 +16,15 @@ from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.secrets import Secrets
 from rollguard.cli import exits, output
 from rollguard.cli.policy import read
-from rollguard.model.channels import FIXED, LOG, PAGERDUTY, PAGERDUTY_EVENTS, TICKETS
+from rollguard.model.channels import FIXED, LOG, TICKETS
 from rollguard.model.notices import Notice, NoticeClass
 from rollguard.model.policy import Policy
+from rollguard.notify.pages import PAGERS
 from rollguard.ports import Accepted, NotConfigured, Notifier, Refused, Retry
 from rollguard.render import POLICY_KEY, SECRETS_PATH
 from rollguard.render.deployment import CONFIG_PATH
 
 TIMEOUT_S = 10.0
-PAGERS = (PAGERDUTY, PAGERDUTY_EVENTS)
 
 
 class Result(StrEnum):

@@ -10,13 +10,13 @@ from rollguard.loop.context import Context, Memory
 from rollguard.loop.told import ChannelStatus
 from rollguard.loop.verify import STALLED
 from rollguard.model.action import Decision
-from rollguard.model.channels import LOG
 from rollguard.model.judgement import Phase, Verdict, VerdictKind
 from rollguard.model.names import RolloutId, UnitName, WorkloadName
 from rollguard.model.notices import NoticeClass
 from rollguard.model.policy import LevelName, ReleaseSet, Timing
 from rollguard.model.records import LifecycleState, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant, Mono
+from rollguard.notify import pages
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class UnitStatus:
     live: tuple[tuple[str, str], ...] = ()
     """Of a release set: (member, colour that serves now); a member is left out while that is not known."""
     incident_open: bool = False
-    """The rollout's incident is open and a channel, not the log alone, has accepted a page about it."""
+    """The rollout's incident is open and PagerDuty, by either of its APIs, has accepted a page about it."""
     stalled: bool = False
     """What was put back does not become available."""
     automatic: bool = False
@@ -87,10 +87,8 @@ def unit_status(context: Context, name: UnitName, memory: Memory) -> UnitStatus:
 
 
 def is_paged(record: RolloutRecord) -> bool:
-    """Whether its incident is open and a channel has taken a page about it: one that tells people, not the log."""
-    pages = (notice for notice in record.notices if notice.class_ is NoticeClass.PAGE)
-    taken = any({*page.taken} - {LOG} for page in pages)
-    return bool(record.incident) and record.incident_resolved is None and taken
+    """Whether its incident is open and PagerDuty has taken a page about it: then nobody else needs to page for it."""
+    return bool(record.incident) and record.incident_resolved is None and pages.paged(record)
 
 
 def is_stalled(record: RolloutRecord, *, restored: Instant | None) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from rollguard.loop import UnitStatus
 from rollguard.loop.status import is_automatic, is_paged, is_stalled, is_unanswered
+from rollguard.model.channels import PAGERDUTY
 from rollguard.model.handling import Acknowledgement
 from rollguard.model.judgement import Phase, VerdictKind
 from rollguard.model.metrics import GapCause
@@ -16,6 +17,7 @@ from rollguard.model.names import UnitName
 from rollguard.model.notices import Notice, NoticeClass
 from rollguard.model.policy import Mode
 from rollguard.model.records import Freeze, HumanRequest, LifecycleState, RequestKind, RolloutRecord
+from rollguard.sim.channels import SimNotifier
 from rollguard.sim.objects import at
 from rollguard.sim.world import Blind
 from tests.simulation import policies
@@ -36,9 +38,12 @@ def said(running: Running) -> UnitStatus:
     return unit
 
 
-def test_an_incident_is_open_once_a_channel_took_its_page_until_the_rollout_is_over() -> None:
+def test_an_incident_is_open_once_pagerduty_took_its_page_until_the_rollout_is_over() -> None:
     async def story(stage: Stage) -> None:
-        running = stage.start()
+        running = stage.prepare("guard-0")
+        pager = SimNotifier(stage.inbox, running.process, running.faults, name=PAGERDUTY)
+        running.channels.notifiers = (pager,)
+        running.begin()
         await stage.until(stage.adopted)
         freeze(stage)
         stage.world.set_image(stage.api, FAILING)
@@ -68,12 +73,20 @@ def test_an_incident_whose_page_nobody_took_is_not_called_open() -> None:
 
 
 @pytest.mark.parametrize(
-    ("taken", "paged"), [(("log",), False), (("log", "receiver"), True), (("receiver",), True), ((), False)]
+    ("taken", "paged"),
+    [
+        (("log", "pagerduty"), True),
+        (("pagerduty-events",), True),
+        (("log", "slack-incidents", "email", "ops"), False),
+        ((), False),
+    ],
 )
-def test_the_guards_own_log_is_nobody_who_was_paged(taken: tuple[str, ...], paged: bool) -> None:
+def test_only_what_pagerduty_took_keeps_others_from_paging(taken: tuple[str, ...], paged: bool) -> None:
     page = Notice(id="n1", class_=NoticeClass.PAGE, topic="hold", title="t", text="t", at=START, taken=taken)
     record = replace(rollout_record(), incident="i1", incident_resolved=None, notices=(page,))
     assert is_paged(record) is paged
+    assert not is_paged(replace(record, incident_resolved=START))
+    assert not is_paged(replace(record, notices=(replace(page, class_=NoticeClass.INFO),)))
 
 
 @pytest.mark.parametrize(
