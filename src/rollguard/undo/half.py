@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rollguard.model.action import FoundService, Plan, Reading, Step, StepKind, StepState
+from rollguard.model.action import FoundService, Plan, Reading, Step, StepKind, StepState, Unknown
 from rollguard.model.names import Ref
 from rollguard.undo.answers import Refusals
 from rollguard.undo.patch import left_by
@@ -15,7 +15,10 @@ TAKES_BACK = (StepKind.RESTORE_MINIMUM, StepKind.SCALE_BACK)
 """What is still done by a plan that was given up before its first switch."""
 SWITCHES = (StepKind.SWITCH, StepKind.SCALE_DOWN)
 HALF_BACK, NOTHING_SWITCHED, NO_MORE = "half back", "nothing is switched", "nothing is switched any more"
+NOT_SEEN = "what serves is not seen"
 """How the words for a set begin that is on its way and does not come on."""
+GONE, UNKNOWN = "gone", "unknown"
+"""What is said of a Service in place of its colour."""
 
 
 def of_set(plan: Plan) -> bool:
@@ -91,19 +94,25 @@ def half_back(plan: Plan, readings: Mapping[Ref, Reading], because: str) -> str:
     seen = [(step, _colour(step, readings.get(step.target))) for step in switches]
     again = {s.n for s, value in seen if value == s.precondition and _was_back(plan, s, readings)}
     said = [_serves(step, value, again=step.n in again) for step, value in seen]
-    untouched = bool(seen) and all(value == step.precondition for step, value in seen)
+    untouched = bool(seen) and all(_left(step, value) for step, value in seen)
     back = all(value == step.goal for step, value in seen)
     if back or (all(step.state in OVER for step in switches) and not untouched):
         down = steps_of(plan, StepKind.SCALE_DOWN)
         said += [f"{step.target.name} is {'at' if step.state in OVER else 'not yet at'} {step.goal}" for step in down]
     said += _raised(plan)
-    state = HALF_BACK if not untouched else NO_MORE if again else NOTHING_SWITCHED
+    unseen = any(value == UNKNOWN for _step, value in seen)
+    state = HALF_BACK if not untouched else NOT_SEEN if unseen else NO_MORE if again else NOTHING_SWITCHED
     return f"{state}: {', '.join(said)}, because {because}"
+
+
+def _left(step: Step, value: str) -> bool:
+    """Whether the Service is not known to have left the bad colour."""
+    return value == step.precondition or (value in (GONE, UNKNOWN) and step.state is not StepState.DONE)
 
 
 def tells_half(text: str) -> bool:
     """Whether these are the words of `half_back`."""
-    return text.startswith(tuple(f"{state}: " for state in (HALF_BACK, NOTHING_SWITCHED, NO_MORE)))
+    return text.startswith(tuple(f"{state}: " for state in (HALF_BACK, NOTHING_SWITCHED, NO_MORE, NOT_SEEN)))
 
 
 def given_up(plan: Plan, readings: Mapping[Ref, Reading], reason: str) -> str:
@@ -125,10 +134,13 @@ def _raised(plan: Plan) -> list[str]:
 
 
 def _colour(step: Step, found: Reading | None) -> str:
-    """What the Service serves: by what was read, else by how far the step is. Empty where it is no colour."""
-    if isinstance(found, FoundService):
+    """What the Service serves: by what was read; where nobody asked, by the plan, once it was switched. Empty where it
+    is no colour, GONE where it was deleted, UNKNOWN where nothing says it."""
+    if isinstance(found, FoundService) and found.uid == step.target.uid:
         return dict(found.selector).get(step.body, "")
-    return step.goal if step.state is StepState.DONE else step.precondition
+    if found is None and step.state is StepState.DONE:
+        return step.goal
+    return UNKNOWN if found is None or isinstance(found, Unknown) else GONE
 
 
 def _was_back(plan: Plan, step: Step, readings: Mapping[Ref, Reading]) -> bool:
@@ -139,6 +151,8 @@ def _was_back(plan: Plan, step: Step, readings: Mapping[Ref, Reading]) -> bool:
 
 def _serves(step: Step, value: str, *, again: bool) -> str:
     """`backend-service serves blue`, or `... still green`, or where somebody switched it again `... green again`."""
+    if value in (GONE, UNKNOWN):
+        return f"{step.target.name} is {value}"
     if value != step.precondition:
         return f"{step.target.name} serves {value or 'no colour'}"
     return f"{step.target.name} {value} again" if again else f"{step.target.name} still {value}"

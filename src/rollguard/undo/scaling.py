@@ -151,7 +151,9 @@ def switched_again(switch: Step, at: Moment) -> str | Wait:
     service = at.service(switch.target)
     if isinstance(service, Unknown):
         return Wait(reason=unreadable(switch.target, service))
-    value = "" if isinstance(service, Absent) else dict(service.selector).get(switch.body, "")
+    if isinstance(service, Absent):
+        return unreadable(switch.target, service)
+    value = dict(service.selector).get(switch.body, "")
     if value == switch.goal:
         return ""
     return f"{switch.target.name} was switched to {value or 'no colour'} since: that is never overwritten"

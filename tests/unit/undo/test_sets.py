@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rollguard import undo
 from rollguard.loop import changes
-from rollguard.model.action import StepKind, StepState
+from rollguard.model.action import StepKind, StepState, Unknown
 from tests.unit.records import START
 from tests.unit.undo.colours import (
     IDLE,
@@ -340,7 +340,37 @@ def test_a_refusal_beside_a_service_that_was_not_read_gives_nothing_up() -> None
     step = at.until(StepKind.SWITCH, StepState.TRYING)
     unread = {ref: found for ref, found in at.cluster.readings(at.plan).items() if ref.name != "frontend-service"}
     refusals = undo.Refusals(plan=at.plan.id, step=step.n, since=at.now.plus(-100), sure=True)
-    assert isinstance(undo.refused(at.plan, step, "no", unread, at.now, refusals=refusals), undo.Wait)
+    answer = undo.refused(at.plan, step, "no", unread, at.now, refusals=refusals)
+    assert isinstance(answer, undo.Wait)
+    assert answer.half == (
+        "what serves is not seen: backend-service still green, frontend-service is unknown, because no"
+    )
+    assert undo.tells_half(answer.half)
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        (halfway, "half back: backend-service serves blue, frontend-service is gone, because Service production/"),
+        (switched, "half back: backend-service serves blue, frontend-service is gone, backend-green is not yet at 0"),
+    ],
+    ids=["half", "drain"],
+)
+def test_a_service_that_is_deleted_is_told_as_gone(before: Callable[[], Run], words: str) -> None:
+    at = before()
+    at.cluster.delete(service_ref("frontend"))
+    at.turns(10)
+    assert at.over.startswith(words)
+    assert at.over.endswith("because Service production/frontend-service was deleted")
+
+
+def test_a_service_that_does_not_answer_is_not_said_to_serve() -> None:
+    at = halfway()
+    silent = {**at.cluster.readings(at.plan), service_ref("frontend"): Unknown(detail="no answer")}
+    assert "frontend-service is unknown" in undo.half_back(at.plan, silent, "frozen")
+    at.turns(2)
+    silent[service_ref("backend")] = Unknown(detail="no answer")
+    assert undo.half_back(at.plan, silent, "frozen").startswith("half back: backend-service is unknown")
 
 
 def test_a_request_to_raise_that_arrives_after_it_was_taken_back_changes_nothing() -> None:
