@@ -25,6 +25,7 @@ from rollguard.render import POLICY_KEY, SECRETS_PATH
 from rollguard.render.deployment import CONFIG_PATH
 
 TIMEOUT_S = 10.0
+TOPIC = "test"
 
 
 class Result(StrEnum):
@@ -129,7 +130,7 @@ async def _send(notifier: Notifier, values: Secrets, policy: Policy) -> Tested:
     notice = Notice(
         id=f"rollguard.{secrets.token_hex(4)}.test.{notifier.name}.1",
         class_=class_,
-        topic="test",
+        topic=TOPIC,
         title="TEST: Rollguard's notices arrive here",
         text=text,
         at=SystemClock().now(),

@@ -276,7 +276,7 @@ def test_a_page_whose_pager_refuses_reaches_people_by_the_next_way() -> None:
         assert told.taken == (SLACK_INCIDENTS,)
         assert told.given_up == ((PAGERDUTY, "refused: 401"),)
         assert [n for n in pager.asked if "rolled-back" in n] == [told.id]
-        assert running.guard.status().units[0].incident_open or stage.rollout().closed is not None
+        assert not running.guard.status().units[0].incident_open  # Alertmanager may page: nobody else has
 
     play(story)
 
