@@ -86,7 +86,7 @@ def _new_target(state: LifecycleState, input: NewTarget) -> Transition:
             told = Tell(class_=NoticeClass.WARNING, topic="verification-cut-short", reason=input.reason)
             return _close(Outcome.ROLLED_BACK, input.reason, told)
         case LifecycleState.WATCHING:
-            return _close(outcome, input.reason)
+            return _close(outcome, input.reason, _ended(input.reason))
         case LifecycleState.AWAITING_APPROVAL | LifecycleState.PLANNED | LifecycleState.HELD:
             told = Tell(class_=NoticeClass.INFO, topic=topic, reason=input.reason)
             return _close(outcome, input.reason, told)
@@ -100,8 +100,10 @@ def _window_over(state: LifecycleState, input: WindowOver) -> Transition:
     match state:
         case LifecycleState.WATCHING:
             if input.healthy:
-                return _close(Outcome.HEALTHY, "the guard window is over and the revision was judged healthy")
-            return _close(Outcome.UNDECIDED, "the guard window is over without a conclusion")
+                reason = "the guard window is over and the revision was judged healthy"
+                return _close(Outcome.HEALTHY, reason, _ended(reason))
+            reason = "the guard window is over without a conclusion"
+            return _close(Outcome.UNDECIDED, reason, _ended(reason))
         case LifecycleState.AWAITING_APPROVAL | LifecycleState.HELD:
             rests = f"it is left as it is, {input.left}" if input.left else "the new version is left as it is"
             reason = f"the guard window is over and nobody decided: {rests}"
@@ -116,11 +118,16 @@ def _window_over(state: LifecycleState, input: WindowOver) -> Transition:
 def _cut_short(state: LifecycleState, input: CutShort) -> Transition:
     match state:
         case LifecycleState.WATCHING | LifecycleState.AWAITING_APPROVAL | LifecycleState.HELD:
-            return _close(Outcome.UNDECIDED, input.reason)
+            return _close(Outcome.UNDECIDED, input.reason, _ended(input.reason))
         case LifecycleState.PLANNED | LifecycleState.ACTING | LifecycleState.VERIFYING | LifecycleState.CLOSED:
             return Transition(state=state, effects=())
         case _:
             assert_never(state)
+
+
+def _ended(reason: str) -> Tell:
+    """Where nothing else tells the end."""
+    return Tell(class_=NoticeClass.INFO, topic="ended", reason=reason)
 
 
 def _close(outcome: Outcome, reason: str, *before: Tell) -> Transition:

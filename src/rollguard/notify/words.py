@@ -17,6 +17,7 @@ from rollguard.model.time import Instant
 TITLES = {
     "rollout-began": "Rollout began",
     "healthy": "Release is healthy",
+    "ended": "Rollout ended",
     "warning": "Warning during a rollout",
     "critical": "Critical value during a rollout",
     "hold": "Bad release held: a human is needed",

@@ -116,6 +116,16 @@ async def test_a_wrong_password_is_refused_and_not_told(tmp_path: Path) -> None:
     assert server.taken == []
 
 
+async def test_what_a_server_repeats_of_a_password_is_not_told(tmp_path: Path) -> None:
+    async with serving(tmp_path, authentication=True) as server:
+        server.data = f"554 5.7.1 {USER} with {PASSWORD} may not"
+        mail = Email(channel(server), secrets(tmp_path, username=USER, password=PASSWORD), time_zone="UTC")
+        outcome = await mail.send(NOTICE, None, timeout=5)
+    assert isinstance(outcome, Refused)
+    assert "554" in outcome.detail
+    assert PASSWORD not in outcome.detail
+
+
 async def test_half_a_credential_is_no_credential(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         outcome = await Email(channel(server), secrets(tmp_path, username=USER), time_zone="UTC").send(

@@ -44,6 +44,7 @@ from rollguard.model.lifecycle import (
 )
 from rollguard.model.notices import NoticeClass
 from rollguard.model.records import LifecycleState, Outcome
+from rollguard.notify.routing import ENDING
 from tests.unit.decide.situations import CRASH_LOOP, verdict
 
 S, K, V = LifecycleState, DecisionKind, VerdictKind
@@ -299,6 +300,15 @@ def test_a_deleted_workload_closes_quietly() -> None:
         assert kinds(transition) == {Close}
 
 
+def test_the_end_of_every_other_rollout_is_told_once_by_a_topic_that_goes_into_the_summary() -> None:
+    for state in (W, A, P, X, Y, H):
+        for name, input_ in INPUTS.items():
+            transition = advance(state, input_)
+            if Close in kinds(transition) and name != "gone":
+                topics = [each.topic for each in told(transition) if each.topic in ENDING]
+                assert len(topics) == 1, (state, name)
+
+
 def test_a_new_target_after_the_restore_closes_as_rolled_back() -> None:
     assert outcome(advance(Y, INPUTS["new target"])) is Outcome.ROLLED_BACK
     assert outcome(advance(W, INPUTS["new target"])) is Outcome.SUPERSEDED
@@ -307,7 +317,7 @@ def test_a_new_target_after_the_restore_closes_as_rolled_back() -> None:
 def test_a_version_that_is_put_back_by_hand_is_an_outcome_of_its_own_and_told_to_who_waits() -> None:
     assert outcome(advance(W, INPUTS["back"])) is Outcome.PUT_BACK
     assert outcome(advance(Y, INPUTS["back"])) is Outcome.ROLLED_BACK
-    assert told(advance(W, INPUTS["back"])) == []
+    assert told(advance(W, INPUTS["back"])) == [Told(NoticeClass.INFO, "ended")]
     assert told(advance(H, INPUTS["back"])) == [Told(NoticeClass.INFO, "put-back")]
 
 
