@@ -171,7 +171,8 @@ class Records(Protocol):
     async def delete_rollout(self, stored: StoredRollout) -> Unknown | None: ...
 
     def requests(self) -> AsyncIterator[UnitName]:
-        """Units whose `spec` people changed: lossy and duplicated, only wakes the loop."""
+        """Units whose `spec` people changed, or whose alerts a replica recorded: lossy and duplicated, only wakes the
+        loop."""
         ...
 
 

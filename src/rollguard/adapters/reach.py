@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from rollguard.doctor.facts import Channel, SecretFile
+from rollguard.model.channels import SecretKey
 from rollguard.model.policy import Policy, WebhookChannel
 
 CONNECT_S = 5.0
@@ -17,9 +18,10 @@ PORTS = {"http": 80, "https": 443}
 INSIDE = (".svc", ".cluster.local")
 
 
-def files(policy: Policy) -> tuple[SecretFile, ...]:
-    """Each file that the policy names, once for each purpose."""
-    return tuple(SecretFile(path=path, purpose=purpose, problem=_unreadable(path)) for path, purpose in _named(policy))
+def files(policy: Policy, secrets: Path) -> tuple[SecretFile, ...]:
+    """Each file that the policy names, once for each purpose; `secrets` is where the Secret for notices is mounted."""
+    named = [*_named(policy), *_of_alerts(policy, secrets)]
+    return tuple(SecretFile(path=path, purpose=purpose, problem=_unreadable(path)) for path, purpose in named)
 
 
 async def channels(policy: Policy) -> tuple[Channel, ...]:
@@ -53,6 +55,12 @@ def _named(policy: Policy) -> Iterator[tuple[str, str]]:
     yield from (
         (hook.hmac_key_file, f"the key of channel {hook.name}") for hook in policy.webhooks if hook.hmac_key_file
     )
+
+
+def _of_alerts(policy: Policy, secrets: Path) -> Iterator[tuple[str, str]]:
+    """Without it the guard takes no alerts."""
+    if policy.takes_alerts:
+        yield str(secrets / SecretKey.ALERTMANAGER_WEBHOOK_TOKEN), "the token by which Alertmanager is known"
 
 
 def _unreadable(path: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from rollguard import doctor
 from rollguard.adapters import reach
@@ -23,6 +24,9 @@ from rollguard.model.names import WorkloadName
 from rollguard.model.policy import Policy
 from rollguard.model.records import UnitRecord
 from rollguard.ports import Clock
+from rollguard.render.deployment import SECRETS_PATH
+
+MOUNTED = Path(SECRETS_PATH)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,8 @@ class Examiner:
     account: Account | None
     """Whose rights are looked at; None: those of who asks."""
     place: Place
+    secrets: Path = MOUNTED
+    """Where the Secret for notices is mounted."""
 
     async def examine(self, policy: Policy) -> tuple[Check, ...]:
         """Every check, as of now."""
@@ -47,7 +53,7 @@ class Examiner:
             survey(self.api, self.clock, policy, guard_namespace=self.guard_namespace, account=self.account, me=me),
             self._units(policy),
             reach.channels(policy),
-            asyncio.to_thread(reach.files, policy),
+            asyncio.to_thread(reach.files, policy, self.secrets),
         )
         store = await self._store(policy, cluster.namespaces)
         return Facts(

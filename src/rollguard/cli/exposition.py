@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -15,22 +16,44 @@ from rollguard.model.judgement import VerdictKind
 from rollguard.model.names import WorkloadKind
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertsCounted:
+    """What came from Alertmanager to this process: deliveries by the answer's status, alerts by what became of them."""
+
+    deliveries: Mapping[int, int] = field(default_factory=dict)
+    alerts: Mapping[str, int] = field(default_factory=dict)
+
+
+NO_ALERTS = AlertsCounted()
+
+
 def exposition(
-    status: Status, watch_errors: Mapping[str, int], *, namespace: str, journal: JournalState | None = None
+    status: Status,
+    watch_errors: Mapping[str, int],
+    alerts: AlertsCounted = NO_ALERTS,
+    *,
+    namespace: str,
+    journal: JournalState | None = None,
 ) -> str:
     """The metrics in Prometheus' text format; `watch_errors` by the collection that is watched, `namespace` is the
     guard's own, `journal` its database's where it has one."""
     registry = CollectorRegistry()
-    registry.register(_Snapshot(status, watch_errors, namespace, journal))
+    registry.register(_Snapshot(status, watch_errors, alerts, namespace, journal))
     return generate_latest(registry).decode()
 
 
 class _Snapshot(Collector):
     def __init__(
-        self, status: Status, watch_errors: Mapping[str, int], namespace: str, journal: JournalState | None
+        self,
+        status: Status,
+        watch_errors: Mapping[str, int],
+        alerts: AlertsCounted,
+        namespace: str,
+        journal: JournalState | None,
     ) -> None:
         self._status = status
         self._watch_errors = watch_errors
+        self._alerts = alerts
         self._namespace = namespace
         self._journal = journal
 
@@ -69,6 +92,7 @@ class _Snapshot(Collector):
         for collection, errors in self._watch_errors.items():
             watches.add_metric([collection], errors)
         yield watches
+        yield from _alerts(self._alerts)
         if self._journal is not None:
             yield from _of_journal(self._journal)
         yield from _units(status.units)
@@ -95,6 +119,16 @@ def _channels(channels: tuple[ChannelStatus, ...]) -> Iterable[Metric]:
         failed.add_metric([channel.name], channel.failed)
         configured.add_metric([channel.name], channel.configured)
     return (accepted, failed, configured)
+
+
+def _alerts(counted: AlertsCounted) -> Iterable[Metric]:
+    deliveries = CounterMetricFamily("rollguard_alert_deliveries", "Deliveries of Alertmanager", labels=["status"])
+    for status, number in sorted(counted.deliveries.items()):
+        deliveries.add_metric([str(status)], number)
+    alerts = CounterMetricFamily("rollguard_alerts", "Alerts that came in, by what became of them", labels=["outcome"])
+    for outcome, number in sorted(counted.alerts.items()):
+        alerts.add_metric([outcome], number)
+    return deliveries, alerts
 
 
 _LABELS = ["namespace", "deployment", "set"]

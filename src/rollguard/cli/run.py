@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -31,18 +32,20 @@ from rollguard.adapters.kubernetes import (
     KubernetesRecords,
     load,
 )
+from rollguard.adapters.kubernetes.connection.api import Lane
 from rollguard.adapters.kubernetes.connection.callers import Callers
 from rollguard.adapters.log import LogNotifier, StructuredLog
 from rollguard.adapters.policy_file import PolicyFile
 from rollguard.adapters.prometheus import PrometheusMetrics
 from rollguard.adapters.secrets import Secrets
 from rollguard.cli import exits, journal, serve
+from rollguard.cli.alerts_in import AlertFlags, Receiver, Takes
 from rollguard.cli.connect import GUARD_NAMESPACE
 from rollguard.cli.examination import Examiner
 from rollguard.cli.exposition import exposition
 from rollguard.cli.starting import first, refused
 from rollguard.doctor.facts import Place
-from rollguard.loop import Guard, Settings
+from rollguard.loop import Guard, Intake, Settings
 from rollguard.model.action import Unknown
 from rollguard.model.channels import SecretKey
 from rollguard.model.policy import Policy
@@ -67,6 +70,7 @@ def run(
     listen: str = LISTEN,
     probes: str = "",
     metrics: str = "",
+    alerts: AlertFlags | None = None,
     lease_seconds: float = 15.0,
     secrets_directory: Annotated[Path, Parameter(name="--secrets")] = Path(SECRETS_PATH),
     log: Annotated[str, Parameter(help="json, or text for people")] = "json",
@@ -101,11 +105,12 @@ def run(
         raise exits.CommandError(f"--log {log!r}: expected json or text", exits.USAGE)
     if not lease_seconds >= SHORTEST_LEASE:  # also what is no number
         raise exits.CommandError(f"--lease-seconds {lease_seconds:g}: expected {SHORTEST_LEASE:g} or more", exits.USAGE)
+    takes = alerts.takes() if alerts is not None else None
     wanted = _wanted(policy, policy_object)
     namespace = guard_namespace or os.environ.get("POD_NAMESPACE", "") or GUARD_NAMESPACE
     settings = _settings(namespace, lease_seconds)
     structured = StructuredLog(lines=log == "json", stream=sys.stderr)
-    controller = _Controller(wanted, settings, Secrets(secrets_directory), structured)
+    controller = _Controller(wanted, settings, structured, directory=secrets_directory, takes=takes)
     addresses = {_Serves.NEIGHBOURS: serve.address(listen, loopback_only=True)}
     for serves, place in ((_Serves.PROBES, probes), (_Serves.CALLERS, metrics)):
         if place:
@@ -154,13 +159,18 @@ class _Serves(Enum):
 
 
 class _Controller:
-    def __init__(self, wanted: _Wanted, settings: Settings, secrets_: Secrets, log: StructuredLog) -> None:
+    def __init__(
+        self, wanted: _Wanted, settings: Settings, log: StructuredLog, *, directory: Path, takes: Takes | None
+    ) -> None:
+        """`directory` is where the Secret for notices is mounted."""
         self._wanted = wanted
         self._settings = settings
-        self._secrets = secrets_
+        self._directory = directory
+        self._secrets = Secrets(directory)
         self._log = log
+        self._takes = takes
         self._clock = SystemClock()
-        self._channels = PolicyChannels(secrets_, self._clock, LogNotifier(log))
+        self._channels = PolicyChannels(self._secrets, self._clock, LogNotifier(log))
 
     async def run(
         self,
@@ -182,7 +192,10 @@ class _Controller:
             story = await stack.enter_async_context(journal.opened(policy, self._secrets, self._log))
             guarding = self._guard(api, policy, source, kept, lease_seconds, story=story.journal)
             guard, cluster = await stack.enter_async_context(guarding)
-            health = self._health(guard, cluster, story)
+            receiver = self._receiver(api, source, guard)
+            health = self._health(guard, cluster, story, receiver)
+            if self._takes is not None:
+                await self._take_alerts(stack, receiver, self._takes)
             for serves, (host, port) in addresses.items():
                 application = self._application(serves, health, api)
                 bound = await stack.enter_async_context(serve.serving(application, host, port))
@@ -194,6 +207,26 @@ class _Controller:
             self._say_channels(policy)
             await guard.run()
         return exits.OK
+
+    def _receiver(self, api: Api, source: PolicySource, guard: Guard) -> Receiver:
+        """What takes alerts, whoever leads: by requests of its own, so that a flood of them delays no rollback."""
+        records = KubernetesRecords(
+            api,
+            self._clock,
+            random.Random(),  # noqa: S311 (jitter of retries)
+            timeout=self._settings.request_timeout,
+            lane=Lane.READING,
+        )
+        verified = self._takes is not None and self._takes.verifies
+        intake = Intake(records, lambda: source.latest().policy or guard.policy, self._log)
+        read = partial(self._secrets.read, SecretKey.ALERTMANAGER_WEBHOOK_TOKEN)
+        return Receiver(intake, read, self._clock, verified=verified)
+
+    async def _take_alerts(self, stack: AsyncExitStack, receiver: Receiver, takes: Takes) -> None:
+        host, port = takes.place
+        serving = serve.serving(receiver.application(), host, port, tls=takes.tls)
+        bound = await stack.enter_async_context(serving)
+        self._log("listening", {"address": f"{host}:{bound}", "to": "alerts"})
 
     def _application(self, serves: _Serves, health: serve.Health, api: Api) -> Starlette:
         match serves:
@@ -255,13 +288,7 @@ class _Controller:
                 clock=self._clock,
                 settings=settings,
                 log=self._log,
-                doctor=Examiner(
-                    api=api,
-                    clock=self._clock,
-                    guard_namespace=settings.namespace,
-                    account=None,
-                    place=Place.GUARD,
-                ),
+                doctor=self._examiner(api),
                 source=source,
                 kept=kept,
             )
@@ -273,6 +300,16 @@ class _Controller:
             self._log("channel-not-configured", {"channel": channel, "needs": needs})
         if SecretKey.PAGERDUTY_ROUTING_KEY not in self._secrets.present():
             self._log("alertmanager-cannot-page", {"needs": f"`{SecretKey.PAGERDUTY_ROUTING_KEY}` in the Secret"})
+
+    def _examiner(self, api: Api) -> Examiner:
+        return Examiner(
+            api=api,
+            clock=self._clock,
+            guard_namespace=settings.namespace,
+            account=None,
+            place=Place.GUARD,
+            secrets=self._directory,
+        )
 
     def _without_cluster(self, problem: ConfigError) -> str:
         """What ends the command: the mistakes of the file first, for without a cluster no earlier policy is kept."""
@@ -293,7 +330,9 @@ class _Controller:
             raise exits.CommandError(f"the policy {place} cannot be read: {found.detail}", exits.UNREACHABLE)
         return source
 
-    def _health(self, guard: Guard, cluster: KubernetesCluster, story: journal.OpenJournal) -> serve.Health:
+    def _health(
+        self, guard: Guard, cluster: KubernetesCluster, story: journal.OpenJournal, receiver: Receiver
+    ) -> serve.Health:
         def alive() -> str:
             return ""  # the event loop answered: a guard whose loop hangs does not
 
@@ -308,7 +347,8 @@ class _Controller:
 
         def metrics() -> str:
             namespace = self._settings.namespace
-            return exposition(guard.status(), cluster.watch_errors(), namespace=namespace, journal=story.state())
+            watches, alerts = cluster.watch_errors(), receiver.counted()
+            return exposition(guard.status(), watches, alerts, namespace=namespace, journal=story.state())
 
         return serve.Health(
             alive=alive,

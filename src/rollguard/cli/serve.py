@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -118,13 +119,17 @@ def _refused(status: int, text: str) -> Response:
 
 
 @asynccontextmanager
-async def serving(application: Starlette, host: str, port: int) -> AsyncIterator[int]:
+async def serving(
+    application: Starlette, host: str, port: int, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
     """Serves for the length of the block; yields the port (a free one where 0 was asked for)."""
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as problem:
         raise exits.CommandError(f"cannot listen on {host}:{port}: {problem.strerror}", exits.USAGE) from None
     config = uvicorn.Config(application, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+    config.load()
+    config.ssl = tls
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:

@@ -8,7 +8,7 @@ from rollguard import report
 from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, session
 from rollguard.model.action import DecisionKind, Standing
-from rollguard.model.judgement import LevelReading, Reference, SignalGap, VerdictKind
+from rollguard.model.judgement import Finding, LevelReading, Reference, SignalGap, VerdictKind, is_alert
 from rollguard.model.policy import LevelName, Mode
 from rollguard.model.records import LastLook, LifecycleState, Response, RolloutRecord
 from rollguard.model.time import Instant
@@ -130,6 +130,8 @@ def _level(reading: LevelReading) -> tuple[str, ...]:
 def _reached(reading: LevelReading) -> str:
     if reading.reached:
         return "yes" if reading.since is None else f"since {output.time_of_day(reading.since)}"
+    if is_alert(reading.signal):
+        return f"no: {reading.lacks}"
     return f"not yet: {reading.lacks}" if reading.lacks else "no"
 
 
@@ -221,5 +223,11 @@ def _of_levels(rollout: RolloutRecord, look: LastLook) -> list[str]:
         over = f"its whole window of {durations.format_(near.seconds)}" if near.seconds else "its whole window"
         now = f"now {value}, but {near.lacks}" if near.lacks else f"now {value}, the nearest of its levels"
         return [f"{report.in_name(near.member, near.signal)}: past {bound} over {over} it is bad ({now})"]
-    reached = list(dict.fromkeys(report.in_name(finding.member, finding.signal) for finding in rollout.findings))
-    return [f"{', '.join(reached)}: back inside the bound over the window"] if reached else []
+    alerts = _named([finding for finding in rollout.findings if is_alert(finding.signal)])
+    levels = _named([finding for finding in rollout.findings if not is_alert(finding.signal)])
+    lines = [f"{', '.join(levels)}: back inside the bound over the window"] if levels else []
+    return [*lines, *([f"{', '.join(alerts)}: its end, told by Alertmanager"] if alerts else [])]
+
+
+def _named(findings: list[Finding]) -> list[str]:
+    return list(dict.fromkeys(report.in_name(finding.member, finding.signal) for finding in findings))

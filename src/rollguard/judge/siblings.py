@@ -11,6 +11,8 @@ from rollguard.judge.memory import slots_of, sums
 from rollguard.judge.pooled import ArmState, SlotSums
 from rollguard.judge.window import Stretch, Window, window
 from rollguard.judge.words import unit_of
+from rollguard.model.alerting import ReceivedAlert
+from rollguard.model.judgement import alert_signal
 from rollguard.model.metrics import Answer, Answered, SeriesKey
 from rollguard.model.names import TemplateHash, UnitName, WorkloadName
 from rollguard.model.policy import LevelName, Signal, SignalKind
@@ -147,6 +149,30 @@ def recovered(
             return bad
     told = [entry.detail for entry in looks] or [f"the restored pods have been ready for {durations.format_(seconds)}"]
     return RecoveryLook(recovery=Recovery.YES, detail="; ".join(told))
+
+
+def alerts_over(signals: tuple[str, ...], alerts: tuple[ReceivedAlert, ...], *, since: Instant) -> RecoveryLook:
+    """Have the alerts, named as findings are, ended since the old version came back?
+
+    That the guard was not told of an end is no sign that there was none: its own incident mutes alerts.
+    """
+    looks: dict[str, RecoveryLook] = {}
+    for signal in signals:
+        mine = [alert for alert in alerts if alert_signal(alert.name) == signal]
+        firing = [alert for alert in mine if alert.ended is None]
+        anew = max((alert.starts for alert in firing if alert.starts > since), default=None)
+        if anew is not None:
+            look = RecoveryLook(recovery=Recovery.NO, detail=f"{signal}: firing again since {anew.iso_second()}")
+        elif firing or not mine:
+            look = RecoveryLook(recovery=Recovery.NO_TRAFFIC, detail=f"{signal}: nobody has told its end")
+        else:
+            ended = max(alert.ended for alert in mine if alert.ended is not None)
+            look = RecoveryLook(recovery=Recovery.YES, detail=f"{signal}: ended at {ended.iso_second()}")
+        looks[signal] = look
+    worst = of_all(looks).recovery
+    return RecoveryLook(
+        recovery=worst, detail="; ".join(look.detail for look in looks.values() if look.recovery is worst)
+    )
 
 
 def of_all(looks: Mapping[str, RecoveryLook]) -> RecoveryLook:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from rollguard.judge.events import (
+    alerts_told,
     crash_loop,
     exits_seen,
     image_pull,
@@ -58,7 +59,8 @@ def judge(state: JudgeState, observation: Observation, policy: Policy, watch: Wa
         for signal in signals
         if signal.kind is not SignalKind.EVENT
     )
-    state, events = _events(state, signals, observation, policy)
+    told = alerts_told(observation, policy)
+    state, events = _events(state, signals, observation, policy, found=told.findings)
     proven = served_since(state.proven, looks) if policy.migration is not None else None
     state = replace(state, looks=looks, proven=proven)
     findings = sorted(
@@ -76,7 +78,7 @@ def judge(state: JudgeState, observation: Observation, policy: Policy, watch: Wa
         as_of=observation.now,
         findings=seen.findings,
         gaps=seen.gaps,
-        readings=tuple(reading for entry in looks for reading in entry.readings),
+        readings=(*(reading for entry in looks for reading in entry.readings), *told.readings),
         why=why,
         proven=proven,
     )
@@ -98,8 +100,14 @@ def _conclusion(seen: _Look) -> tuple[VerdictKind, str]:
 
 
 def _events(
-    state: JudgeState, signals: tuple[Signal, ...], observation: Observation, policy: Policy
+    state: JudgeState,
+    signals: tuple[Signal, ...],
+    observation: Observation,
+    policy: Policy,
+    *,
+    found: tuple[Finding, ...],
 ) -> tuple[JudgeState, tuple[Finding, ...]]:
+    """What the rules come to, beside what is `found` already."""
     # not `now`: a process that was stopped in between comes with facts from before
     at = observation.facts.as_of.seconds
     patience = WATCHED_TICKS * policy.timing.tick
@@ -109,7 +117,7 @@ def _events(
         state.exits, observation, watched_from=at - patience if watched else math.inf, deserted=state.beside - beside
     )
     pulls, nodes = pulls_seen(state.pulls, observation), nodes_seen(state.nodes, observation)
-    findings: list[Finding] = []
+    findings = list(found)
     for signal in signals:
         level = max((rule.name for rule in signal.levels), key=lambda name: RANK[name], default=LevelName.ROLLBACK)
         if signal.rule is EventRule.CRASH_LOOP:

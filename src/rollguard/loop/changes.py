@@ -110,7 +110,7 @@ def advanced(
             case StartVerifying():
                 record = replace(record, verify_since=now)
             case OpenIncident() if not record.incident:
-                record = replace(record, incident=str(record.id))
+                record = replace(record, incident=str(record.id), incident_opened=to_milliseconds(now))
             case ResolveIncident() if record.incident and record.incident_resolved is None:
                 record = replace(record, incident_resolved=now)
             case Close(outcome=outcome, reason=reason):

@@ -149,6 +149,11 @@ class Guard:
         """Asks `run` to end."""
         self._stopping.set()
 
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._context.policy
+
     def status(self) -> Status:
         """A snapshot of what the guard knows of itself."""
         context = self._context

@@ -10,12 +10,14 @@ from rollguard.decide import Judged
 from rollguard.loop import kept, surroundings
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.workers import Priority
+from rollguard.model.alerting import ReceivedAlert
 from rollguard.model.facts import UnitFacts
 from rollguard.model.judgement import Finding, Rollout, Verdict, VerdictKind
 from rollguard.model.metrics import Answer
-from rollguard.model.names import UnitName
+from rollguard.model.names import UnitName, WorkloadName
 from rollguard.model.policy import Policy, Watch
-from rollguard.model.records import Passage, RolloutRecord
+from rollguard.model.records import Passage, RolloutRecord, UnitRecord
+from rollguard.model.time import Instant
 
 ALONE = ""
 """The key of the judge's state of a unit that is no release set."""
@@ -95,10 +97,24 @@ class _Fed:
             store=self.policy.metrics,
             units=units,
             idle=idle,
+            alerts=alerts_of(unit, record.workload),
+            muted=_muted(record, context.now()),
         )
         state = memory.judges.get(key) or judge.JudgeState(event_reached=_was_bad(record))
         memory.judges[key], verdict = judge.judge(state, seen, self.policy, self.watch)
         return verdict
+
+
+def alerts_of(unit: UnitRecord | None, workload: WorkloadName) -> tuple[ReceivedAlert, ...]:
+    """What Alertmanager told of the Deployment, as its unit's record keeps it."""
+    return tuple(alert for alert in (unit.alerts if unit is not None else ()) if alert.deployment == workload.name)
+
+
+def _muted(record: RolloutRecord, now: Instant) -> Instant | None:
+    """Since when its incident is open, None while none is; a record that does not say counts as opened now."""
+    if not record.incident or record.incident_resolved is not None:
+        return None
+    return record.incident_opened or now
 
 
 def _of_member(fed: _Fed, record: RolloutRecord, passage: Passage, facts: UnitFacts) -> Verdict:

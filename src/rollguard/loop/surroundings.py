@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from rollguard import judge
 from rollguard.loop import changes
@@ -119,12 +120,27 @@ def _serving(context: Context, memory: Memory, name: UnitName) -> tuple[Workload
 
 
 def siblings(context: Context, unit: UnitName, policy: Policy) -> tuple[Sibling, ...]:
-    """The unchanged workloads that breach a signal of the policy now, in order of name."""
+    """The unchanged workloads that breach a signal of the policy, or have an alert, now, in order of name.
+
+    Alerts are looked at as they stand: those of one delivery come at once, and none waits for the next tick.
+    """
+    found = dict(context.breaching.get(policy.digest, {}))
+    for name, memory in context.units.items():
+        if alerts := _alerts(context, memory, name, policy):
+            known = found.get(name) or Sibling(workload=memory.workload, breached=(), since=context.now())
+            found[name] = replace(known, breached=(*known.breached, *alerts))
     return tuple(
-        sibling
-        for name, sibling in sorted(context.breaching.get(policy.digest, {}).items())
-        if name != unit and context.store.rollout(name) is None
+        sibling for name, sibling in sorted(found.items()) if name != unit and context.store.rollout(name) is None
     )
+
+
+def _alerts(context: Context, memory: Memory, name: UnitName, policy: Policy) -> tuple[str, ...]:
+    """The alerts that fire for what serves for the unit."""
+    record = context.store.unit(name)
+    if record is None or not record.alerts:
+        return ()
+    serving = {workload.name for workload in _serving(context, memory, name)}
+    return judge.firing_alerts((alert for alert in record.alerts if alert.deployment in serving), policy)
 
 
 def fleet_rollbacks(context: Context) -> tuple[tuple[UnitName, Instant], ...]:

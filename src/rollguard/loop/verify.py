@@ -7,10 +7,11 @@ from dataclasses import replace
 from rollguard import judge, undo
 from rollguard.loop import changes
 from rollguard.loop.context import Context, Memory
+from rollguard.loop.judging import alerts_of
 from rollguard.loop.transitions import note, transit, unit_of
 from rollguard.model.action import Plan
 from rollguard.model.facts import UnitFacts
-from rollguard.model.judgement import LIVE_COLOUR
+from rollguard.model.judgement import LIVE_COLOUR, is_alert
 from rollguard.model.lifecycle import RecoverySeen, Tell
 from rollguard.model.names import TemplateHash, WorkloadName
 from rollguard.model.notices import NoticeClass
@@ -92,13 +93,15 @@ def _recovery(
     if memory.restored is None or now.since(memory.restored) < timing.recovery_for:
         return None
     breached = {finding.signal for finding in record.findings} - {LIVE_COLOUR}
-    gone = sorted(breached - {signal.name for signal in policy.signals})
+    gone = sorted({each for each in breached if not is_alert(each)} - {signal.name for signal in policy.signals})
     if gone:
         detail = f"{', '.join(gone)}: the signal is no longer in the policy"
         return judge.RecoveryLook(recovery=judge.Recovery.NO_TRAFFIC, detail=detail)
     answers, since = context.asking.under(policy).since(memory.restored), memory.restored
+    told = _of_alerts(context, record, breached, memory.restored)
     return judge.of_all(
-        {
+        told
+        | {
             member: judge.recovered(
                 answers,
                 tuple(signal for signal in policy.signals if signal.name in of_member),
@@ -110,6 +113,19 @@ def _recovery(
             for member, workload, revision, of_member in _restored(record, plan)
         }
     )
+
+
+def _of_alerts(
+    context: Context, record: RolloutRecord, breached: set[str], restored: Instant
+) -> dict[str, judge.RecoveryLook]:
+    """What has come of the alerts that made the release bad; nothing where none did."""
+    of_alerts = sorted(filter(is_alert, breached))
+    if not of_alerts:
+        return {}
+    unit = unit_of(context, record.unit)
+    workloads = [passage.new.workload for passage in record.passages] or [record.workload]
+    alerts = tuple(alert for workload in workloads for alert in alerts_of(unit, workload))
+    return {"alerts": judge.alerts_over(tuple(of_alerts), alerts, since=restored)}
 
 
 def _restored(record: RolloutRecord, plan: Plan) -> tuple[tuple[str, WorkloadName, TemplateHash, frozenset[str]], ...]:

@@ -1,8 +1,14 @@
-"""Words of alerts that both the policy and the rules speak."""
+"""Words of alerts that the policy and the rules speak, and what is known of alerts that came in."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
+
+from rollguard.model.time import Instant
+
+ROLLBACK = ("rollguard_action", "rollback")
+"""The label by which the guard's webhook knows an alert that asks for a rollback."""
 
 
 class Severity(StrEnum):
@@ -40,3 +46,32 @@ LASTING = {
 }
 """The alerts that belong to no signal, and the seconds that each must hold before it fires, where a policy does not say
 otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedAlert:
+    """An alert that asks for a rollback, as its unit's record keeps it: one firing of one set of labels, which
+    `fingerprint` and `starts` name."""
+
+    name: str
+    fingerprint: str
+    """Of its labels, by Alertmanager."""
+    deployment: str
+    """Whose alert it is: of a release set, the one of its Deployments."""
+    starts: Instant
+    recorded: Instant
+    """When it came first."""
+    ended: Instant | None = None
+    """None while it fires, as far as is known."""
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """An alert of a delivery that could be read."""
+
+    number: int
+    """Its place in the delivery, from 0."""
+    labels: tuple[tuple[str, str], ...]
+    alert: ReceivedAlert
+    """Its `deployment` is empty where no label names one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rollguard.model.alerting import ReceivedAlert
 from rollguard.model.facts import UnitFacts
 from rollguard.model.metrics import Answer
 from rollguard.model.names import RolloutId, TemplateHash, UnitName
@@ -13,6 +14,17 @@ from rollguard.model.time import Instant, Slot
 
 LIVE_COLOUR = "live-colour"
 """What a finding about a live colour without a Deployment is of: no signal of the policy."""
+_OF_ALERT = "alert "
+
+
+def alert_signal(name: str) -> str:
+    """What a finding about an alert of that name is of: no signal of the policy, whose names have no space."""
+    return f"{_OF_ALERT}{name}"
+
+
+def is_alert(signal: str) -> bool:
+    """Whether a finding of that is about an alert that came in."""
+    return signal.startswith(_OF_ALERT)
 
 
 class Phase(StrEnum):
@@ -63,6 +75,10 @@ class Observation:
     """Of slots after the rollout's start (`slot.start >= rollout.started`), in order of time."""
     before: tuple[Answer, ...]
     """Of slots that ended before the rollout's start; empty except when they are first known."""
+    alerts: tuple[ReceivedAlert, ...] = ()
+    """Of the rollout's workload, that Alertmanager told."""
+    muted: Instant | None = None
+    """Since when an incident about the rollout is open: Alertmanager may not tell what comes of an alert meanwhile."""
 
 
 class Attribution(StrEnum):

@@ -474,6 +474,15 @@ class Policy:
     notification_secrets: tuple[SecretKey, ...] = ()
     """The keys that the Secret for notices holds, sorted."""
 
+    def signal_of_alert(self, name: str) -> str:
+        """The signal that an alert of that name is about: the judge reads it itself. Empty for an alert of others."""
+        return next((signal.name for signal in self.signals for alert in signal.alerts if alert.name == name), "")
+
+    @property
+    def takes_alerts(self) -> bool:
+        """Whether the guard takes alerts: from nobody without a token."""
+        return SecretKey.ALERTMANAGER_WEBHOOK_TOKEN in self.notification_secrets
+
     def release_sets(self) -> tuple[ReleaseSet, ...]:
         """The sets that its watches guard, in their order."""
         return tuple(watch.release_set for watch in self.watches if watch.release_set is not None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rollguard.model.action import DecisionKind, Plan, Standing
+from rollguard.model.alerting import ReceivedAlert
 from rollguard.model.facts import MigrationRun
 from rollguard.model.handling import Acknowledgement, Handling
 from rollguard.model.judgement import Finding, LevelReading, Phase, SignalGap, VerdictKind
@@ -259,6 +260,8 @@ class UnitRecord:
     """Of a release set: rollouts so far, for their names."""
     release_set: ReleaseSet | None = None
     """What the set consists of, as the policy in force says: commands read it here."""
+    alerts: tuple[ReceivedAlert, ...] = ()
+    """Of its Deployments, as Alertmanager told them, the first to begin first; at most 32. Any replica writes them."""
 
     def good(self) -> tuple[GoodRevision, ...]:
         """What may be gone back to, the newest first: each revision judged healthy, and the adopted ones.
@@ -323,6 +326,7 @@ class RolloutRecord:
     outcome: Outcome | None = None
     incident: str = ""
     """The incident's id, empty while there is none."""
+    incident_opened: Instant | None = None
     incident_resolved: Instant | None = None
     closed: Instant | None = None
     last_look: LastLook | None = None

@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from typing import TypeVar
 
+from rollguard.model.alerting import ReceivedAlert
 from rollguard.model.facts import UnitFacts
 from rollguard.model.judgement import Arms, Observation, Rollout
 from rollguard.model.metrics import Answer, Answered
@@ -26,6 +27,8 @@ def observation(
     store: MetricsStore,
     units: tuple[UnitName, ...] = (),
     idle: bool = False,
+    alerts: tuple[ReceivedAlert, ...] = (),
+    muted: Instant | None = None,
 ) -> Observation:
     """All that the judge may look at: nothing from before the rollout stands among its answers.
 
@@ -46,6 +49,8 @@ def observation(
         facts=facts,
         answers=tuple(sorted(after, key=_in_time)),
         before=tuple(sorted(earlier, key=_in_time)),
+        alerts=alerts,
+        muted=muted,
     )
 
 

@@ -106,6 +106,25 @@ def labels_of(selector: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item.name for one in found for item in one.matchers.matchers if item.name != "__name__"))
 
 
+def allows(match: str, label: str, value: str) -> bool:
+    """Whether series whose label has that value are among those that the matchers choose, as far as this label says;
+    also False for an expression that cannot be read here."""
+    tree = _parsed("up{" + match + "}")
+    if not isinstance(tree, promql_parser.VectorSelector):
+        return False
+    return all(_fits(item, value) for item in tree.matchers.matchers if item.name == label)
+
+
+def _fits(matcher: promql_parser.Matcher, value: str) -> bool:
+    operator = promql_parser.MatchOp
+    if matcher.op in (operator.Equal, operator.NotEqual):
+        return (matcher.value == value) is (matcher.op == operator.Equal)
+    try:
+        return (re.fullmatch(matcher.value, value) is not None) is (matcher.op == operator.Re)
+    except re.error:
+        return False
+
+
 @lru_cache(maxsize=4096)
 def narrowed(text: str, matchers: tuple[Matcher, ...], match: str = "") -> str:
     """The same expression with the matchers, and the text `match`, added to each of its selectors.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rollguard.model.documents import Json
 from rollguard.record.admission import admission
+from rollguard.record.alerts import is_over, key_of, last_ends, with_alerts
 from rollguard.record.budget import BUDGET_BYTES, fit_rollout, fit_unit, thinned
 from rollguard.record.codec import Unreadable, from_json, to_json
 from rollguard.record.crds import crds
@@ -23,6 +24,9 @@ __all__ = [
     "fit_unit",
     "freeze_to_json",
     "from_json",
+    "is_over",
+    "key_of",
+    "last_ends",
     "manifests",
     "request_to_json",
     "rollout_from_json",
@@ -31,6 +35,7 @@ __all__ = [
     "to_json",
     "unit_from_json",
     "unit_to_json",
+    "with_alerts",
 ]
 
 

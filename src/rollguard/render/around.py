@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from rollguard.model.policy import Policy
-from rollguard.render.deployment import MATCH, METRICS, METRICS_PORT, PROBES_PORT
+from rollguard.render.deployment import ALERTS, ALERTS_PORT, MATCH, METRICS, METRICS_PORT, PROBES_PORT
 from rollguard.render.labels import DEPLOYMENT, INSTANCE, Object, labels
 
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 (a place, not a value)
 """Where Prometheus finds the token of its own ServiceAccount."""
 
 
-def around(namespace: str) -> tuple[Object, ...]:
-    """The disruption budget, the network policy and the Service, by which Prometheus finds the pods."""
+def around(namespace: str, *, alerts: bool = False) -> tuple[Object, ...]:
+    """The disruption budget, the network policy and the Service, by which Prometheus finds the pods; with `alerts`
+    Alertmanager does too."""
+    own = {METRICS: METRICS_PORT, **({ALERTS: ALERTS_PORT} if alerts else {})}
     metadata: Object = {"name": DEPLOYMENT, "namespace": namespace, "labels": {**labels(namespace), **MATCH}}
     budget: Object = {
         "apiVersion": "policy/v1",
@@ -32,7 +34,7 @@ def around(namespace: str) -> tuple[Object, ...]:
             "podSelector": {"matchLabels": MATCH},
             # Where the guard itself connects to (API server, metrics store, channels) only the policy's author knows.
             "policyTypes": ["Ingress"],
-            "ingress": [{"ports": [{"protocol": "TCP", "port": port} for port in (PROBES_PORT, METRICS_PORT)]}],
+            "ingress": [{"ports": [{"protocol": "TCP", "port": port} for port in (PROBES_PORT, *own.values())]}],
         },
     }
     service: Object = {
@@ -40,12 +42,12 @@ def around(namespace: str) -> tuple[Object, ...]:
         "kind": "Service",
         "metadata": metadata,
         "spec": {
-            # Each pod by itself is what Prometheus wants; nobody needs an address for both.
+            # Each pod by itself is what Prometheus wants; of Alertmanager any of them takes an alert.
             "clusterIP": "None",
             # One that is not ready has something to tell, too.
             "publishNotReadyAddresses": True,
             "selector": MATCH,
-            "ports": [{"name": METRICS, "port": METRICS_PORT, "targetPort": METRICS}],
+            "ports": [{"name": name, "port": port, "targetPort": name} for name, port in own.items()],
         },
     }
     return budget, ingress, service

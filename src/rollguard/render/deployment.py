@@ -13,6 +13,11 @@ METRICS_PORT = 9097
 """At the pod's address, for callers whom the API server allows to get /metrics."""
 METRICS = "metrics"
 """That port's name, in the pod and in the Service."""
+ALERTS_PORT = 9098
+"""At the pod's address, for Alertmanager, which shows a token."""
+ALERTS = "alerts"
+"""That port's name."""
+ALERTS_PATH = "/alerts"
 CONFIG_PATH = "/etc/rollguard"
 SECRETS_PATH = "/var/run/secrets/rollguard"
 SECRET_NAME = "notification-secrets"  # noqa: S105 (a name, not a value)
@@ -29,6 +34,7 @@ SELECTOR = ",".join(f"{key}={value}" for key, value in MATCH.items())
 
 def deployment(*, namespace: str, image: str, policy: Policy) -> Object:
     """The Deployment. A changed policy changes an annotation of the template, and so rolls it out.
+    Where the Secret holds a token for alerts, it takes those of Alertmanager.
 
     With a journal in a file there is one replica, for its volume is written by one guard at a time.
     """
@@ -52,7 +58,7 @@ def deployment(*, namespace: str, image: str, policy: Policy) -> Object:
             "selector": {"matchLabels": MATCH},
             "template": {
                 "metadata": {"labels": both, "annotations": {ANNOTATION_POLICY: policy.digest}},
-                "spec": _pod(image, file),
+                "spec": _pod(image, file, alerts=policy.takes_alerts),
             },
         },
     }
@@ -74,7 +80,7 @@ def journal_claim(namespace: str) -> Object:
     }
 
 
-def _pod(image: str, journal: str) -> Object:
+def _pod(image: str, journal: str, *, alerts: bool) -> Object:
     kept: tuple[Json, ...] = ({"name": "journal", "persistentVolumeClaim": {"claimName": JOURNAL}},) if journal else ()
     volumes: tuple[Json, ...] = (
         {"name": "policy", "configMap": {"name": CONFIG_NAME}},
@@ -88,11 +94,13 @@ def _pod(image: str, journal: str) -> Object:
         "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": MATCH},
     }
-    return {**pod(_container(image, journal), volumes=volumes), "topologySpreadConstraints": [spread]}
+    return {**pod(_container(image, journal, alerts=alerts), volumes=volumes), "topologySpreadConstraints": [spread]}
 
 
-def _container(image: str, journal: str) -> Object:
+def _container(image: str, journal: str, *, alerts: bool) -> Object:
     mounts: tuple[Json, ...] = ({"name": "journal", "mountPath": journal.rpartition("/")[0]},) if journal else ()
+    takes: list[Json] = ["--alerts", f"$(POD_IP):{ALERTS_PORT}"] if alerts else []
+    ports: list[Json] = [{"name": ALERTS, "containerPort": ALERTS_PORT}] if alerts else []
     return {
         "name": "rollguard",
         "image": image,
@@ -106,6 +114,7 @@ def _container(image: str, journal: str) -> Object:
             f"$(POD_IP):{PROBES_PORT}",
             "--metrics",
             f"$(POD_IP):{METRICS_PORT}",
+            *takes,
         ],
         "env": [
             from_field("POD_NAMESPACE", "metadata.namespace"),
@@ -114,6 +123,7 @@ def _container(image: str, journal: str) -> Object:
         "ports": [
             {"name": "probes", "containerPort": PROBES_PORT},
             {"name": METRICS, "containerPort": METRICS_PORT},
+            *ports,
         ],
         "livenessProbe": _probe("/healthz", failures=3),
         "readinessProbe": _probe("/readyz", failures=2),

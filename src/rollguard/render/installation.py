@@ -68,7 +68,7 @@ def manifests(wanted: Installation, objects: tuple[Object, ...]) -> tuple[Object
             namespaced=wanted.namespaced,
         ),
         config,
-        *around(wanted.namespace),
+        *around(wanted.namespace, alerts=wanted.policy.takes_alerts),
         *((journal_claim(wanted.namespace),) if journal_file(wanted.policy) else ()),
         deployment(namespace=wanted.namespace, image=wanted.image, policy=wanted.policy),
         job_template(namespace=wanted.namespace, image=wanted.image, watched=watched),

@@ -12,15 +12,13 @@ from rollguard.model.channels import (
 )
 from rollguard.model.documents import Json
 from rollguard.model.policy import Policy
-from rollguard.render.deployment import SECRET_NAME
+from rollguard.render.deployment import ALERTS_PATH, ALERTS_PORT, SECRET_NAME
 from rollguard.render.labels import DEPLOYMENT, Object
 
 MOUNT = f"/etc/alertmanager/secrets/{SECRET_NAME}"
 """Where Alertmanager finds the Secret: there Prometheus Operator mounts it, named in `spec.secrets`."""
 OLDEST_VERSION = "0.26"
 """Earlier ones take Slack's refusals, which come with status 200, for success."""
-ALERTS_PORT = 9097
-ALERTS_PATH = "/alerts"
 DEPLOYMENTS = "deployment-alerts"
 WARNINGS = "slack-warnings"
 PAGES = "pagerduty-critical"
@@ -59,7 +57,7 @@ def receivers(policy: Policy, namespace: str) -> list[Json]:
         {"name": INCIDENTS, **incidents},
         {"name": INCIDENT_OPEN},
     ]
-    if takes_alerts(policy):
+    if policy.takes_alerts:
         made.append({"name": GUARD, **_guard(namespace)})
     return made
 
@@ -67,11 +65,6 @@ def receivers(policy: Policy, namespace: str) -> list[Json]:
 def can_page(policy: Policy) -> bool:
     """Whether Alertmanager can page: PagerDuty's REST key is not the key of an integration."""
     return SecretKey.PAGERDUTY_ROUTING_KEY in policy.notification_secrets
-
-
-def takes_alerts(policy: Policy) -> bool:
-    """Whether the guard takes alerts: from nobody without a token."""
-    return SecretKey.ALERTMANAGER_WEBHOOK_TOKEN in policy.notification_secrets
 
 
 def remarks(policy: Policy) -> list[str]:

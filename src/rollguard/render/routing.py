@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rollguard.model.alerting import ROLLBACK
 from rollguard.model.documents import Json
 from rollguard.model.policy import LevelName, Policy, QuietWindow
 from rollguard.render.file import HEADER, File
@@ -17,7 +18,6 @@ from rollguard.render.receivers import (
     WARNINGS,
     receivers,
     remarks,
-    takes_alerts,
 )
 from rollguard.render.yaml_text import to_yaml
 
@@ -32,6 +32,7 @@ CRITICAL = 'severity="critical"'
 WARNING = 'severity="warning"'
 OF_DEPLOYMENT = 'category="deployment"'
 INCIDENT_ALERT = 'alertname="GuardIncidentOpen"'
+TO_GUARD = f'{ROLLBACK[0]}="{ROLLBACK[1]}"'
 NAMED = 'namespace!=""'
 WITH_DEPLOYMENT = 'deployment!=""'
 WITHOUT_DEPLOYMENT = 'deployment=""'
@@ -57,7 +58,7 @@ def configuration(policy: Policy, namespace: str) -> Object:
 
 def _routes(policy: Policy) -> Object:
     quiet: list[Json] = [window.name for window in policy.maintenance]
-    to_guard: list[Json] = [_route(GUARD, 'rollguard_action="rollback"', further=True)] if takes_alerts(policy) else []
+    to_guard: list[Json] = [_route(GUARD, TO_GUARD, further=True)] if policy.takes_alerts else []
     warnings = _route(WARNINGS, WARNING, OF_DEPLOYMENT, further=True)
     if quiet:
         # In a quiet window the guard pages instead of acting: pages are never muted, and #deployments tells all.

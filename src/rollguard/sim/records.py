@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from rollguard.model.action import Absent, Unknown
 from rollguard.model.names import RolloutId, UnitName
 from rollguard.model.records import Exists, RolloutRecord, Stale, StoredRollout, StoredUnit, UnitRecord
 from rollguard.sim.faults import FaultPlan
-from rollguard.sim.network import Later, Lost, call
+from rollguard.sim.network import InvariantBroken, Later, Lost, call
 from rollguard.sim.process import Process
 from rollguard.sim.signalling import Names
 from rollguard.sim.store import RecordStore
@@ -22,7 +23,9 @@ _TIMEOUT = 3.0
 class SimRecords:
     """Compare-and-swap on the store; an answer that is lost is Unknown, also of a write that took effect."""
 
-    def __init__(self, store: RecordStore, process: Process, faults: FaultPlan) -> None:
+    def __init__(self, store: RecordStore, process: Process, faults: FaultPlan, *, leads: bool = True) -> None:
+        """What any replica writes, which does not lead, are alerts alone."""
+        self._leads = leads
         self._store = store
         self._process = process
         self._faults = faults
@@ -41,7 +44,8 @@ class SimRecords:
         return outcome
 
     async def _write(self, point: str, effect: Callable[[], R]) -> R | Unknown:
-        self._store.send(self._process.name, _TIMEOUT)
+        if self._leads:
+            self._store.send(self._process.name, _TIMEOUT)
         return await self._call(point, effect)
 
     def cover(self, namespaces: frozenset[str]) -> tuple[str, ...]:  # noqa: ARG002
@@ -71,6 +75,8 @@ class SimRecords:
         return await self._write("create_rollout", lambda: self._store.create_rollout(record))
 
     async def replace_unit(self, stored: StoredUnit, record: UnitRecord) -> StoredUnit | Stale | Absent | Unknown:
+        if not self._leads and replace(record, alerts=stored.record.alerts) != stored.record:
+            raise InvariantBroken(f"{self._process.name} does not lead and writes more than alerts into {record.name}")
         return await self._write("replace_unit", lambda: self._store.replace_unit(stored, record))
 
     async def replace_rollout(
@@ -82,5 +88,5 @@ class SimRecords:
         return await self._write("delete_rollout", lambda: self._store.delete_rollout(stored))
 
     def requests(self) -> AsyncIterator[UnitName]:
-        """Units whose `spec` changed."""
+        """Units whose `spec` or alerts changed."""
         return self._requested.stream(self._process)

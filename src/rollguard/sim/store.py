@@ -102,6 +102,9 @@ class RecordStore:
             return Stale()
         kept = replace(record, requests=found.record.requests, freeze=found.record.freeze)
         self.units[record.name] = StoredUnit(record=kept, version=self._next())
+        if kept.alerts != found.record.alerts:
+            for listener in self.on_requests:
+                listener(record.name)
         return self.units[record.name]
 
     def replace_rollout(self, stored: StoredRollout, record: RolloutRecord) -> StoredRollout | Stale | Absent:

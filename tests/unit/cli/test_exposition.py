@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rollguard.adapters.journal.queue import JournalState
-from rollguard.cli.exposition import exposition
+from rollguard.cli.exposition import AlertsCounted, exposition
 from rollguard.loop import ChannelStatus, Status, UnitStatus
 from rollguard.model.judgement import Phase, Verdict, VerdictKind
 from rollguard.model.names import RolloutId
@@ -65,10 +65,17 @@ def status() -> Status:
 
 
 AWAY = JournalState(problem="away", waiting=3, written=7, dropped=2)
+CAME = AlertsCounted(deliveries={200: 4, 400: 1}, alerts={"recorded": 2, "malformed": 1})
 
 
 def exposed(status: Status, watch_errors: Mapping[str, int] | None = None, journal: JournalState | None = None) -> str:
-    return exposition(status, watch_errors or {}, namespace="monitoring", journal=journal)
+    return exposition(status, watch_errors or {}, CAME, namespace="monitoring", journal=journal)
+
+
+def test_deliveries_are_counted_by_their_answer_and_alerts_by_what_became_of_them() -> None:
+    lines = exposed(status()).splitlines()
+    assert 'rollguard_alert_deliveries_total{status="400"} 1.0' in lines
+    assert 'rollguard_alerts_total{outcome="recorded"} 2.0' in lines
 
 
 def test_who_leads_is_told_by_the_guards_own_namespace() -> None:

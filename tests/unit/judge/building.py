@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from rollguard.judge import JudgeState, judge
+from rollguard.model.alerting import ReceivedAlert
 from rollguard.model.facts import ClusterEvent, Condition, MigrationRun, Pod, UnitFacts
 from rollguard.model.judgement import Arms, LevelReading, Observation, Rollout, Verdict
 from rollguard.model.metrics import Answer, Answered, Counts, Gap, GapCause, Sample, SeriesKey
@@ -149,6 +150,8 @@ class Case:
         events: tuple[ClusterEvent, ...] = (),
         conditions: tuple[Condition, ...] = (),
         migrations: tuple[MigrationRun, ...] = (),
+        alerts: tuple[ReceivedAlert, ...] = (),
+        muted: Instant | None = None,
         now: Instant | None = None,
         available: int = 2,
     ) -> Verdict:
@@ -172,6 +175,8 @@ class Case:
                 facts=replace(with_events(pods, events, when, conditions, available=available), migrations=migrations),
                 answers=answered,
                 before=tuple(before),
+                alerts=alerts,
+                muted=muted,
             ),
             policy(*self.signals, timing=self.timing, migration=self.migration),
             WATCH,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rollguard.adapters import reach
+from rollguard.model.channels import SecretKey
 from rollguard.model.policy import Policy, StoreAccess, WebhookChannel
 from tests.unit.doctor.building import policy
 
@@ -24,14 +25,23 @@ def test_each_file_is_told_with_what_it_is_for_and_why_it_cannot_be_used(tmp_pat
     token, key = tmp_path / "token", tmp_path / "key"
     token.write_text("s3cret")
     key.touch()
-    found = reach.files(with_files(token, key))
+    found = reach.files(with_files(token, key), tmp_path)
     assert [(file.path, file.purpose, file.problem) for file in found] == [
         (str(token), "the metrics store's token", ""),
         (str(key), "the key of channel hook", "it is empty"),
     ]
     token.unlink()
-    assert reach.files(with_files(token, key))[0].problem == "No such file or directory"
-    assert reach.files(with_files(tmp_path, key))[0].problem == "Is a directory"
+    assert reach.files(with_files(token, key), tmp_path)[0].problem == "No such file or directory"
+    assert reach.files(with_files(tmp_path, key), tmp_path)[0].problem == "Is a directory"
+
+
+def test_where_the_guard_takes_alerts_its_token_is_one_of_the_files(tmp_path: Path) -> None:
+    takes = replace(policy(), notification_secrets=(SecretKey.ALERTMANAGER_WEBHOOK_TOKEN,))
+    (file,) = reach.files(takes, tmp_path)
+    assert file.path == str(tmp_path / "alertmanager-webhook-token")
+    assert (file.purpose, file.problem) == ("the token by which Alertmanager is known", "No such file or directory")
+    (tmp_path / "alertmanager-webhook-token").write_text("t")
+    assert reach.files(takes, tmp_path)[0].problem == ""
 
 
 async def channel(url: str) -> tuple[str, str]:

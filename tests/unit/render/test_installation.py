@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -19,6 +20,7 @@ from rollguard.model.permissions import Permission, Scope
 from rollguard.model.policy import Alerting
 from rollguard.render import PEOPLE, access, to_yaml
 from rollguard.render.around import service_monitor
+from rollguard.render.receivers import receivers
 
 ROOT = Path(__file__).parents[3]
 POLICY = ROOT / "examples" / "dubbing-platform" / "policy.yaml"
@@ -180,6 +182,27 @@ def test_the_budget_and_the_network_policy_and_the_service_are_of_the_guards_pod
     assert {port["port"] for rule in ingress["spec"]["ingress"] for port in rule["ports"]} == served
     job = of_kind("CronJob", objects)[0]["spec"]["jobTemplate"]["spec"]["template"]
     assert not selected["matchLabels"].items() <= job["metadata"]["labels"].items(), "a Job's pod is no replica"
+
+
+def test_where_the_secret_holds_a_token_alertmanager_finds_the_guard_at_the_port_that_it_is_sent_to(
+    tmp_path: Path,
+) -> None:
+    assert "--alerts" not in json.dumps(installed())
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(POLICY.read_text().replace("    secrets: [", "    secrets: [alertmanager-webhook-token, ", 1))
+    objects = json.loads(json.dumps(objects_of(policy, namespace="monitoring", image="rollguard:golden")))
+    (deployment,) = of_kind("Deployment", objects)
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    (ingress,), (service,) = of_kind("NetworkPolicy", objects), of_kind("Service", objects)
+    every: list[dict[str, Any]] = json.loads(json.dumps(receivers(read(policy), "monitoring")))
+    (guard,) = (each for each in every if each["name"] == "rollguard")
+    address = urlsplit(guard["webhook_configs"][0]["url"])
+    assert (address.hostname, address.path) == ("monitoring.monitoring.svc", "/alerts")
+    assert container["args"][-2:] == ["--alerts", f"$(POD_IP):{address.port}"]
+    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    assert ports["alerts"] == address.port and len(set(ports.values())) == len(ports)
+    assert {"name": "alerts", "port": address.port, "targetPort": "alerts"} in service["spec"]["ports"]
+    assert address.port in {port["port"] for rule in ingress["spec"]["ingress"] for port in rule["ports"]}
 
 
 def test_the_guards_pod_reads_its_policy_from_the_config_map() -> None:

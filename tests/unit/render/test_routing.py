@@ -132,7 +132,7 @@ def test_the_guard_is_told_only_where_it_knows_alertmanager_by_a_token() -> None
     assert "rollguard" not in {each["name"] for each in configured()["receivers"]}
     config = configured(with_secrets(*PLATFORM, "alertmanager-webhook-token"))
     (hook,) = receiver(config, "rollguard")["webhook_configs"]
-    assert hook["url"] == "http://monitoring.monitoring.svc:9097/alerts"
+    assert hook["url"] == "http://monitoring.monitoring.svc:9098/alerts"
     assert hook["http_config"]["authorization"]["credentials_file"] == f"{MOUNT}/alertmanager-webhook-token"
     route = config["route"]["routes"][1]
     assert (route["receiver"], route["continue"]) == ("rollguard", True)

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rollguard import signals
+from rollguard.model.alerting import ROLLBACK
 from rollguard.model.policy import EventRule, LevelName, Policy, SignalAlert
 from rollguard.policy.durations import format_
 from rollguard.policy.promql import Matcher
 from rollguard.render.alerts.alert import Alert
 from rollguard.render.alerts.cluster import WHERE, condition, glob, pods
-from rollguard.render.alerts.of_signals import ROLLBACK, severity
+from rollguard.render.alerts.of_signals import severity
 from rollguard.render.places import MIGRATIONS, STATUS, WAITING, Place
 from rollguard.signals import POD, Scope
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollguard import signals
-from rollguard.model.alerting import Severity
+from rollguard.model.alerting import ROLLBACK, Severity
 from rollguard.model.policy import Level, LevelName, Policy, Signal, SignalAlert, SignalKind
 from rollguard.policy.durations import format_
 from rollguard.render.alerts.alert import Alert, Unit
@@ -12,8 +12,6 @@ from rollguard.render.alerts.recordings import counts_requests, requests_name, v
 from rollguard.render.places import place_of
 from rollguard.signals import Scope
 
-ROLLBACK = ("rollguard_action", "rollback")
-"""The label by which the guard's webhook knows an alert that asks for a rollback."""
 _UNITS = {SignalKind.RATIO: Unit.SHARE, SignalKind.HISTOGRAM: Unit.SECONDS, SignalKind.RATE: Unit.PER_MINUTE}
 _SHOWN = {
     Unit.SHARE: "{{ $value | humanizePercentage }}",

@@ -48,6 +48,7 @@ class KubernetesRecords:
         namespaces: tuple[str, ...] = (),
         timeout: float = TIMEOUT_S,
         stall: float = STALL_S,
+        lane: Lane = Lane.ACTING,
         on_unreadable: Callable[[str], None] = lambda _detail: None,
     ) -> None:
         self._api = api
@@ -56,9 +57,10 @@ class KubernetesRecords:
         self._rng = rng
         self._stall = stall
         self._timeout = timeout
+        self._lane = lane
         self._on_unreadable = on_unreadable
         self._wakeups = Wakeups()
-        self._copies: dict[str, Reflector[int]] = {}
+        self._copies: dict[str, Reflector[_Seen]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ended: list[asyncio.Task[None]] = []
 
@@ -210,11 +212,11 @@ class KubernetesRecords:
         return None if reply.ok or reply.status in (404, 409) else Unknown(detail=reply.message())
 
     def requests(self) -> AsyncIterator[UnitName]:
-        """Units whose `spec` changed, and those there are at the start; many changes wake once."""
+        """Units whose `spec` or alerts changed, and those there are at the start; many changes wake once."""
         return self._wakeups
 
-    def _changed(self, change: Change[int]) -> None:
-        # The generation moves with spec only: our own status writes do not wake us.
+    def _changed(self, change: Change[_Seen]) -> None:
+        # The generation moves with spec only: of status writes those wake us that any replica makes.
         if change.old != change.new:
             self._wakeups.add(UnitName(*change.key))
 
@@ -279,7 +281,7 @@ class KubernetesRecords:
         if left <= 0:
             return Unknown(detail=f"no time is left of {self._timeout:g} s")
         try:
-            return await self._api.send(right, namespace, name, body=body, timeout=left, lane=Lane.ACTING)
+            return await self._api.send(right, namespace, name, body=body, timeout=left, lane=self._lane)
         except NoAnswer as error:
             return Unknown(detail=str(error))
 
@@ -291,13 +293,33 @@ def _read_as(read: Callable[[bytes], S], reply: Reply) -> S | Unknown:
         return Unknown(detail=f"the object cannot be read: {error}")
 
 
-def _units(namespace: str) -> Collection[int]:
+class _Alerts(msgspec.Struct):
+    alerts: msgspec.Raw = msgspec.Raw()
+
+
+class _MaybeAlerts(msgspec.Struct):
+    status: _Alerts = msgspec.field(default_factory=_Alerts)
+
+
+_Seen = tuple[int, bytes]
+"""Of a unit: its generation, and its alerts as they stand there."""
+
+
+def _seen(raw: msgspec.Raw) -> _Seen:
+    try:
+        alerts = bytes(msgspec.json.decode(raw, type=_MaybeAlerts).status.alerts)
+    except msgspec.MsgspecError:
+        alerts = b""  # what is wrong with it is said where it is read whole
+    return msgspec.json.decode(raw, type=OnlyMeta).metadata.generation, alerts
+
+
+def _units(namespace: str) -> Collection[_Seen]:
     return Collection(
         name=f"GuardedUnits in {namespace or 'all namespaces'}",
         list_right=rights.LIST_UNITS,
         watch_right=rights.WATCH_UNITS,
         namespace=namespace,
-        convert=lambda raw: msgspec.json.decode(raw, type=OnlyMeta).metadata.generation,
+        convert=_seen,
     )
 
 
