@@ -305,7 +305,7 @@ class _Controller:
         return Examiner(
             api=api,
             clock=self._clock,
-            guard_namespace=settings.namespace,
+            guard_namespace=self._settings.namespace,
             account=None,
             place=Place.GUARD,
             secrets=self._directory,
