@@ -89,23 +89,24 @@ def _route(receiver: str, *matchers: str, further: bool = False) -> Object:
 
 def _inhibitions(policy: Policy) -> list[Json]:
     """Labels that are missing on both sides count as equal: each rule asks for those that it stands on."""
+    clusters = _clusters(policy)
     return [
         # One bad release pages once: the guard has paged for this Deployment.
         _inhibition(
             by=[INCIDENT_ALERT, NAMED, WITH_DEPLOYMENT],
             muted=[CRITICAL, OF_DEPLOYMENT, NAMED, WITH_DEPLOYMENT],
-            equal=["cluster", "namespace", "deployment"],
+            equal=[*clusters, "namespace", "deployment"],
         ),
         # The critical of an alert says all that its warning does: of the same pod, where it names one.
         _inhibition(
             by=[CRITICAL, NAMED, WITH_DEPLOYMENT],
             muted=[WARNING, NAMED, WITH_DEPLOYMENT],
-            equal=["alertname", "cluster", "namespace", "deployment", "pod", "container"],
+            equal=["alertname", *clusters, "namespace", "deployment", "pod", "container"],
         ),
         _inhibition(
             by=[CRITICAL, NAMED, WITHOUT_DEPLOYMENT],
             muted=[WARNING, NAMED, WITHOUT_DEPLOYMENT],
-            equal=["alertname", "cluster", "namespace", "job", "instance", "pod", "container"],
+            equal=["alertname", *clusters, "namespace", "job", "instance", "pod", "container"],
         ),
         *_explained(policy),
     ]
@@ -121,8 +122,13 @@ def _explained(policy: Policy) -> Iterator[Json]:
             yield _inhibition(
                 by=[f'alertname=~"{names}"', CRITICAL, NAMED, WITH_DEPLOYMENT],
                 muted=[f'alertname="{whole.name}"', NAMED],
-                equal=["cluster", "namespace"],
+                equal=[*_clusters(policy), "namespace"],
             )
+
+
+def _clusters(policy: Policy) -> list[Json]:
+    """The label with the cluster: the usual one, by which a Prometheus tells itself from others, and the store's."""
+    return list(dict.fromkeys(("cluster", policy.metrics.cluster_label or "cluster")))
 
 
 def _inhibition(*, by: list[Json], muted: list[Json], equal: list[Json]) -> Object:

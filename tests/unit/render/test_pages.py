@@ -18,6 +18,7 @@ from rollguard.render.pages.text import cell, filled, some
 from tests.unit.policy.broken import RICH
 from tests.unit.policy.texts import GOOD, WITH_SET, added, good
 from tests.unit.render.pages import blocks, commands, every_alert, pages, platform
+from tests.unit.render.policies import CLUSTERS
 
 GENERIC = GOOD[: GOOD.index("  signals:")] + "  preset: generic\n"
 POLICIES = {
@@ -246,3 +247,11 @@ def test_a_place_without_a_value_is_an_error_and_one_for_nothing_takes_its_line_
     with pytest.raises(KeyError):
         filled("{{x}}", {})
     assert some(["a"] * 12) == ["a"] * 12
+
+
+def test_a_step_without_its_command_is_left_out_and_the_others_are_counted_anew() -> None:
+    page = pages(good(CLUSTERS))["runbooks/HighResponseTime.md"]
+    steps = [line for line in page.splitlines() if re.match(r"\d+\. ", line)]
+    assert [step.partition(" ")[0] for step in steps] == ["1.", "2.", "3."]
+    assert not any("slowest queries" in step for step in steps), "the policy names no database"
+    assert "slowest queries" in pages(platform())["runbooks/HighResponseTime.md"]

@@ -13,7 +13,7 @@ from rollguard.cli.policy import read
 from rollguard.model.channels import SecretKey
 from rollguard.render.receivers import MOUNT
 from rollguard.render.routing import PATH, routing
-from tests.unit.policy.texts import GOOD, added, good
+from tests.unit.policy.texts import GOOD, added, changed, good
 
 ROOT = Path(__file__).parents[3]
 PLATFORM = ("slack-webhook-url", "pagerduty-api-key", "pagerduty-service-id")
@@ -163,6 +163,14 @@ def test_an_alert_on_a_whole_namespace_is_muted_where_one_of_its_deployments_has
             "equal": ["cluster", "namespace"],
         }
     ]
+
+
+def test_an_incident_in_another_cluster_mutes_nothing_whatever_its_label_is_called() -> None:
+    labels = "    address: http://prometheus:9090\n    labels: {cluster: k8s_cluster}\n"
+    policy = good(changed("    address: http://prometheus:9090\n", labels))
+    (document,) = yaml.safe_load_all(routing(policy, "monitoring")[0].text)
+    for rule in document["inhibit_rules"]:
+        assert {"cluster", "k8s_cluster"} <= set(rule["equal"])
 
 
 def test_quiet_windows_mute_warnings_alone() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 
 PLACE = re.compile(r"\{\{([a-z_]+)\}\}")
 BREAKS = re.compile(r"\n{3,}")
+STEP = re.compile(r"\d+\. ")
 MANY = 12
 """So many commands of a kind are written out."""
 
@@ -18,7 +19,8 @@ def packaged(*path: str) -> str:
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
-    """The text with its places filled; a line that was nothing but a place for nothing is gone, with what it parts.
+    """The text with its places filled; a line that was nothing but a place for nothing is gone, with the words that
+    lead to it, and the steps after it are counted anew.
 
     Raises KeyError for a place without a value.
     """
@@ -27,7 +29,29 @@ def filled(text: str, values: Mapping[str, str]) -> str:
         full = PLACE.sub(lambda place: values[place[1]], line)
         if full or not line:
             lines.append(full)
-    return BREAKS.sub("\n\n", "\n".join(lines))
+        else:
+            _drop_lead(lines)
+    return BREAKS.sub("\n\n", "\n".join(_counted(lines)))
+
+
+def _drop_lead(lines: list[str]) -> None:
+    """Takes away what announces something that is not there."""
+    while lines and not lines[-1]:
+        lines.pop()
+    if lines and lines[-1].endswith(":"):
+        lines.pop()
+    lines.append("")
+
+
+def _counted(lines: list[str]) -> Iterator[str]:
+    """The steps below each heading, from 1 on."""
+    step = 0
+    for line in lines:
+        if line.startswith("#"):
+            step = 0
+        found = STEP.match(line)
+        step += found is not None
+        yield f"{step}. {line[found.end() :]}" if found else line
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
