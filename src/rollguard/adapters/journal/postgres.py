@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import psycopg
@@ -44,21 +45,26 @@ class PostgresStore:
         """Keeps the lines in one transaction."""
         secret = ""
         try:
-            if self._connection is None:
-                dsn = self._conninfo()
-                secret = str(conninfo_to_dict(dsn).get("password") or "")
-                self._connection = await self._opened(dsn)
-            async with self._connection.transaction(), self._connection.cursor() as cursor:
-                await cursor.execute("SELECT 1")
-                await cursor.executemany(_INSERT, [_row(line) for line in lines])
+            async with AsyncExitStack() as cut_short:
+                # What the server made of it is not known then, and the connection is of no use any more.
+                cut_short.push_async_callback(self.close)
+                if self._connection is None:
+                    dsn = self._conninfo()
+                    secret = str(conninfo_to_dict(dsn).get("password") or "")
+                    self._connection = await psycopg.AsyncConnection.connect(
+                        # Without prepared statements: a pooler in front of the server may not know them.
+                        dsn,
+                        autocommit=True,
+                        prepare_threshold=None,
+                    )
+                    await _prepare(self._connection)
+                async with self._connection.transaction(), self._connection.cursor() as cursor:
+                    await cursor.execute("SELECT 1")
+                    await cursor.executemany(_INSERT, [_row(line) for line in lines])
+                cut_short.pop_all()
         except (psycopg.Error, OSError) as error:
-            await self.close()
             words = " ".join(str(error).split()) or type(error).__name__
             raise NotWritten(words.replace(secret, "***") if secret else words) from None
-        except BaseException:
-            # Cut short: what the server made of it is not known, and the connection is of no use any more.
-            await self.close()
-            raise
 
     async def close(self) -> None:
         """Ends the connection."""
@@ -75,16 +81,6 @@ class PostgresStore:
         except psycopg.ProgrammingError:
             # The error's words would have parts of it.
             raise NotWritten("`journal-dsn` is no connection string: postgresql://USER:PASSWORD@HOST/DB") from None
-
-    async def _opened(self, dsn: str) -> psycopg.AsyncConnection:
-        # Without prepared statements: a pooler in front of the server may not know them.
-        connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True, prepare_threshold=None)
-        try:
-            await _prepare(connection)
-        except BaseException:
-            await connection.close()
-            raise
-        return connection
 
 
 async def _prepare(connection: psycopg.AsyncConnection) -> None:

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
@@ -64,8 +65,9 @@ class SqliteStore:
         self._claim()
         # Its owner's alone: the story names people.
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, check_same_thread=False)
-        try:
+        with ExitStack() as refused:
+            connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, check_same_thread=False)
+            refused.callback(connection.close)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -73,9 +75,7 @@ class SqliteStore:
                 connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
             elif version != VERSION:
                 raise NotWritten(f"{self._path}: its tables are of version {version}, and this guard's of {VERSION}")
-        except BaseException:
-            connection.close()
-            raise
+            refused.pop_all()
         return connection
 
     def _claim(self) -> None:
