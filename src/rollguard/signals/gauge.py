@@ -7,11 +7,10 @@ from rollguard.model.policy import Signal
 from rollguard.policy.promql import selectors
 from rollguard.signals import parts
 from rollguard.signals.grouping import Grouping
-from rollguard.signals.measure import Measure, Span, exported
+from rollguard.signals.measure import CONTAINER, Measure, Span, exported
 from rollguard.signals.scope import POD, Scope
 
 CLASS_LABEL = ""
-_CONTAINER = "container"
 _TARGET = "instance"
 """Of a shared signal each server is by itself: a full one is not hidden by an empty one beside it."""
 
@@ -52,4 +51,4 @@ def measured(signal: Signal, scope: Scope, span: Span) -> Measure:
 
 def _divided(signal: Signal) -> tuple[str, ...]:
     """The labels, beside the pod, of what has a limit of its own."""
-    return (_CONTAINER, _TARGET) if signal.shared else (_CONTAINER,)
+    return (CONTAINER, _TARGET) if signal.shared else (CONTAINER,)

@@ -10,6 +10,8 @@ from rollguard.model.metrics import Expression
 from rollguard.model.policy import MetricsStore, Signal
 from rollguard.policy.promql import Matcher, narrowed
 from rollguard.signals import parts
+from rollguard.signals.measure import CONTAINER, exported
+from rollguard.signals.scope import POD
 
 NAMES = "<workloads>"
 """Stands for the workloads' names in an expression: a long expression is parsed and checked once, without them."""
@@ -21,6 +23,8 @@ class Grouping:
     """Shared by all expressions of one question."""
 
     by: tuple[str, ...]
+    apart: tuple[str, ...]
+    """Beside those: the labels that tell a container's series from another's."""
     matchers: tuple[Matcher, ...]
     match: str
     counting_seconds: float
@@ -33,14 +37,21 @@ class Grouping:
 
     def total(self, part: str, selector: str, *labels: str) -> Expression:
         """The sum by pod (and the extra labels) of a selector's values."""
-        return Expression(part=part, promql=f"sum by ({self.labels(*labels)}) ({self.narrow(selector)})")
+        each = self._once(selector, self.narrow(selector), *labels)
+        return Expression(part=part, promql=f"sum by ({self.labels(*labels)}) ({each})")
 
     def resets(self, selector: str, *more: Matcher) -> Expression:
         """How often the counters were reset in the slot."""
         milliseconds = round(self.counting_seconds * 1000)
         span = f"{milliseconds}ms" if milliseconds % 1000 else f"{milliseconds // 1000}s"
-        counted = f"resets({self.narrow(selector, *more)}[{span}])"
+        counted = self._once(selector, f"resets({self.narrow(selector, *more)}[{span}])")
         return Expression(part=parts.RESETS, promql=f"sum by ({self.labels()}) ({counted})")
+
+    def _once(self, selector: str, promql: str, *labels: str) -> str:
+        """The values of a selector's series; of kube-state-metrics', which two of its pods show twice, each once."""
+        if not exported(selector):
+            return promql
+        return f"max by ({self.labels(*self.apart, *labels)}) ({promql})"
 
     def newest(self, selector: str, *more: Matcher) -> Expression:
         """When the newest sample was scraped."""
@@ -57,6 +68,8 @@ def grouping(signal: Signal, store: MetricsStore, namespaces: tuple[str, ...], s
     filter by workload."""
     return Grouping(
         by=(store.namespace_label, store.pod_label or store.workload_label),
+        # The store's pods may carry no name, kube-state-metrics' series always do.
+        apart=(CONTAINER,) if store.pod_label else (POD, CONTAINER),
         matchers=() if signal.shared else _matchers(store, namespaces),
         match=store.match,
         counting_seconds=slot_seconds + store.scrape_interval,

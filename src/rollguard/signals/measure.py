@@ -10,6 +10,7 @@ from rollguard.policy.durations import format_
 
 RANGE = "7919s"
 """Stands for the range while an expression is put together: what a panel writes there is no PromQL."""
+CONTAINER = "container"
 EXPORTED = "kube_"
 """How the names of kube-state-metrics' series begin. Two of its pods show everything twice."""
 

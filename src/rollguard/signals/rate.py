@@ -6,11 +6,10 @@ from rollguard.model.metrics import Expression
 from rollguard.model.policy import Signal
 from rollguard.signals import parts
 from rollguard.signals.grouping import Grouping
-from rollguard.signals.measure import RANGE, Measure, Span, exported
+from rollguard.signals.measure import CONTAINER, RANGE, Measure, Span, exported
 from rollguard.signals.scope import POD, Scope
 
 CLASS_LABEL = ""
-_CONTAINER = "container"
 
 
 def expressions(signal: Signal, group: Grouping) -> tuple[Expression, ...]:
@@ -27,7 +26,7 @@ def measured(signal: Signal, scope: Scope, _span: Span) -> Measure:
     series = f"rate({signal.counter}[{RANGE}])"
     labels = (POD,) if signal.per_pod else ()
     if exported(signal.counter):
-        each = scope.by_workload("max", series, POD, _CONTAINER)
+        each = scope.by_workload("max", series, POD, CONTAINER)
         summed = f"sum by ({', '.join(scope.own(*labels))}) ({each})"
     else:
         summed = scope.by_workload("sum", series, *labels)

@@ -99,6 +99,27 @@ def test_series_without_a_pod_are_asked_by_workload() -> None:
     )
 
 
+def test_what_two_pods_of_kube_state_metrics_show_counts_once() -> None:
+    restarts = Signal(
+        name="restarts",
+        kind=SignalKind.RATE,
+        levels=(),
+        required=False,
+        shared=False,
+        minimum_traffic=0,
+        counter="kube_pod_container_status_restarts_total",
+    )
+    asked = only(restarts)
+    assert asked["count"].startswith("sum by (namespace, pod) (max by (namespace, pod, container) (kube_pod_")
+    assert asked["resets"].startswith("sum by (namespace, pod) (max by (namespace, pod, container) (resets(kube_pod_")
+    unnamed = only(restarts, store=replace(STORE, pod_label=""))["count"]
+    assert unnamed.startswith(
+        "sum by (namespace, deployment) (max by (namespace, deployment, pod, container) (kube_pod_"
+    )
+    own = only(replace(restarts, counter="database_connection_errors_total"))
+    assert own["count"].startswith("sum by (namespace, pod) (database_connection_errors_total")
+
+
 def test_the_limit_of_a_shared_value_is_that_of_its_own_server() -> None:
     shared = Signal(
         name="connections",
