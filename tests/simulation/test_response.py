@@ -9,8 +9,9 @@ import pytest
 
 from rollguard.model.names import UnitName
 from rollguard.model.notices import NoticeClass
-from rollguard.model.policy import Mode, Policy
+from rollguard.model.policy import LevelName, Mode, Policy, Tickets, WebhookChannel
 from rollguard.model.records import HumanRequest, LifecycleState, Outcome, RequestKind
+from rollguard.sim.channels import Inbox, SimNotifier
 from rollguard.sim.objects import at
 from tests.simulation import policies
 from tests.unit.loop.stage import FAILING, GOOD, Running, Stage, play
@@ -21,6 +22,7 @@ WITHIN = 20.0
 BASE = policies.policy(mode=Mode.APPROVE)
 APPROVE = replace(BASE, timing=replace(BASE.timing, respond_within=WITHIN, approval_within=40.0))
 BY_DEFAULT_BACK = replace(APPROVE, on_timeout_roll_back=True)
+TICKETS = Tickets(channel=WebhookChannel(name="tickets", url="https://tickets.example.com"))
 NOT_ACKNOWLEDGED = "not-acknowledged"
 
 
@@ -38,9 +40,12 @@ def say(stage: Stage, kind: RequestKind, id_: str = "r1", *, reason: str = "on i
     assert stage.world.records.request(UnitName.of_workload(stage.api.name), entry)
 
 
-async def asked(stage: Stage) -> Running:
-    """A bad release is live, and the guard has asked what to do about it."""
-    running = stage.start()
+async def asked(stage: Stage, running: Running | None = None) -> Running:
+    """A bad release is live, and the guard (this one, where one is given) has asked what to do about it."""
+    if running is None:
+        running = stage.start()
+    else:
+        running.begin()
     await stage.until(stage.adopted)
     stage.world.set_image(stage.api, FAILING)
     await stage.until(lambda: bool(stage.told("ask")))
@@ -172,6 +177,66 @@ def test_of_an_end_that_leaves_something_to_do_others_are_told_once_also_after_i
 
     late = replace(APPROVE, timing=replace(APPROVE.timing, respond_within=160.0, repeat_notice=20.0))
     play(story, policy=late)
+
+
+def _tickets(stage: Stage) -> list[tuple[str, int, str]]:
+    """The messages about tickets in the outbox: signal, number and state."""
+    told = [notice.ticket for record in stage.rollouts() for notice in record.notices]
+    return [(ticket.signal, ticket.number, ticket.state.value) for ticket in told if ticket is not None]
+
+
+def test_a_person_makes_a_ticket_of_a_finding_once_and_it_is_updated_and_closed() -> None:
+    async def story(stage: Stage) -> None:
+        running, box = stage.prepare("guard-0"), Inbox()
+        address = SimNotifier(box, running.process, running.faults, name=TICKETS.channel.name)
+        running.channels.notifiers += (address,)
+        await asked(stage, running)
+        say(stage, RequestKind.TICKET, "t1", signal="error-rate")
+        await stage.until(lambda: bool(_tickets(stage)))
+        say(stage, RequestKind.TICKET, "t2", signal="error-rate")
+        await asyncio.sleep(30)
+        assert _tickets(stage) == [("error-rate", 1, "open")]
+        say(stage, RequestKind.NOTE, "n1", reason="a missing index", signal="error-rate")
+        await stage.until(lambda: len(_tickets(stage)) == 2)
+        say(stage, RequestKind.RESOLVE, "c1", reason="index added", signal="error-rate")
+        await stage.until(lambda: len(_tickets(stage)) == 3)
+        await stage.until(lambda: stage.rollout().closed is not None, within=300)
+        assert [each[1:] for each in _tickets(stage)] == [(1, "open"), (2, "updated"), (3, "closed")]
+        arrived = [each.notice.ticket.number for each in box.arrived if each.notice.ticket is not None]
+        assert (arrived, len(box.arrived)) == ([1, 2, 3], 3), "it takes these and nothing else"
+        assert not any(each.notice.ticket for each in stage.inbox.arrived), "no other channel takes them"
+        assert said_by(stage, "alice") == [
+            "Ticket wanted, error-rate: on it",
+            "Ticket wanted, error-rate: on it",
+            "Note, error-rate: a missing index",
+            "Finding closed, error-rate: index added",
+        ]
+
+    play(story, policy=replace(APPROVE, tickets=TICKETS))
+
+
+def test_where_the_policy_always_wants_one_each_finding_has_one_and_the_end_of_the_rollout_is_told() -> None:
+    async def story(stage: Stage) -> None:
+        await asked(stage)
+        await stage.until(lambda: stage.rollout().closed is not None, within=300)
+        told = _tickets(stage)
+        assert len({each[0] for each in told}) == len([each for each in told if each[2] == "open"])
+        assert ("error-rate", 1, "open") in told
+        ended = [notice.ticket for notice in stage.rollout().notices if notice.ticket is not None][-1]
+        assert (ended.state.value, ended.outcome) == ("updated", "held to the end")
+
+    play(story, policy=replace(APPROVE, tickets=replace(TICKETS, always=(LevelName.CRITICAL,))))
+
+
+def test_without_an_address_a_ticket_is_refused_with_the_reason() -> None:
+    async def story(stage: Stage) -> None:
+        await asked(stage)
+        say(stage, RequestKind.TICKET, "t1")
+        await stage.until(lambda: bool(stage.told("answer-unasked")))
+        assert "the policy names no address for tickets (`notify.tickets.url`)" in stage.told("answer-unasked")[0]
+        assert _tickets(stage) == []
+
+    play(story, policy=APPROVE)
 
 
 def _long(policy: Policy) -> Policy:

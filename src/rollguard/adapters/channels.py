@@ -20,9 +20,11 @@ from rollguard.model.channels import (
     SLACK_DEPLOYMENTS,
     SLACK_INCIDENTS,
     SLACK_WARNINGS,
+    TICKETS,
     SecretKey,
 )
 from rollguard.model.policy import Policy
+from rollguard.notify import ticket_payload
 from rollguard.ports import Clock, Notifier
 
 
@@ -44,6 +46,11 @@ def _email(means: Means) -> Notifier | None:
     return Email(email, means.secrets, time_zone=means.policy.time_zone) if email is not None else None
 
 
+def _tickets(means: Means) -> Notifier | None:
+    tickets = means.policy.tickets
+    return Webhook(tickets.channel, body=ticket_payload) if tickets is not None else None
+
+
 MAKERS: Mapping[str, Callable[[Means], Notifier | None]] = MappingProxyType(
     {
         SLACK_DEPLOYMENTS: _slack(SLACK_DEPLOYMENTS),
@@ -54,6 +61,7 @@ MAKERS: Mapping[str, Callable[[Means], Notifier | None]] = MappingProxyType(
             means.policy.paging, means.secrets, cluster=means.policy.cluster
         ),
         EMAIL: _email,
+        TICKETS: _tickets,
     }
 )
 """Fixed channel -> how it is made; None where the policy has no part for it. Webhooks are made from the policy."""

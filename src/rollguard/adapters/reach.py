@@ -25,8 +25,8 @@ def files(policy: Policy, secrets: Path) -> tuple[SecretFile, ...]:
 
 
 async def channels(policy: Policy) -> tuple[Channel, ...]:
-    """Each webhook, and whether its host takes a connection."""
-    return tuple(await asyncio.gather(*(_channel(hook) for hook in policy.webhooks)))
+    """Each webhook and the address of tickets, and whether its host takes a connection."""
+    return tuple(await asyncio.gather(*(_channel(hook) for hook in _hooks(policy))))
 
 
 def only_inside(address: str) -> bool:
@@ -53,7 +53,7 @@ def _named(policy: Policy) -> Iterator[tuple[str, str]]:
         if path
     )
     yield from (
-        (hook.hmac_key_file, f"the key of channel {hook.name}") for hook in policy.webhooks if hook.hmac_key_file
+        (hook.hmac_key_file, f"the key of channel {hook.name}") for hook in _hooks(policy) if hook.hmac_key_file
     )
 
 
@@ -61,6 +61,10 @@ def _of_alerts(policy: Policy, secrets: Path) -> Iterator[tuple[str, str]]:
     """Without it the guard takes no alerts."""
     if policy.takes_alerts:
         yield str(secrets / SecretKey.ALERTMANAGER_WEBHOOK_TOKEN), "the token by which Alertmanager is known"
+
+
+def _hooks(policy: Policy) -> tuple[WebhookChannel, ...]:
+    return (*policy.webhooks, *((policy.tickets.channel,) if policy.tickets is not None else ()))
 
 
 def _unreadable(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,8 +24,15 @@ BODY_SHOWN = 200
 class Webhook:
     """A `Notifier` that posts to one address. The signature is `sha256=<hex HMAC of the body>`."""
 
-    def __init__(self, channel: WebhookChannel, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        channel: WebhookChannel,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        *,
+        body: Callable[[Notice, RolloutRecord | None], str] = payload,
+    ) -> None:
         self._channel = channel
+        self._body = body
         self._client = client(transport)
 
     @property
@@ -36,7 +44,7 @@ class Webhook:
         self, notice: Notice, rollout: RolloutRecord | None, *, timeout: float
     ) -> Accepted | Refused | Retry:
         """Posts the notice. 2xx is accepted; 408, 429, 5xx and no answer are to be tried again; the rest is refused."""
-        body = payload(notice, rollout).encode()
+        body = self._body(notice, rollout).encode()
         try:
             headers = self._headers(notice, body)
         except OSError as problem:

@@ -30,6 +30,7 @@ COMMANDS = {
     "ack": ("rollguard.cli.respond:ack", "Acknowledge a page, or one finding: you have seen it."),
     "investigate": ("rollguard.cli.respond:investigate", "Take it on: no time limit runs while you look into it."),
     "note": ("rollguard.cli.respond:note", "Write down what you found out; it stands in the incident."),
+    "ticket": ("rollguard.cli.respond:ticket", "Make a ticket of a finding."),
     "watch": ("rollguard.cli.watch:watch", "The same as a live table, until Ctrl-C."),
     "doctor": ("rollguard.cli.doctor:doctor", "Every reason why the guard would not work here, and what to do."),
     "rollback": ("rollguard.cli.rollback:rollback", "Put the last good revision of a workload back."),

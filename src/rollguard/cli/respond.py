@@ -1,4 +1,4 @@
-"""`rollguard ack`, `note` and `investigate`, and what resolves an incident: a person answers what the guard tells."""
+"""`rollguard ack`, `note`, `investigate` and `ticket`, and what resolves an incident: a person answers the guard."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ DONE = {
     RequestKind.ACKNOWLEDGE: "acknowledged",
     RequestKind.INVESTIGATE: "taken on",
     RequestKind.NOTE: "noted",
+    RequestKind.TICKET: "made a ticket",
     RequestKind.RESOLVE: "resolved",
 }
 """What was done, for people; a finding is closed."""
@@ -83,6 +84,33 @@ def investigate(
         What you look at; recorded with your name.
     """
     said = Said(kind=RequestKind.INVESTIGATE, words=reason)
+    return asyncio.run(say(lookup.spelled(target, name), said, connection, format_))
+
+
+def ticket(
+    target: str,
+    name: str | None = None,
+    /,
+    *,
+    signal: str = "",
+    reason: str = "",
+    connection: Connection | None = None,
+    format_: output.Output = output.Format.TABLE,
+) -> int:
+    """Make a ticket of a finding, at the address that the policy names; it is updated with the rollout, never doubled.
+
+    Parameters
+    ----------
+    target
+        An incident, a rollout's name, NAMESPACE WORKLOAD, NAMESPACE/WORKLOAD, or WORKLOAD with -n.
+    name
+        The workload, where its namespace stands before it.
+    signal
+        Of the finding of this signal; else of every finding.
+    reason
+        Why; recorded with your name.
+    """
+    said = Said(kind=RequestKind.TICKET, words=reason, signal=signal)
     return asyncio.run(say(lookup.spelled(target, name), said, connection, format_))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rollguard.lifecycle import findings, response
-from rollguard.loop import changes, orders
+from rollguard.lifecycle import findings, response, tickets
+from rollguard.loop import changes, orders, ticketing
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.requests import OPEN_TO_PEOPLE, human, mark_handled, pending, tell_back
 from rollguard.loop.transitions import note, transit
@@ -95,6 +95,7 @@ async def _said(context: Context, unit: UnitRecord, request: HumanRequest, recor
 
         def said(present: RolloutRecord) -> RolloutRecord:
             noted = changes.with_entries(_with(present, request, now), (line,))
+            noted = ticketing.ticketed(noted, unit=unit, policy=policy, now=now)
             if request.kind is not RequestKind.RESOLVE or request.signal:
                 return noted
             reason = f"{request.actor} has resolved the incident" + (f": {request.reason}" if request.reason else "")
@@ -108,9 +109,12 @@ async def _said(context: Context, unit: UnitRecord, request: HumanRequest, recor
 
 def _unfit(context: Context, request: HumanRequest, meant: RolloutRecord) -> str:
     """Why nothing can come of it, in words; empty where it can."""
-    if request.kind is RequestKind.TICKET:
-        return "the guard makes no tickets"
-    known = {signal.name for signal in context.policies.of(meant).signals} | set(findings.named(meant))
+    policy = context.policies.of(meant)
+    if request.kind is RequestKind.TICKET and policy.tickets is None:
+        return "the policy names no address for tickets (`notify.tickets.url`)"
+    if request.kind is RequestKind.TICKET and not request.signal and not meant.findings:
+        return f"nothing is found in rollout {meant.id} now: name the signal"
+    known = {signal.name for signal in policy.signals} | set(findings.named(meant))
     if request.signal and request.signal not in known:
         return f"the policy of rollout {meant.id} has no signal {request.signal}"
     if request.kind is RequestKind.RESOLVE and not request.signal:
@@ -131,6 +135,8 @@ def _with(record: RolloutRecord, request: HumanRequest, now: Instant) -> Rollout
             return response.acknowledged(record, by)
         case RequestKind.NOTE if signal:
             return findings.noted(record, signal, member, request.reason, by)
+        case RequestKind.TICKET:
+            return tickets.wanted(record, signal, member, request.actor, now)
         case RequestKind.RESOLVE if signal:
             noted = findings.noted(record, signal, member, request.reason, by)
             return findings.closed(noted, signal, member, by)

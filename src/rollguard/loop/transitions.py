@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from rollguard import lifecycle, observe, undo
-from rollguard.loop import changes, lives, migrations
+from rollguard.loop import changes, lives, migrations, ticketing
 from rollguard.loop.context import Context, LookAgain
 from rollguard.loop.outbox import WorkloadEvent
 from rollguard.model.action import Unknown
@@ -70,7 +70,9 @@ async def transit(
             raise LookAgain(f"{present.id} is {present.state.value}, not {expected.value}")
         changed = changes.with_entries(change(present), entries)
         transition = lifecycle.advance(present.state, input_)
-        return changes.advanced(changed, transition, unit=unit, policy=context.policies.of(present), now=now)
+        policy = context.policies.of(present)
+        advanced = changes.advanced(changed, transition, unit=unit, policy=policy, now=now)
+        return ticketing.ticketed(advanced, unit=unit, policy=policy, now=now)
 
     effects = lifecycle.advance(expected, input_).effects
     if any(isinstance(effect, MarkHealthy) for effect in effects):

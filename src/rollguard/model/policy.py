@@ -336,6 +336,20 @@ class WebhookChannel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tickets:
+    """Where findings become tickets."""
+
+    channel: WebhookChannel
+    always: tuple[LevelName, ...] = ()
+    """Levels whose findings become one without a word of a person; `critical` stands for `rollback` too."""
+
+    def levels(self) -> frozenset[LevelName]:
+        """The levels of findings that always become one."""
+        more = {LevelName.ROLLBACK} if LevelName.CRITICAL in self.always else set()
+        return frozenset(self.always) | more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SlackChannels:
     """The channels of Slack by what goes there: names with their `#`, or ids."""
 
@@ -473,6 +487,9 @@ class Policy:
     """None where the log alone keeps every line."""
     notification_secrets: tuple[SecretKey, ...] = ()
     """The keys that the Secret for notices holds, sorted."""
+
+    tickets: Tickets | None = None
+    """None where the policy names no address for tickets: then there are none."""
 
     def signal_of_alert(self, name: str) -> str:
         """The signal that an alert of that name is about: the judge reads it itself. Empty for an alert of others."""

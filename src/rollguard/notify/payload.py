@@ -22,40 +22,45 @@ def payload(notice: Notice, rollout: RolloutRecord | None) -> str:
         "at": notice.at.iso(),
     }
     if rollout is not None:
-        body["rollout"] = {
-            "id": rollout.id,
-            "namespace": rollout.workload.namespace,
-            "workload": rollout.workload.name,
-            "kind": rollout.workload.kind.value,
-            "started": rollout.started.iso(),
-            "state": rollout.state.value,
-            "verdict": rollout.verdict.value,
-            "phase": rollout.phase.value,
-            "mode": rollout.mode.value,
-            "why": rollout.why,
-            "would": [response.sentence() for response in rollout.would()],
-            "fromRevision": rollout.baseline_number,
-            "toRevision": rollout.target_number,
-            "fromImages": dict(rollout.baseline_images),
-            "toImages": dict(rollout.target_images),
-            "outcome": None if rollout.outcome is None else rollout.outcome.value,
-            "incident": rollout.incident or None,
-            "members": [_member(passage) for passage in rollout.passages],
-            "findings": [
-                {
-                    "member": finding.member or None,
-                    "signal": finding.signal,
-                    "level": finding.level.value,
-                    "value": finding.value,
-                    "bound": finding.bound,
-                    "unit": finding.unit,
-                    "since": finding.since.iso(),
-                    "text": finding.text,
-                }
-                for finding in rollout.findings
-            ],
-        }
+        body["rollout"] = rollout_body(rollout)
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def rollout_body(rollout: RolloutRecord) -> dict[str, object]:
+    """The rollout as bodies say it."""
+    return {
+        "id": rollout.id,
+        "namespace": rollout.workload.namespace,
+        "workload": rollout.workload.name,
+        "kind": rollout.workload.kind.value,
+        "started": rollout.started.iso(),
+        "state": rollout.state.value,
+        "verdict": rollout.verdict.value,
+        "phase": rollout.phase.value,
+        "mode": rollout.mode.value,
+        "why": rollout.why,
+        "would": [response.sentence() for response in rollout.would()],
+        "fromRevision": rollout.baseline_number,
+        "toRevision": rollout.target_number,
+        "fromImages": dict(rollout.baseline_images),
+        "toImages": dict(rollout.target_images),
+        "outcome": None if rollout.outcome is None else rollout.outcome.value,
+        "incident": rollout.incident or None,
+        "members": [_member(passage) for passage in rollout.passages],
+        "findings": [
+            {
+                "member": finding.member or None,
+                "signal": finding.signal,
+                "level": finding.level.value,
+                "value": finding.value,
+                "bound": finding.bound,
+                "unit": finding.unit,
+                "since": finding.since.iso(),
+                "text": finding.text,
+            }
+            for finding in rollout.findings
+        ],
+    }
 
 
 def _member(passage: Passage) -> dict[str, object]:

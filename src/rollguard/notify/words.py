@@ -27,6 +27,7 @@ TITLES = {
     "ask-withdrawn": "The rollback need not be approved any more",
     "rejected": "The rollback was rejected",
     "incident-resolved": "The incident is resolved",
+    "ticket": "Ticket",
     "investigating": "Somebody looks into it",
     "not-acknowledged": "Nobody has acknowledged the page",
     "approval-timed-out": "Nobody approved the rollback",

@@ -12,7 +12,7 @@ from rollguard.policy import checks
 from rollguard.policy.email import EmailPart, TeamPart, check_email
 from rollguard.policy.pagerduty import PagerDutyPart
 from rollguard.policy.part import File, Name, Part, SecuredUrl, TeamName, Url
-from rollguard.policy.response import RespondPart
+from rollguard.policy.response import RespondPart, TicketsPart
 from rollguard.policy.yaml_text import Marked
 
 Channel = Annotated[
@@ -81,6 +81,8 @@ class Notify(Part):
     """Summaries of rollouts, and pages that nothing else took, by mail."""
     teams: Annotated[dict[TeamName, TeamPart], Field(max_length=64)] = {}
     """Who else is told of the workloads of a team, by the `team` of their watch."""
+    tickets: TicketsPart | None = None
+    """Where a finding becomes a ticket; none where it is not given."""
     secrets: Annotated[list[SecretName], Field(max_length=16)] = [
         "slack-webhook-url",
         "pagerduty-api-key",

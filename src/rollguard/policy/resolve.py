@@ -50,6 +50,7 @@ from rollguard.policy.notify import Notify, check_notify, secrets_of, slack_of, 
 from rollguard.policy.operations import RetentionPart, check_retention, operations_of
 from rollguard.policy.pagerduty import paging_of
 from rollguard.policy.quiet import windows
+from rollguard.policy.response import tickets_of
 from rollguard.policy.shape import fit, salvage
 from rollguard.policy.watches import watches_of
 from rollguard.policy.yaml_text import Marked, read
@@ -361,6 +362,7 @@ def _policy(document: Document, timing: Timing, signals: tuple[Signal, ...], wat
         on_timeout_roll_back=spec.on_timeout == "rollBack",
         webhooks=webhooks_of(spec.notify),
         slack=slack_of(spec.notify),
+        tickets=tickets_of(spec.notify.tickets),
         paging=paging_of(spec.notify.pagerduty),
         email=email_of(spec.notify.email, spec.notify.teams),
         journal=journal_of(spec.journal),

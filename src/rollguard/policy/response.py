@@ -1,9 +1,12 @@
-"""`spec.notify.respond`: how soon somebody has to answer a page."""
+"""`spec.notify.respond` and `tickets`: how soon somebody has to answer a page, and where findings become tickets."""
 
 from __future__ import annotations
 
-from rollguard.model.policy import Timing
-from rollguard.policy.part import Duration, Part
+from typing import Literal
+
+from rollguard.model.channels import TICKETS
+from rollguard.model.policy import LevelName, Tickets, Timing, WebhookChannel
+from rollguard.policy.part import Duration, File, Part, Url
 
 
 class RespondPart(Part):
@@ -11,3 +14,23 @@ class RespondPart(Part):
 
     within: Duration = Timing().respond_within
     """So long after a page that calls for a person somebody has to acknowledge it; then it is paged that nobody has."""
+
+
+class TicketsPart(Part):
+    """Where a finding becomes a ticket, one for each finding of a rollout; none where this is not given."""
+
+    url: Url
+    """Where each message about a ticket is sent, as JSON."""
+    hmac_key_file: File | None = None
+    """A file with the key that signs each body."""
+    always: list[Literal["warning", "critical"]] = []
+    """Findings of these levels become tickets by themselves; `critical` stands for `rollback` too. Others do where a
+    person says so, with `rollguard ticket`."""
+
+
+def tickets_of(part: TicketsPart | None) -> Tickets | None:
+    """The tickets of a part without mistakes."""
+    if part is None:
+        return None
+    channel = WebhookChannel(name=TICKETS, url=part.url, hmac_key_file=part.hmac_key_file or "")
+    return Tickets(channel=channel, always=tuple(sorted({LevelName(level) for level in part.always})))

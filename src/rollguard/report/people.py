@@ -6,7 +6,7 @@ from rollguard.model.handling import Acknowledgement, Handling, Via
 from rollguard.model.records import RolloutRecord
 from rollguard.report.table import table
 
-HEADER = ("signal", "acknowledged", "note", "closed")
+HEADER = ("signal", "acknowledged", "note", "closed", "ticket")
 
 
 def answers(rollout: RolloutRecord) -> str:
@@ -29,7 +29,8 @@ def answers(rollout: RolloutRecord) -> str:
 def _row(handling: Handling) -> tuple[str, ...]:
     noted = f"{handling.note} ({_who(handling.noted)})" if handling.noted is not None else "-"
     seen, closed = (_who(by) if by is not None else "-" for by in (handling.acknowledged, handling.closed))
-    return (handling.signal, seen, noted, closed)
+    ticket = f"`{handling.ticket.id}` ({handling.ticket.state.value})" if handling.ticket is not None else "-"
+    return (handling.signal, seen, noted, closed, ticket)
 
 
 def _who(by: Acknowledgement) -> str:

@@ -23,7 +23,8 @@ from tests.unit.observe.sets import SET
 OTHERS = ("production/speech-to-text", "production/api")
 SPELLINGS = (("production", "translation"), ("production/translation",), ("-n", "production", "translation"))
 NO_SUCH = (("production", "translaton"), ("production/translaton",), ("-n", "production", "translaton"))
-NAMING = ("history", "why", "approve", "reject", "ack", "investigate", "freeze", "release", "rollback", "wait")
+ANSWERS = ("approve", "reject", "ack", "investigate", "ticket")
+NAMING = ("history", "why", *ANSWERS, "freeze", "release", "rollback", "wait")
 INCIDENT = "INC-translation-r5"
 MORE = {"rollback": ("--reason", "r")}
 

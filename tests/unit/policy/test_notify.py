@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rollguard.model.channels import SecretKey
-from rollguard.model.policy import Paging, SlackChannels
+from rollguard.model.policy import LevelName, Paging, SlackChannels, WebhookChannel
 from rollguard.policy.remarks import remarks
 from tests.unit.policy.texts import GOOD, added, good, only
 
@@ -91,3 +91,20 @@ def test_a_named_key_of_pagerduty_without_a_name_to_open_incidents_in_is_remarke
     found = remarks(good(text), text, "policy.yaml")
     assert len(found) == said
     assert all("notify.pagerduty.from" in remark.expected for remark in found)
+
+
+def test_a_page_is_answered_in_five_minutes_where_nothing_is_said() -> None:
+    assert good(GOOD).timing.respond_within == 300
+    assert good(added("notify: {respond: {within: 90s}}")).timing.respond_within == 90
+
+
+def test_tickets_go_to_their_address_and_there_are_none_without_one() -> None:
+    assert good(GOOD).tickets is None
+    keys = "url: 'https://tickets.example.com/hook', hmacKeyFile: /keys/t, always: [warning, critical]"
+    tickets = good(added(f"notify: {{tickets: {{{keys}}}}}")).tickets
+    assert tickets is not None
+    assert tickets.channel == WebhookChannel(
+        name="tickets", url="https://tickets.example.com/hook", hmac_key_file="/keys/t"
+    )
+    assert tickets.levels() == frozenset(LevelName)
+    assert good(added("notify: {tickets: {url: 'https://tickets.example.com'}}")).tickets is not None

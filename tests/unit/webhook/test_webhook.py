@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,10 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from rollguard.adapters.webhook import Webhook
+from rollguard.model.handling import Ticket, TicketState
 from rollguard.model.notices import Notice, NoticeClass
 from rollguard.model.policy import WebhookChannel
+from rollguard.notify import ticket_payload
 from rollguard.ports import Accepted, Refused, Retry
 from tests.unit.records import START, rollout_record
 
@@ -94,3 +98,27 @@ async def test_an_unreadable_key_keeps_the_notice_for_later(tmp_path: Path) -> N
     outcome = await hook.send(NOTICE, None, timeout=2)
     await hook.close()
     assert isinstance(outcome, Retry)
+
+
+async def test_a_ticket_arrives_at_its_own_address_signed_and_with_the_id_of_its_message(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    key = tmp_path / "key"
+    key.write_text("secret-key")
+    seen: list[Request] = []
+
+    def answer(request: Request) -> Response:
+        seen.append(request)
+        return Response("", status=201)
+
+    httpserver.expect_request("/tickets", method="POST").respond_with_handler(answer)
+    channel = WebhookChannel(name="tickets", url=httpserver.url_for("/tickets"), hmac_key_file=str(key))
+    hook = Webhook(channel, body=ticket_payload)
+    ticket = Ticket(id="r/errors", number=2, state=TicketState.UPDATED, signal="errors", actor="ana", at=START)
+    outcome = await hook.send(replace(NOTICE, ticket=ticket), None, timeout=5)
+    await hook.close()
+    assert isinstance(outcome, Accepted)
+    body = seen[0].get_data()
+    assert (json.loads(body)["id"], json.loads(body)["state"]) == ("r/errors", "updated")
+    assert seen[0].headers["Idempotency-Key"] == "n-1"
+    assert seen[0].headers["X-Rollguard-Signature"] == "sha256=" + hmac.new(b"secret-key", body, "sha256").hexdigest()

@@ -37,7 +37,7 @@ def values(policy: Policy, guard: str, signal: str = "") -> dict[str, str]:
         "guard": guard,
         "guard_pods": SELECTOR,
         "namespace": first.namespace,
-        "response": durations.format_(policy.timing.approval_within),
+        "response": durations.format_(policy.timing.respond_within),
         "pods": _listing(policy, first),
         "pod": _one_pod(policy),
         "logs": logs if runbooks.pod_label else f'kubectl -n "$NAMESPACE" logs {_all_of_one()}',
