@@ -118,7 +118,8 @@ def _window_over(state: LifecycleState, input: WindowOver) -> Transition:
 def _cut_short(state: LifecycleState, input: CutShort) -> Transition:
     match state:
         case LifecycleState.WATCHING | LifecycleState.AWAITING_APPROVAL | LifecycleState.HELD:
-            return _close(Outcome.UNDECIDED, input.reason, _ended(input.reason))
+            told = () if input.handed_over else (_ended(input.reason),)
+            return _close(Outcome.UNDECIDED, input.reason, *told)
         case LifecycleState.PLANNED | LifecycleState.ACTING | LifecycleState.VERIFYING | LifecycleState.CLOSED:
             return Transition(state=state, effects=())
         case _:

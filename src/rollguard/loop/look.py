@@ -78,7 +78,8 @@ async def look(context: Context, memory: Memory) -> None:
     if record is not None:
         record = await retarget(context, memory, record, facts)
     if record is not None and (guard := sets.taken_over(context, memory)):
-        record = await transit(context, record, CutShort(reason=f"{guard} of its release set guards it from here on"))
+        reason = f"{guard} of its release set guards it from here on"
+        record = await transit(context, record, CutShort(reason=reason, handed_over=True))
     if record is None and facts.complete and facts.members:
         record = await opened(context, memory, facts)
     blind = ""

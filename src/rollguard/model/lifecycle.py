@@ -118,6 +118,8 @@ class CutShort:
     """There is nothing left to wait for: an order came to nothing, or the rollout of a release set guards it now."""
 
     reason: str
+    handed_over: bool = False
+    """It is guarded otherwise from here on: nobody need be told of an end."""
 
 
 LifecycleInput = (

@@ -300,6 +300,10 @@ def test_a_deleted_workload_closes_quietly() -> None:
         assert kinds(transition) == {Close}
 
 
+def test_a_rollout_that_is_guarded_otherwise_from_here_on_ends_quietly() -> None:
+    assert told(advance(W, CutShort(reason="its release set's rollout guards it", handed_over=True))) == []
+
+
 def test_the_end_of_every_other_rollout_is_told_once_by_a_topic_that_goes_into_the_summary() -> None:
     for state in (W, A, P, X, Y, H):
         for name, input_ in INPUTS.items():
