@@ -224,17 +224,20 @@ def with_dead_plan(
     return replace(record, why=reason)
 
 
-def with_abandoned_plan(record: RolloutRecord, plan: Plan, failed: Step, now: Instant) -> RolloutRecord:
-    """The record with that step of its plan failed, and what had not begun skipped; what takes back is still to do.
+def with_abandoned_plan(record: RolloutRecord, plan: Plan, answer: undo.Abandon, now: Instant) -> RolloutRecord:
+    """The record with the step of its plan failed that ends it, and what had not begun skipped; what takes back is
+    still to do.
 
-    What was tried has failed as well: it may have taken effect, or may still.
+    What was tried has failed as well; of a decisive step it is sure that no try took effect.
     """
+    cause = Fruitless.REFUSED if answer.refused else Fruitless.HINDERED
+    failed = replace(answer.step, state=StepState.FAILED, detail=answer.reason, over_at=now, fruitless=cause)
     record = with_step(record, plan.id, failed)
     for step in plan.steps:
         if step.kind not in undo.TAKES_BACK:
             state = StepState.SKIPPED if step.state is StepState.PENDING else StepState.FAILED
             record = with_step(record, plan.id, replace(step, state=state, over_at=now))
-    return replace(record, why=failed.detail)
+    return replace(record, why=answer.reason)
 
 
 def handled(unit: UnitRecord, request: str) -> UnitRecord:

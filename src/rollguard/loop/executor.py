@@ -10,7 +10,7 @@ from rollguard.loop.condemning import condemn
 from rollguard.loop.context import Context, LookAgain, Memory
 from rollguard.loop.sending import Go, Tally, mark, send
 from rollguard.loop.transitions import note, transit, unit_of
-from rollguard.model.action import Fruitless, Plan, Step, StepState
+from rollguard.model.action import Fruitless, Plan
 from rollguard.model.lifecycle import PlanDone, PlanRefused, PlanStored, PlanSuperseded, Tell
 from rollguard.model.names import UnitName
 from rollguard.model.notices import NoticeClass
@@ -80,10 +80,8 @@ async def _follow(
             await mark(context, record, step, tell=tell)
         case undo.Supersede(reason=why, refused=refused):
             await give_up(context, memory, record, (PlanRefused if refused else PlanSuperseded)(reason=why), why)
-        case undo.Abandon(step=step, reason=why, refused=refused):
-            cause = Fruitless.REFUSED if refused else Fruitless.HINDERED
-            failed = replace(step, state=StepState.FAILED, detail=why, fruitless=cause)
-            await _abandon(context, record, plan, failed)
+        case undo.Abandon():
+            await _abandon(context, record, plan, answer)
         case undo.Resume(reason=why):
             await _resume(context, record, plan, why)
         case undo.Wait(reason=why, half=half, again=again):
@@ -116,14 +114,14 @@ async def _finish(context: Context, record: RolloutRecord, plan: Plan) -> None:
     await transit(context, record, done, entries=(line,))
 
 
-async def _abandon(context: Context, record: RolloutRecord, plan: Plan, failed: Step) -> None:
-    """Nothing was switched, and nothing will be: what was raised for it is taken back, and then the plan is over."""
-    now = context.now()
-    text = f"Step {failed.n} ({failed.words}) failed: {failed.detail}; nothing is switched"
+async def _abandon(context: Context, record: RolloutRecord, plan: Plan, answer: undo.Abandon) -> None:
+    """Nothing was undone, and nothing will be: what was raised for it is taken back, and then the plan is over."""
+    now, failed = context.now(), answer.step
+    text = f"Step {failed.n} ({failed.words}) failed: {answer.reason}; {undo.nothing_undone(plan)}"
     line = TimelineEntry(at=now, kind="step", text=text)
 
     def abandoned(present: RolloutRecord) -> RolloutRecord:
-        changed = changes.with_abandoned_plan(present, plan, replace(failed, over_at=now), now)
+        changed = changes.with_abandoned_plan(present, plan, answer, now)
         return changes.with_entries(changed, (line,)) if changed != present else present
 
     await note(context, record, abandoned)

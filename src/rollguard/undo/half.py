@@ -15,7 +15,8 @@ TAKES_BACK = (StepKind.RESTORE_MINIMUM, StepKind.SCALE_BACK)
 """What is still done by a plan that was given up before its first switch."""
 SWITCHES = (StepKind.SWITCH, StepKind.SCALE_DOWN)
 HALF_BACK, NOTHING_SWITCHED, NO_MORE = "half back", "nothing is switched", "nothing is switched any more"
-NOT_SEEN = "what serves is not seen"
+NOT_SEEN, NOTHING_ENDED = "what serves is not seen", "nothing is ended"
+STATES = (HALF_BACK, NOTHING_SWITCHED, NO_MORE, NOT_SEEN, NOTHING_ENDED)
 """How the words for a set begin that is on its way and does not come on."""
 GONE, UNKNOWN = "gone", "unknown"
 """What is said of a Service in place of its colour."""
@@ -76,7 +77,10 @@ def abandoned(plan: Plan) -> bool:
 
 
 def stopped(plan: Plan) -> bool:
-    """Whether it was given up after its first decisive step was tried: what it moved may stay half back."""
+    """Whether it was given up after its first decisive step was tried: what it moved may stay half back. Not where it
+    surely undid nothing: then the set is as it was."""
+    if plan.fruitless is not None:
+        return False
     down, switches = steps_of(plan, StepKind.SCALE_DOWN), steps_of(plan, StepKind.SWITCH)
     failed = any(step.state is StepState.FAILED for step in (*down, *switches))
     begun = any(step.state is StepState.DONE for step in switches)
@@ -94,14 +98,15 @@ def half_back(plan: Plan, readings: Mapping[Ref, Reading], because: str) -> str:
     seen = [(step, _colour(step, readings.get(step.target))) for step in switches]
     again = {s.n for s, value in seen if value == s.precondition and _was_back(plan, s, readings)}
     said = [_serves(step, value, again=step.n in again) for step, value in seen]
-    untouched = bool(seen) and all(_left(step, value) for step, value in seen)
+    ended = any(step.state is StepState.DONE for step in steps_of(plan, StepKind.SCALE_DOWN))
+    untouched = all(_left(step, value) for step, value in seen) if seen else not ended
     back = all(value == step.goal for step, value in seen)
     if back or (all(step.state in OVER for step in switches) and not untouched):
         down = steps_of(plan, StepKind.SCALE_DOWN)
         said += [f"{step.target.name} is {'at' if step.state in OVER else 'not yet at'} {step.goal}" for step in down]
     said += _raised(plan)
     unseen = any(value == UNKNOWN for _step, value in seen)
-    state = HALF_BACK if not untouched else NOT_SEEN if unseen else NO_MORE if again else NOTHING_SWITCHED
+    state = HALF_BACK if not untouched else NOT_SEEN if unseen else NO_MORE if again else nothing_undone(plan)
     return f"{state}: {', '.join(said)}, because {because}"
 
 
@@ -110,9 +115,14 @@ def _left(step: Step, value: str) -> bool:
     return value == step.precondition or (value in (GONE, UNKNOWN) and step.state is not StepState.DONE)
 
 
+def nothing_undone(plan: Plan) -> str:
+    """That a set is as it was, in words."""
+    return NOTHING_SWITCHED if steps_of(plan, StepKind.SWITCH) else NOTHING_ENDED
+
+
 def tells_half(text: str) -> bool:
     """Whether these are the words of `half_back`."""
-    return text.startswith(tuple(f"{state}: " for state in (HALF_BACK, NOTHING_SWITCHED, NO_MORE, NOT_SEEN)))
+    return text.startswith(tuple(f"{state}: " for state in STATES))
 
 
 def given_up(plan: Plan, readings: Mapping[Ref, Reading], reason: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from rollguard.loop.sets import stopped_half
 from rollguard.model.action import Plan, StepKind, StepState
 from rollguard.model.policy import Policy
 from rollguard.model.records import Freeze, HumanRequest, LifecycleState, Outcome, RequestKind, RolloutRecord
@@ -300,6 +301,35 @@ def test_what_is_refused_only_when_it_is_done_is_tried_as_often_as_the_policy_al
         assert "was already made for this rollout" in standing(stage, "one rollback of a rollout")
         assert len(stage.told("superseded")) == 1
         assert [colours.deployments[f"{name}-blue"].replicas for name in ALL] == [1, 1, 1]
+
+    play_set(story, policy=patient())
+
+
+def test_workers_alone_whose_end_is_refused_are_not_half_back_and_are_tried_again() -> None:
+    async def story(stage: Stage, colours: Colours) -> None:
+        stage.start()
+        await stage.until(colours.adopted)
+        green = colours.deployments["workers-green"]
+
+        def refuse(sent: Sent) -> None:
+            if sent.ref.name == green.name.name:
+                stage.world.refused[green.name] = "admission says no"
+
+        stage.world.on_send.append(refuse)
+        colours.release(FAILING, "workers")
+        await stage.until(lambda: colours.ready("workers"))
+        stage.world.scale(colours.deployments["workers-blue"], 0, actor="alice")
+        await stage.until(lambda: bool(stage.told("superseded")), within=400)
+        assert (
+            "the API server refused to scale workers-green down to 0 (403): admission says no, for 1"
+            in (stage.told("superseded")[0])
+        )
+        assert not stopped_half(of_set(stage)), "nothing was ended"
+        stage.world.on_send.remove(refuse)
+        stage.world.refused.clear()
+        await stage.until(lambda: green.replicas == 0, within=200)
+        await stage.until(lambda: of_set_closed(stage), within=200)
+        assert of_set(stage).outcome is Outcome.RECOVERED
 
     play_set(story, policy=patient())
 

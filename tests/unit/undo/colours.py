@@ -443,9 +443,8 @@ class Run:
                 self.over = reason
             case undo.MarkDone(step=step):
                 self.store(step)
-            case undo.Abandon(step=step, reason=reason):
-                failed = replace(step, state=StepState.FAILED, detail=reason)
-                self.record = changes.with_abandoned_plan(self.record, self.plan, failed, self.now)
+            case undo.Abandon():
+                self.record = changes.with_abandoned_plan(self.record, self.plan, answer, self.now)
             case undo.Resume(reason=reason):
                 self.half.append(reason)
                 number = int(self.plan.id.rsplit(".", 1)[1]) + 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -118,6 +117,26 @@ def test_workers_alone_are_exchanged_without_a_drain() -> None:
     at.turns(20)
     assert at.over == "finished"
     assert at.now.since(START) < 10
+
+
+def test_workers_alone_that_may_not_be_ended_are_not_half_back() -> None:
+    at = run(Cluster(members=("workers",)))
+    step = at.until(StepKind.SCALE_DOWN, StepState.TRYING)
+    answer = undo.refused(at.plan, step, "no", at.cluster.readings(at.plan), at.now)
+    assert isinstance(answer, undo.Wait)
+    assert answer.half == "nothing is ended: workers-green is not yet at 0, because no"
+    at.cluster.release("workers-green")
+    at.turns(5)
+    assert at.over == "finished", "a newer release stays as it is"
+
+
+def test_workers_alone_whose_plan_was_given_up_before_their_end_do_not_rest_half_back() -> None:
+    at = run(Cluster(members=("workers",)))
+    at.until(StepKind.SCALE_DOWN)
+    at.cluster.release("workers-green")
+    at.turns(5)
+    assert "the template of workers-green was changed since it was judged" in at.over
+    assert not undo.stopped(at.plan)
 
 
 def test_one_member_goes_back_alone_where_a_person_asks_for_it_and_is_warned() -> None:
@@ -282,8 +301,7 @@ def test_a_refusal_before_the_first_switch_takes_back_what_was_raised() -> None:
     step = at.until(StepKind.SCALE_UP, StepState.TRYING)
     answer = undo.refused(at.plan, step, "quota exceeded", at.cluster.readings(at.plan), at.now)
     assert isinstance(answer, undo.Abandon)
-    failed = replace(step, state=StepState.FAILED, detail=answer.reason)
-    at.record = changes.with_abandoned_plan(at.record, at.plan, failed, at.now)
+    at.record = changes.with_abandoned_plan(at.record, at.plan, answer, at.now)
     at.turns(100)
     assert at.over == "quota exceeded"
     as_before(at)
@@ -305,8 +323,7 @@ def test_a_first_switch_that_is_always_refused_has_switched_nothing_and_is_taken
     at, answer = refused_first_switch(10)
     assert isinstance(answer, undo.Abandon)
     assert answer.reason == "no, for 10 s: have it allowed, then roll back again, or fix green forward"
-    failed = replace(answer.step, state=StepState.FAILED, detail=answer.reason)
-    at.record = changes.with_abandoned_plan(at.record, at.plan, failed, at.now)
+    at.record = changes.with_abandoned_plan(at.record, at.plan, answer, at.now)
     at.turns(100)
     assert at.over == answer.reason
     as_before(at)
@@ -383,8 +400,7 @@ def test_a_request_to_raise_that_arrives_after_it_was_taken_back_changes_nothing
     step = at.plan.steps[0]
     answer = undo.refused(at.plan, step, "the write guard failed 6 times", at.cluster.readings(at.plan), at.now)
     assert isinstance(answer, undo.Abandon)
-    failed = replace(step, state=StepState.FAILED, detail=answer.reason)
-    at.record = changes.with_abandoned_plan(at.record, at.plan, failed, at.now)
+    at.record = changes.with_abandoned_plan(at.record, at.plan, answer, at.now)
     at.turns(100)
     assert at.over
     assert not at.cluster.send(*at.under_way[0])
