@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from tests.contract.alert_scenarios import (
+    A_MINUTE,
     HOME,
     LENGTH,
+    LOOK,
     NAME,
     Play,
     Scenario,
@@ -116,6 +118,13 @@ def restarts(rate: float) -> Play:
         series("kube_pod_container_status_restarts_total", pod=f"translation-abc-{n}", container="app"): grows(0, rate)
         for n in (1, 2)
     }
+
+
+def restarted(times: int, ago: int) -> Play:
+    """The last time so many minutes before it is looked at, each five minutes after the one before."""
+    first = (LOOK - ago - 5 * (times - 1)) * A_MINUTE
+    values = f"0+0x{first - 1} 1+0x{5 * A_MINUTE - 1} {times}+0x{LENGTH}"
+    return {series("kube_pod_container_status_restarts_total", **POD_1): values}
 
 
 def waiting(metric: str, value: float) -> Play:
@@ -242,6 +251,8 @@ CLUSTER = (
     ),
     story("a rollout does not move, by an older kube-state-metrics", STANDING, stuck(), without_reasons()),
     story("a pod that finds no node", ("PodNotReady warning",), UNSCHEDULED),
+    story("a pod restarts once", (), restarted(1, ago=10)),
+    story("a pod restarts twice, five minutes apart", ("PodRestarts warning",), restarted(2, ago=8)),
     story("a pod restarts every four minutes", ("PodRestarts warning",), restarts(0.25)),
     story("a pod restarts every minute", ("PodRestarts warning", "PodRestarts critical"), restarts(1)),
     story(
