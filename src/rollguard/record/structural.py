@@ -35,7 +35,8 @@ def structural(whole: Schema, part: Schema | None = None) -> Schema:
     if "const" in schema:
         made["enum"] = [schema["const"]]
     properties = schema.get("properties")
-    if isinstance(properties, dict):
+    # the server leaves an empty table out, and would then be told of a change at every apply
+    if isinstance(properties, dict) and properties:
         made["properties"] = {
             name: structural(whole, each) for name, each in properties.items() if isinstance(each, dict)
         }

@@ -10,7 +10,7 @@ from tests.unit.lab.test_exposition import read, value
 
 async def ask(app: Served, count: int, path: str = "/") -> list[int]:
     """The statuses of `count` requests, at once."""
-    outcomes = await asyncio.gather(*(app.pool.get(path, 10.0) for _ in range(count)))
+    outcomes = await asyncio.gather(*(app.pool.get(path, 60.0) for _ in range(count)))
     assert all(outcome.failure is None for outcome in outcomes)
     return [outcome.status for outcome in outcomes]
 
