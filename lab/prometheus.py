@@ -7,11 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx2
-
 from lab import processes, programs
 from lab.controlplane import ControlPlane
-from lab.processes import Child, ProcessError
+from lab.processes import ProcessError
+from lab.served import Served
 
 POD_LABELS = {
     "__meta_kubernetes_namespace": "namespace",
@@ -44,25 +43,11 @@ class Alert:
 
 
 @dataclass(slots=True, kw_only=True)
-class Prometheus:
-    """A Prometheus on a port and a data directory of its own, kept when it is killed and started again."""
+class Prometheus(Served):
+    """A Prometheus that keeps its data when it is killed and started again."""
 
-    workdir: Path
-    binary: Path
     plane: ControlPlane
     scraping: Scraping
-    port: int = 0
-    child: Child | None = field(default=None)
-
-    @property
-    def url(self) -> str:
-        """The address of its HTTP API."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def config_file(self) -> Path:
-        """The configuration that it runs with."""
-        return self.workdir / "prometheus.yml"
 
     @property
     def rules_directory(self) -> Path:
@@ -74,44 +59,27 @@ class Prometheus:
         """Names the controllers that are scraped; it is read again whenever it changes."""
         return self.workdir / "guards.json"
 
+    @property
+    def alertmanagers_file(self) -> Path:
+        """Names the Alertmanagers that are told of alerts; it is read again whenever it changes."""
+        return self.workdir / "alertmanagers.json"
+
     async def start(self) -> None:
         """Starts it, on the port that it had before if it had one; returns when it answers queries."""
-        self.port = self.port or processes.free_port()
         # JSON is YAML, and leaves no doubt about what is a string.
         scraped = configuration(self.plane, self.scraping, guards=self.guards_file)
-        ruled = {"rule_files": [f"{self.rules_directory}/*.yaml"]}
+        ruled = {
+            "rule_files": [f"{self.rules_directory}/*.yaml"],
+            "alerting": {"alertmanagers": [{"file_sd_configs": [{"files": [str(self.alertmanagers_file)]}]}]},
+        }
         self.rules_directory.mkdir(exist_ok=True)
-        self.config_file.write_text(json.dumps(scraped | ruled, indent=2))
-        self.child = processes.start(
-            "prometheus",
-            [
-                self.binary,
-                f"--config.file={self.config_file}",
-                f"--storage.tsdb.path={self.workdir / 'prometheus-data'}",
-                f"--web.listen-address=127.0.0.1:{self.port}",
-                "--web.enable-lifecycle",
-                "--log.level=warn",
-                # Its own default of 5 s is longer than a whole scaled window of the lab.
-                "--scrape.discovery-reload-interval=1s",
-            ],
-            log=self.workdir / "prometheus.log",
+        await self.begin(
+            json.dumps(scraped | ruled, indent=2),
+            f"--storage.tsdb.path={self.workdir / 'prometheus-data'}",
+            "--web.enable-lifecycle",
+            # Its own default of 5 s is longer than a whole scaled window of the lab.
+            "--scrape.discovery-reload-interval=1s",
         )
-        async with self.client() as client:
-            await self.child.until(lambda: _ready(client), what="/-/ready")
-
-    async def kill(self) -> None:
-        """SIGKILL, as a crash would do it; `start` brings it back with the data it had written."""
-        if self.child is not None:
-            await self.child.kill()
-
-    async def stop(self) -> None:
-        """Ends it in order."""
-        if self.child is not None:
-            await self.child.stop(grace_s=3.0)
-
-    def client(self) -> httpx2.AsyncClient:
-        """An HTTP client of it that ignores the environment's proxies."""
-        return httpx2.AsyncClient(base_url=self.url, trust_env=False, timeout=10.0)
 
     async def query(self, expression: str) -> dict[str, float]:
         """The answer of an instant query as value by series, a series written as its labels in order."""
@@ -145,19 +113,14 @@ class Prometheus:
         """
         file = self.rules_directory / f"{name}.yaml"
         file.write_text(text)
-        if not await self._reload():
+        if not await self.reload():
             file.unlink()
-            log = self.child.tail() if self.child is not None else ""
-            raise ProcessError(f"Prometheus refused the rules {name}; the end of its log:\n{log}")
+            raise ProcessError(f"Prometheus refused the rules {name}; the end of its log:\n{self.process().tail()}")
 
     async def drop_rules(self, name: str) -> None:
         """Takes a rule file back; its alerts are gone."""
         (self.rules_directory / f"{name}.yaml").unlink()
-        await self._reload()
-
-    async def _reload(self) -> bool:
-        async with self.client() as client:
-            return (await client.post("/-/reload")).is_success
+        await self.reload()
 
     async def alerts(self) -> list[Alert]:
         """The alerts that are pending or firing now."""
@@ -175,10 +138,11 @@ class Prometheus:
 
     def scrape_guards(self, guards: Mapping[str, Mapping[str, str]]) -> None:
         """Scrapes these controllers' metrics, and no others: labels by address, `host:port`."""
-        groups = [{"targets": [address], "labels": dict(labels)} for address, labels in guards.items()]
-        part = self.guards_file.with_suffix(".part")
-        part.write_text(json.dumps(groups))
-        part.replace(self.guards_file)
+        _found(self.guards_file, guards)
+
+    def tell(self, *alertmanagers: str) -> None:
+        """Sends alerts to these Alertmanagers, `host:port`, and to no others."""
+        _found(self.alertmanagers_file, {address: {} for address in alertmanagers})
 
     @classmethod
     @asynccontextmanager
@@ -191,6 +155,13 @@ class Prometheus:
             yield prometheus
         finally:
             await prometheus.stop()
+
+
+def _found(file: Path, targets: Mapping[str, Mapping[str, str]]) -> None:
+    """Names the targets, with their labels, in a file that Prometheus reads again, whole or not at all."""
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps([{"targets": [each], "labels": dict(labels)} for each, labels in targets.items()]))
+    part.replace(file)
 
 
 def configuration(plane: ControlPlane, scraping: Scraping, *, guards: Path) -> dict[str, object]:
@@ -270,10 +241,3 @@ def _rule(
     if target is not None:
         rule |= {"target_label": target, "replacement": replacement}
     return rule
-
-
-async def _ready(client: httpx2.AsyncClient) -> bool:
-    try:
-        return (await client.get("/-/ready")).status_code == 200
-    except httpx2.TransportError:
-        return False
