@@ -48,7 +48,7 @@ def _email(means: Means) -> Notifier | None:
 
 def _tickets(means: Means) -> Notifier | None:
     tickets = means.policy.tickets
-    return Webhook(tickets.channel, body=ticket_payload) if tickets is not None else None
+    return Webhook(tickets.channel, means.secrets, body=ticket_payload) if tickets is not None else None
 
 
 MAKERS: Mapping[str, Callable[[Means], Notifier | None]] = MappingProxyType(
@@ -80,7 +80,7 @@ class PolicyChannels:
         webhook."""
         means = Means(policy=policy, secrets=self._secrets, clock=self._clock)
         made = [make(means) for make in MAKERS.values()]
-        hooks = [Webhook(hook) for hook in policy.webhooks]
+        hooks = [Webhook(hook, self._secrets) for hook in policy.webhooks]
         return (*self._always, *(notifier for notifier in made if notifier is not None), *hooks)
 
     def lacking(self, policy: Policy) -> dict[str, str]:

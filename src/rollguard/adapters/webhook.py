@@ -12,6 +12,8 @@ import httpx2
 
 from rollguard.adapters.answers import PAUSE_S, passing, pause
 from rollguard.adapters.client import client
+from rollguard.adapters.secrets import Secrets
+from rollguard.model.channels import SecretKey
 from rollguard.model.notices import Notice
 from rollguard.model.policy import WebhookChannel
 from rollguard.model.records import RolloutRecord
@@ -27,11 +29,13 @@ class Webhook:
     def __init__(
         self,
         channel: WebhookChannel,
+        secrets: Secrets,
         transport: httpx2.AsyncBaseTransport | None = None,
         *,
         body: Callable[[Notice, RolloutRecord | None], str] = payload,
     ) -> None:
         self._channel = channel
+        self._secrets = secrets
         self._body = body
         self._client = client(transport)
 
@@ -53,7 +57,7 @@ class Webhook:
             response = await self._client.post(self._channel.url, content=body, headers=headers, timeout=timeout)
         except httpx2.HTTPError as problem:
             return Retry(after=PAUSE_S, detail=f"{_host(self._channel.url)}: {type(problem).__name__}")
-        return _outcome(response)
+        return _outcome(response, self._secrets)
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -61,14 +65,21 @@ class Webhook:
 
     def _headers(self, notice: Notice, body: bytes) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "Idempotency-Key": notice.id}
-        if self._channel.hmac_key_file:
-            key = Path(self._channel.hmac_key_file).read_bytes().strip()
+        key = self._key()
+        if key is not None:
             headers["X-Rollguard-Signature"] = "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest()
         return headers
 
+    def _key(self) -> bytes | None:
+        """Its own key, else the one of the Secret; None where there is neither."""
+        if self._channel.hmac_key_file:
+            return Path(self._channel.hmac_key_file).read_bytes().strip()
+        shared = self._secrets.read(SecretKey.WEBHOOK_HMAC_KEY)
+        return shared.encode() if shared is not None else None
 
-def _outcome(response: httpx2.Response) -> Accepted | Refused | Retry:
-    detail = f"HTTP {response.status_code} {response.text[:BODY_SHOWN]}".strip()
+
+def _outcome(response: httpx2.Response, secrets: Secrets) -> Accepted | Refused | Retry:
+    detail = f"HTTP {response.status_code} {secrets.redact(response.text)[:BODY_SHOWN]}".strip()
     if response.is_success:
         return Accepted(detail=detail)
     if passing(response):

@@ -46,8 +46,9 @@ def _files(facts: Facts) -> Iterator[Check]:
 
 def _channels(facts: Facts) -> Iterator[Check]:
     if not facts.channels:
-        do = "name a webhook in `spec.notify.webhooks`: nobody reads a log at night"
-        yield CHANNEL.warning("notify", "no channel: notices go to the guard's log alone", do)
+        do = "`rollguard notify test`, where the guard runs, says which channels the Secret gives; nobody reads a log"
+        said = "no webhook: without channels of the Secret notices go to the guard's log alone"
+        yield CHANNEL.warning("notify", said, do)
     for channel in facts.channels:
         subject = f"{channel.name} ({channel.host})"
         if channel.problem:

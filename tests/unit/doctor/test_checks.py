@@ -401,7 +401,7 @@ ONE: dict[str, tuple[Callable[[], Facts], str, State, str]] = {
         State.FAILED,
         "connection refused",
     ),
-    "no channel": (lambda: facts(channels=()), "channel", State.WARNING, "no channel"),
+    "no channel": (lambda: facts(channels=()), "channel", State.WARNING, "no webhook: without channels of the Secret"),
 }
 
 

@@ -13,6 +13,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from rollguard.adapters.secrets import Secrets
 from rollguard.adapters.webhook import Webhook
 from rollguard.model.handling import Ticket, TicketState
 from rollguard.model.notices import Notice, NoticeClass
@@ -22,6 +23,7 @@ from rollguard.ports import Accepted, Refused, Retry
 from tests.unit.records import START, rollout_record
 
 NOTICE = Notice(id="n-1", class_=NoticeClass.PAGE, topic="hold", title="t", text="x", at=START)
+NONE = Secrets(Path("/nowhere"))
 
 
 async def test_a_notice_arrives_signed_with_its_id(httpserver: HTTPServer, tmp_path: Path) -> None:
@@ -34,7 +36,7 @@ async def test_a_notice_arrives_signed_with_its_id(httpserver: HTTPServer, tmp_p
         return Response("ok", status=202)
 
     httpserver.expect_request("/hook", method="POST").respond_with_handler(answer)
-    hook = Webhook(WebhookChannel(name="ops", url=httpserver.url_for("/hook"), hmac_key_file=str(key)))
+    hook = Webhook(WebhookChannel(name="ops", url=httpserver.url_for("/hook"), hmac_key_file=str(key)), NONE)
     outcome = await hook.send(NOTICE, rollout_record(), timeout=5)
     await hook.close()
     assert isinstance(outcome, Accepted)
@@ -51,7 +53,7 @@ async def test_each_answer_is_what_it_is(
     httpserver: HTTPServer, status: int, kind: type[Refused] | type[Retry]
 ) -> None:
     httpserver.expect_request("/hook").respond_with_data("no", status=status, headers={"Retry-After": "7"})
-    hook = Webhook(WebhookChannel(name="ops", url=httpserver.url_for("/hook")))
+    hook = Webhook(WebhookChannel(name="ops", url=httpserver.url_for("/hook")), NONE)
     outcome = await hook.send(NOTICE, None, timeout=5)
     await hook.close()
     assert isinstance(outcome, kind)
@@ -66,7 +68,7 @@ async def test_no_retry_after_breaks_or_delays_a_notice_for_long(
     httpserver: HTTPServer, retry_after: str, after: float
 ) -> None:
     httpserver.expect_request("/hook").respond_with_data("no", status=429, headers={"Retry-After": retry_after})
-    hook = Webhook(WebhookChannel(name="ops", url=httpserver.url_for("/hook")))
+    hook = Webhook(WebhookChannel(name="ops", url=httpserver.url_for("/hook")), NONE)
     outcome = await hook.send(NOTICE, None, timeout=5)
     await hook.close()
     assert isinstance(outcome, Retry)
@@ -74,7 +76,7 @@ async def test_no_retry_after_breaks_or_delays_a_notice_for_long(
 
 
 async def test_no_answer_is_tried_again_and_the_secret_path_is_not_told() -> None:
-    hook = Webhook(WebhookChannel(name="ops", url="http://127.0.0.1:9/services/SECRET"))
+    hook = Webhook(WebhookChannel(name="ops", url="http://127.0.0.1:9/services/SECRET"), NONE)
     outcome = await hook.send(NOTICE, None, timeout=2)
     await hook.close()
     assert isinstance(outcome, Retry)
@@ -85,7 +87,7 @@ async def test_the_log_tells_no_secret_path(httpserver: HTTPServer, caplog: pyte
     logging.getLogger("httpx2").setLevel(logging.NOTSET)
     caplog.set_level(logging.DEBUG)
     httpserver.expect_request("/services/SECRET").respond_with_data("ok")
-    hook = Webhook(WebhookChannel(name="ops", url=httpserver.url_for("/services/SECRET")))
+    hook = Webhook(WebhookChannel(name="ops", url=httpserver.url_for("/services/SECRET")), NONE)
     assert isinstance(await hook.send(NOTICE, None, timeout=5), Accepted)
     await hook.close()
     told = [record for record in caplog.records if record.name.startswith(("httpx2", "httpcore2"))]
@@ -94,10 +96,30 @@ async def test_the_log_tells_no_secret_path(httpserver: HTTPServer, caplog: pyte
 
 async def test_an_unreadable_key_keeps_the_notice_for_later(tmp_path: Path) -> None:
     channel = WebhookChannel(name="ops", url="http://127.0.0.1:9/x", hmac_key_file=str(tmp_path / "absent"))
-    hook = Webhook(channel)
+    hook = Webhook(channel, NONE)
     outcome = await hook.send(NOTICE, None, timeout=2)
     await hook.close()
     assert isinstance(outcome, Retry)
+
+
+async def test_the_key_of_the_secret_signs_where_the_policy_names_none_and_is_never_told(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    (tmp_path / "webhook-hmac-key").write_text("shared-key\n")
+    seen: list[Request] = []
+
+    def answer(request: Request) -> Response:
+        seen.append(request)
+        return Response("not the one that shared-key makes", status=403)
+
+    httpserver.expect_request("/hook", method="POST").respond_with_handler(answer)
+    hook = Webhook(WebhookChannel(name="ops", url=httpserver.url_for("/hook")), Secrets(tmp_path))
+    outcome = await hook.send(NOTICE, None, timeout=5)
+    await hook.close()
+    expected = hmac.new(b"shared-key", seen[0].get_data(), hashlib.sha256).hexdigest()
+    assert seen[0].headers["X-Rollguard-Signature"] == f"sha256={expected}"
+    assert isinstance(outcome, Refused)
+    assert outcome.detail == "HTTP 403 not the one that [webhook-hmac-key] makes"
 
 
 async def test_a_ticket_arrives_at_its_own_address_signed_and_with_the_id_of_its_message(
@@ -113,7 +135,7 @@ async def test_a_ticket_arrives_at_its_own_address_signed_and_with_the_id_of_its
 
     httpserver.expect_request("/tickets", method="POST").respond_with_handler(answer)
     channel = WebhookChannel(name="tickets", url=httpserver.url_for("/tickets"), hmac_key_file=str(key))
-    hook = Webhook(channel, body=ticket_payload)
+    hook = Webhook(channel, NONE, body=ticket_payload)
     ticket = Ticket(id="r/errors", number=2, state=TicketState.UPDATED, signal="errors", actor="ana", at=START)
     outcome = await hook.send(replace(NOTICE, ticket=ticket), None, timeout=5)
     await hook.close()
