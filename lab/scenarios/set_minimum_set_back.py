@@ -23,8 +23,8 @@ async def play(stage: Stage) -> None:
     keeper = asyncio.create_task(_keep(platform))
     try:
         await sets.break_green(stage, platform)
-        # the minimum itself, or by then the pods that the autoscaler took away for it
-        await sets.expect_held(stage, platform, "something set the", f"back to {MINIMUM}", BLUE)
+        # the minimum itself, or by then the pods that the autoscaler took away for it, as many as it likes
+        await sets.expect_held(stage, platform, "something set the", "back to", BLUE)
     finally:
         keeper.cancel()
         with suppress(asyncio.CancelledError):

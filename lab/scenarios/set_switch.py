@@ -12,11 +12,11 @@ from lab.scenarios.stage import Stage
 
 MEMBERS = ("backend", "frontend")
 GOOD = "v2-noerrors"
-AUTOMATIC_S = 16
+AUTOMATIC_S = 32
 PATIENT: dict[str, Any] = {
     "window": policies.window(AUTOMATIC_S),
     "joinWindow": f"{AUTOMATIC_S}s",
-    "timing": policies.timing(slot_s=4),
+    "timing": policies.timing(slot_s=8),
 }
 """A release is healthy only if nineteen of twenty slots are complete: of these four, all."""
 
