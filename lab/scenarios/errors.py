@@ -11,6 +11,9 @@ NAME = "speech-to-text"
 GOOD = "v1-noerrors"
 """Without the usual 0.2% of errors, which can delay the end of a recovery that is looked at for seconds only."""
 
+PERHAPS = ("critical",)
+"""A third of the scaled window is some 100 requests: by chance one has under 10% errors at first, all have over 5%."""
+
 
 async def play(stage: Stage) -> None:
     """Nobody but the guard touches the bad release."""
@@ -26,7 +29,8 @@ async def expect_evidence_and_incident(stage: Stage, rollout: Any) -> None:
     kinds = {entry["kind"] for entry in rollout["timeline"]}
     wanted = {"rollout", "verdict", "decision", "evidence", "plan", "step", "recovery", "notice"}
     stage.expect_equal(wanted - kinds, set(), "kinds of lines missing in the timeline")
-    stage.expect_equal(topics(rollout), ["rollout-began", "rolled-back", "recovered"], "notices")
+    told = [topic for topic in topics(rollout) if topic not in PERHAPS]
+    stage.expect_equal(told, ["rollout-began", "rolled-back", "recovered"], "notices")
     unit = await stage.unit(NAME)
     stage.expect_equal(len(unit["status"]["automaticRollbacks"]), 1, "automatic rollbacks of the unit")
     files = await evidence(stage, rollout)
