@@ -13,7 +13,7 @@ import yaml
 from lab import processes, programs
 from lab.processes import ProcessError
 from lab.served import Served
-from rollguard.model.policy import SlackChannels
+from rollguard.model.destinations import SlackChannels
 from rollguard.render.receivers import MOUNT
 
 QUICK = {"group_wait": "500ms", "group_interval": "1s"}

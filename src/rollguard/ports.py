@@ -28,8 +28,6 @@ from rollguard.model.notices import Notice
 from rollguard.model.policy import Policy, ReleaseSet
 from rollguard.model.records import (
     Exists,
-    Freeze,
-    HumanRequest,
     PolicyStatus,
     RolloutRecord,
     Stale,
@@ -38,6 +36,7 @@ from rollguard.model.records import (
     TimelineEntry,
     UnitRecord,
 )
+from rollguard.model.requests import Freeze, HumanRequest
 from rollguard.model.time import Instant, Mono
 
 

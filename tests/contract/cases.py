@@ -10,17 +10,8 @@ from dataclasses import replace
 from rollguard.model.action import Absent, Applied, Conflict, FetchOutcome, Found, Rejected, StepState, Unknown, Write
 from rollguard.model.facts import Workload
 from rollguard.model.names import Ref, RolloutId
-from rollguard.model.records import (
-    Exists,
-    HumanRequest,
-    LifecycleState,
-    RequestKind,
-    RolloutRecord,
-    Stale,
-    StoredRollout,
-    StoredUnit,
-    UnitRecord,
-)
+from rollguard.model.records import Exists, LifecycleState, RolloutRecord, Stale, StoredRollout, StoredUnit, UnitRecord
+from rollguard.model.requests import HumanRequest, RequestKind
 from rollguard.ports import Held, NotHeld
 from rollguard.sim.network import InvariantBroken
 from tests.contract.ground import Ground

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
-from rollguard.model.records import HumanRequest
+from rollguard.model.requests import HumanRequest
 from rollguard.ports import Clock, Cluster, Leadership, Records
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from rollguard.model.metrics import GapCause, MetricsAnswer, NoSnapshot, Question, Reading, Snapshot
 from rollguard.model.names import WorkloadName
-from rollguard.model.policy import MetricsStore, Signal
+from rollguard.model.policy import MetricsStore
+from rollguard.model.signals import Signal
 from rollguard.model.time import Instant
 from rollguard.ports import Clock, Metrics
 from rollguard.signals import question

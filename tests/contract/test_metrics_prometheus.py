@@ -23,7 +23,8 @@ from rollguard.model.metrics import (
     Snapshot,
 )
 from rollguard.model.names import WorkloadKind, WorkloadName
-from rollguard.model.policy import MetricsStore, Policy, Signal, StoreAccess
+from rollguard.model.policy import MetricsStore, Policy, StoreAccess
+from rollguard.model.signals import Signal
 from rollguard.model.time import Instant
 from rollguard.policy import load
 from rollguard.signals import question

@@ -18,9 +18,9 @@ from rollguard.adapters.pagerduty_events import PagerDutyEvents
 from rollguard.adapters.secrets import Secrets
 from rollguard.model.action import Unknown
 from rollguard.model.channels import SecretKey
+from rollguard.model.destinations import Paging
 from rollguard.model.handling import Acknowledgement, Via
 from rollguard.model.notices import Notice, NoticeClass
-from rollguard.model.policy import Paging
 from rollguard.model.records import RolloutRecord
 from rollguard.notify.pages import KEY_MAX
 from rollguard.ports import Accepted, NotConfigured, Notifier, Refused, Retry

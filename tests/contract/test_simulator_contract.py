@@ -7,7 +7,7 @@ import random
 import pytest
 
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
-from rollguard.model.records import HumanRequest
+from rollguard.model.requests import HumanRequest
 from rollguard.ports import Leadership
 from rollguard.sim.cluster import SimCluster
 from rollguard.sim.faults import FaultPlan

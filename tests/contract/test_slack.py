@@ -20,8 +20,8 @@ from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.secrets import Secrets
 from rollguard.adapters.slack import WHAT_TO_DO, Slack
 from rollguard.model.channels import SLACK_DEPLOYMENTS, SLACK_INCIDENTS, SLACK_WARNINGS, SecretKey
+from rollguard.model.destinations import SlackChannels
 from rollguard.model.notices import Notice, NoticeClass
-from rollguard.model.policy import SlackChannels
 from rollguard.model.records import RolloutRecord
 from rollguard.model.time import Mono
 from rollguard.notify import words

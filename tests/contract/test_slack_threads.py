@@ -19,8 +19,8 @@ from rollguard.loop.outbox import Outbox
 from rollguard.loop.settings import Settings
 from rollguard.loop.store import Store
 from rollguard.model.channels import SLACK_DEPLOYMENTS, SLACK_INCIDENTS, SecretKey
+from rollguard.model.destinations import SlackChannels
 from rollguard.model.notices import Notice, NoticeClass, NoticeState
-from rollguard.model.policy import SlackChannels
 from rollguard.model.records import RolloutRecord
 from rollguard.notify import words
 from rollguard.ports import Held

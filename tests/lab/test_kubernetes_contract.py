@@ -20,7 +20,7 @@ from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.kubernetes import Api, KubernetesCluster, KubernetesLeadership, KubernetesRecords, load
 from rollguard.adapters.kubernetes.connection import rights
 from rollguard.model.names import UnitName
-from rollguard.model.records import HumanRequest
+from rollguard.model.requests import HumanRequest
 from rollguard.ports import Leadership
 from rollguard.record import request_to_json
 from tests.contract.cases import CASES, Case

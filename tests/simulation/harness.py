@@ -13,7 +13,8 @@ from rollguard.loop.settings import Settings
 from rollguard.model.metrics import GapCause
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Mode, Policy
-from rollguard.model.records import HumanRequest, LifecycleState, RequestKind, UnitRecord
+from rollguard.model.records import LifecycleState, UnitRecord
+from rollguard.model.requests import HumanRequest, RequestKind
 from rollguard.ports import Cluster, Leadership, Records
 from rollguard.sim.channels import Inbox, SimChannels, SimJournal, SimNotifier
 from rollguard.sim.cluster import SimCluster

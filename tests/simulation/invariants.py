@@ -13,7 +13,8 @@ from rollguard.model.action import Plan, StepKind, StepState
 from rollguard.model.names import RolloutId, UnitName, WorkloadKind, WorkloadName
 from rollguard.model.notices import NoticeClass, NoticeState
 from rollguard.model.policy import Mode, Policy
-from rollguard.model.records import LifecycleState, RequestKind, RolloutRecord
+from rollguard.model.records import LifecycleState, RolloutRecord
+from rollguard.model.requests import RequestKind
 from rollguard.sim.behaviour import Behaviour, of_image
 from rollguard.sim.channels import Inbox
 from rollguard.sim.lease import SimLeadership

@@ -5,23 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from rollguard.model.policy import (
-    EventRule,
-    Level,
-    LevelName,
-    Limits,
-    Links,
-    MetricsStore,
-    Mode,
-    Policy,
-    ReleaseSet,
-    Signal,
-    SignalKind,
-    StoreAccess,
-    Timing,
-    Watch,
-    WebhookChannel,
-)
+from rollguard.model.destinations import WebhookChannel
+from rollguard.model.policy import Limits, Links, MetricsStore, Mode, Policy, ReleaseSet, StoreAccess, Timing, Watch
+from rollguard.model.signals import EventRule, Level, LevelName, Signal, SignalKind
 
 SCRAPE = 2.0
 NAMESPACE = "production"

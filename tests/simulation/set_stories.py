@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
-from rollguard.model.records import Freeze, HumanRequest, RequestKind
+from rollguard.model.requests import Freeze, HumanRequest, RequestKind
 from rollguard.sim.objects import at
 from rollguard.sim.services import Adjusted
 from rollguard.sim.world import Changed, World

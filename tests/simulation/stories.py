@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from rollguard.model.names import UnitName
-from rollguard.model.records import Freeze
+from rollguard.model.requests import Freeze
 from rollguard.sim.kubelet import NODES
 from rollguard.sim.objects import SimDeployment, SimPod, at
 from rollguard.sim.world import Changed, World

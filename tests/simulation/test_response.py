@@ -7,10 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from rollguard.model.destinations import Tickets, WebhookChannel
 from rollguard.model.names import UnitName
 from rollguard.model.notices import NoticeClass
-from rollguard.model.policy import LevelName, Mode, Policy, Tickets, WebhookChannel
-from rollguard.model.records import HumanRequest, LifecycleState, Outcome, RequestKind
+from rollguard.model.policy import Mode, Policy
+from rollguard.model.records import LifecycleState, Outcome
+from rollguard.model.requests import HumanRequest, RequestKind
+from rollguard.model.signals import LevelName
 from rollguard.sim.channels import Inbox, SimNotifier
 from rollguard.sim.objects import at
 from tests.simulation import policies

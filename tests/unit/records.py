@@ -7,7 +7,7 @@ from dataclasses import replace
 from rollguard.model.action import Plan, Step, StepKind, StepState, Target
 from rollguard.model.judgement import Attribution, Finding, Phase, Reference, VerdictKind
 from rollguard.model.names import Ref, RolloutId, TemplateHash, UnitName, WorkloadKind, WorkloadName
-from rollguard.model.policy import LevelName, Mode
+from rollguard.model.policy import Mode
 from rollguard.model.records import (
     LifecycleState,
     LiveMember,
@@ -18,6 +18,7 @@ from rollguard.model.records import (
     TimelineEntry,
     UnitRecord,
 )
+from rollguard.model.signals import LevelName
 from rollguard.model.time import Instant
 from tests.unit.sets import PLATFORM
 

@@ -21,8 +21,8 @@ import aiosmtplib
 
 from rollguard.adapters.secrets import Secrets
 from rollguard.model.channels import EMAIL, SecretKey
+from rollguard.model.destinations import EmailChannel, MailTls
 from rollguard.model.notices import Notice
-from rollguard.model.policy import EmailChannel, MailTls
 from rollguard.model.records import RolloutRecord
 from rollguard.notify.summary import mail
 from rollguard.ports import Accepted, NotConfigured, Refused, Retry

@@ -17,9 +17,9 @@ from rollguard.adapters.answers import PAUSE_S, passing, pause
 from rollguard.adapters.secrets import Secrets
 from rollguard.model.action import Unknown
 from rollguard.model.channels import PAGERDUTY, SecretKey
+from rollguard.model.destinations import Paging
 from rollguard.model.handling import Acknowledgement, Via
 from rollguard.model.notices import Notice
-from rollguard.model.policy import Paging
 from rollguard.model.records import RolloutRecord
 from rollguard.model.time import Instant
 from rollguard.notify.pages import Page, Turn, page

@@ -8,8 +8,8 @@ import msgspec
 from rollguard.adapters.answers import PAUSE_S, passing, pause
 from rollguard.adapters.secrets import Secrets
 from rollguard.model.channels import PAGERDUTY_EVENTS, SecretKey
+from rollguard.model.destinations import Paging
 from rollguard.model.notices import Notice
-from rollguard.model.policy import Paging
 from rollguard.model.records import RolloutRecord
 from rollguard.notify.pages import Page, Turn, page
 from rollguard.ports import Accepted, NotConfigured, Refused, Retry

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from rollguard.doctor.facts import Channel, SecretFile
 from rollguard.model.channels import SecretKey
-from rollguard.model.policy import Policy, WebhookChannel
+from rollguard.model.destinations import WebhookChannel
+from rollguard.model.policy import Policy
 
 CONNECT_S = 5.0
 PORTS = {"http": 80, "https": 443}

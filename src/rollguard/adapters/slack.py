@@ -16,9 +16,9 @@ from rollguard.adapters.answers import PAUSE_S, TOO_MANY_REQUESTS, passing, paus
 from rollguard.adapters.client import client
 from rollguard.adapters.secrets import Secrets
 from rollguard.model.channels import OWN_WEBHOOKS, SecretKey
+from rollguard.model.destinations import SlackChannels
 from rollguard.model.documents import Json
 from rollguard.model.notices import Notice, NoticeClass
-from rollguard.model.policy import SlackChannels
 from rollguard.model.records import RolloutRecord
 from rollguard.model.time import Mono
 from rollguard.notify.slack_blocks import message

@@ -14,8 +14,8 @@ from rollguard.adapters.answers import PAUSE_S, passing, pause
 from rollguard.adapters.client import client
 from rollguard.adapters.secrets import Secrets
 from rollguard.model.channels import SecretKey
+from rollguard.model.destinations import WebhookChannel
 from rollguard.model.notices import Notice
-from rollguard.model.policy import WebhookChannel
 from rollguard.model.records import RolloutRecord
 from rollguard.notify import payload
 from rollguard.ports import Accepted, Refused, Retry

@@ -11,7 +11,8 @@ from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, Session, recorded, session, written
 from rollguard.cli.story import Story, current
 from rollguard.model.names import RolloutId
-from rollguard.model.records import HumanRequest, LifecycleState, RequestKind, RolloutRecord, StoredRollout, StoredUnit
+from rollguard.model.records import LifecycleState, RolloutRecord, StoredRollout, StoredUnit
+from rollguard.model.requests import HumanRequest, RequestKind
 
 LOOK_EVERY_S = 0.5
 TAKEN_WITHIN_S = 30.0

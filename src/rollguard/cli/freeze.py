@@ -8,7 +8,8 @@ from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, Session, recorded, session, written
 from rollguard.model.action import Absent
 from rollguard.model.names import UnitName
-from rollguard.model.records import EVERYTHING, Freeze
+from rollguard.model.records import EVERYTHING
+from rollguard.model.requests import Freeze
 from rollguard.policy import durations
 
 

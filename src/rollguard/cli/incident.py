@@ -8,7 +8,8 @@ from pathlib import Path
 from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, session
 from rollguard.cli.respond import Said, say
-from rollguard.model.records import RequestKind, RolloutRecord
+from rollguard.model.records import RolloutRecord
+from rollguard.model.requests import RequestKind
 from rollguard.policy.mistakes import nearest
 from rollguard.record import rollout_to_json
 from rollguard.report import cause, incident_markdown

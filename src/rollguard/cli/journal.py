@@ -14,7 +14,8 @@ from rollguard.adapters.log import LogJournal, StructuredLog
 from rollguard.adapters.secrets import Secrets
 from rollguard.cli import exits
 from rollguard.model.channels import SecretKey
-from rollguard.model.policy import JournalKind, JournalPlace, Policy
+from rollguard.model.destinations import JournalKind, JournalPlace
+from rollguard.model.policy import Policy
 from rollguard.ports import Journal
 
 

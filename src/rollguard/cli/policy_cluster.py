@@ -20,7 +20,8 @@ from rollguard.cli.store_door import opened_store
 from rollguard.model.action import Absent, Unknown
 from rollguard.model.names import WorkloadKind, WorkloadName
 from rollguard.model.permissions import Scope
-from rollguard.model.policy import Policy, Signal, Watch
+from rollguard.model.policy import Policy, Watch
+from rollguard.model.signals import Signal
 from rollguard.policy.against import Found, NamespaceFound, SeriesFound, matching
 from rollguard.policy.promql import narrowed
 from rollguard.ports import Clock

@@ -10,7 +10,8 @@ from rollguard.cli import exits, lookup, output
 from rollguard.cli.approve import LOOK_EVERY_S, TAKEN_WITHIN_S, passage
 from rollguard.cli.connect import Connection, Session, recorded, session, written
 from rollguard.model.names import RolloutId
-from rollguard.model.records import HumanRequest, RequestKind, RolloutRecord, StoredRollout, StoredUnit, UnitRecord
+from rollguard.model.records import RolloutRecord, StoredRollout, StoredUnit, UnitRecord
+from rollguard.model.requests import HumanRequest, RequestKind
 
 DONE = {
     RequestKind.ACKNOWLEDGE: "acknowledged",

@@ -16,7 +16,8 @@ from rollguard.cli.standin import dry_run, stand_in, what_runs
 from rollguard.cli.story import Story, current
 from rollguard.model.action import Absent, Plan
 from rollguard.model.names import RolloutId, UnitName, WorkloadName
-from rollguard.model.records import HumanRequest, RequestKind, RolloutRecord, StoredUnit
+from rollguard.model.records import RolloutRecord, StoredUnit
+from rollguard.model.requests import HumanRequest, RequestKind
 from rollguard.policy import durations
 
 LOOK_EVERY_S = 0.5

@@ -22,7 +22,6 @@ from rollguard.model.metrics import GapCause, MetricsAnswer, NoSnapshot, Questio
 from rollguard.model.names import Ref, RolloutId, UnitName, WorkloadName
 from rollguard.model.policy import Limits, Links, MetricsStore, Mode, Policy, ReleaseSet, StoreAccess, Timing, Watch
 from rollguard.model.records import (
-    HumanRequest,
     LifecycleState,
     Passage,
     RolloutRecord,
@@ -31,6 +30,7 @@ from rollguard.model.records import (
     TimelineEntry,
     UnitRecord,
 )
+from rollguard.model.requests import HumanRequest
 from rollguard.model.situation import Situation, Surroundings
 from rollguard.model.time import Instant, Mono
 from rollguard.ports import Clock, Notifier

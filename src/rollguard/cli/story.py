@@ -5,7 +5,8 @@ from __future__ import annotations
 from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Session
 from rollguard.model.action import Plan, Unknown
-from rollguard.model.records import HumanRequest, LifecycleState, RolloutRecord, StoredUnit
+from rollguard.model.records import LifecycleState, RolloutRecord, StoredUnit
+from rollguard.model.requests import HumanRequest
 
 
 async def current(opened: Session, stored: StoredUnit) -> RolloutRecord | None:

@@ -9,8 +9,9 @@ from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, session
 from rollguard.model.action import DecisionKind, Standing
 from rollguard.model.judgement import Finding, LevelReading, Reference, SignalGap, VerdictKind, is_alert
-from rollguard.model.policy import LevelName, Mode
+from rollguard.model.policy import Mode
 from rollguard.model.records import LastLook, LifecycleState, Response, RolloutRecord
+from rollguard.model.signals import LevelName
 from rollguard.model.time import Instant
 from rollguard.policy import durations
 from rollguard.policy.amounts import amount

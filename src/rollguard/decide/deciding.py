@@ -10,7 +10,8 @@ from rollguard.decide.interlocks.every import EVERY, Interlock
 from rollguard.decide.quiet import latest_end
 from rollguard.model.action import Decision, DecisionKind, Standing
 from rollguard.model.judgement import Finding, Verdict, VerdictKind
-from rollguard.model.policy import LevelName, Mode
+from rollguard.model.policy import Mode
+from rollguard.model.signals import LevelName
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollguard.model.judgement import Attribution, Finding, Verdict
-from rollguard.model.policy import LevelName
+from rollguard.model.signals import LevelName
 from rollguard.policy.amounts import amount
 
 BESIDE = "old pods beside it"

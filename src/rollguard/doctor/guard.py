@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rollguard.doctor.check import Check, State, Topic
 from rollguard.doctor.facts import Facts
 from rollguard.model.action import Absent, Unknown
-from rollguard.model.policy import JournalKind
+from rollguard.model.destinations import JournalKind
 from rollguard.model.time import Instant
 from rollguard.policy import durations
 

@@ -13,7 +13,7 @@ from rollguard.doctor.selection import Selected, selected
 from rollguard.doctor.values import edges, present
 from rollguard.model.action import Unknown
 from rollguard.model.metrics import Answered, Gap, GapCause, NoSnapshot, Sample, Snapshot
-from rollguard.model.policy import Signal, SignalKind
+from rollguard.model.signals import Signal, SignalKind
 from rollguard.observe import PodIndex
 from rollguard.policy import durations
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rollguard.model.metrics import Buckets, Counts, Gauge, Increase, Sample
-from rollguard.model.policy import Signal
+from rollguard.model.signals import Signal
 from rollguard.policy import durations
 from rollguard.policy.amounts import amount, percent
 

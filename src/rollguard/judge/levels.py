@@ -12,7 +12,8 @@ from rollguard.judge.window import Stretch, Window, window
 from rollguard.judge.words import ALL_PODS, NEW_PODS, lacking, level_text, unit_of
 from rollguard.model.judgement import Attribution, Finding, LevelReading, Observation, SignalGap
 from rollguard.model.metrics import Answer, GapCause
-from rollguard.model.policy import Level, LevelName, Signal, Timing
+from rollguard.model.policy import Timing
+from rollguard.model.signals import Level, LevelName, Signal
 from rollguard.model.time import Instant
 from rollguard.observe.slots import number_ending_at_or_before, number_starting_at_or_after, slot_at
 

@@ -14,7 +14,7 @@ from rollguard.judge.pooled import ArmSlot, ArmState, SlotSums
 from rollguard.model.judgement import Finding, LevelReading, SignalGap
 from rollguard.model.metrics import Answer, Answered, Gap, GapCause, Sample, SeriesKey
 from rollguard.model.names import TemplateHash
-from rollguard.model.policy import Signal
+from rollguard.model.signals import Signal
 from rollguard.model.time import Instant
 from rollguard.observe.slots import number_starting_at_or_after
 

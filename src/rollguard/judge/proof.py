@@ -5,7 +5,7 @@ from __future__ import annotations
 from rollguard.judge.kinds import KINDS
 from rollguard.judge.memory import SignalLook
 from rollguard.judge.pooled import ArmState, SlotSums
-from rollguard.model.policy import Signal
+from rollguard.model.signals import Signal
 from rollguard.model.time import Instant
 
 SLOTS_ENOUGH = 2

@@ -10,7 +10,7 @@ from rollguard.judge.memory import SignalMemory
 from rollguard.judge.pooled import ArmState, Pooled, SlotSums, pool
 from rollguard.judge.window import Window
 from rollguard.model.judgement import Reference
-from rollguard.model.policy import Signal
+from rollguard.model.signals import Signal
 
 BESIDE = "old pods beside it"
 BEFORE = "before the rollout"

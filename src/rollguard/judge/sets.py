@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from rollguard.judge.words import NOTHING_REACHED
 from rollguard.model.judgement import Finding, Verdict, VerdictKind
-from rollguard.model.policy import LevelName
+from rollguard.model.signals import LevelName
 
 _WORST_FIRST = (
     VerdictKind.BAD,

@@ -15,7 +15,7 @@ from rollguard.model.alerting import ReceivedAlert
 from rollguard.model.judgement import alert_signal
 from rollguard.model.metrics import Answer, Answered, SeriesKey
 from rollguard.model.names import TemplateHash, UnitName, WorkloadName
-from rollguard.model.policy import LevelName, Signal, SignalKind
+from rollguard.model.signals import LevelName, Signal, SignalKind
 from rollguard.model.time import Instant
 from rollguard.observe import of_unit
 from rollguard.policy import durations

@@ -22,7 +22,8 @@ from rollguard.judge.memory import JudgeState, SignalLook, SignalMemory
 from rollguard.judge.proof import served_since
 from rollguard.judge.words import NOTHING_REACHED
 from rollguard.model.judgement import Finding, Observation, SignalGap, Verdict, VerdictKind
-from rollguard.model.policy import EventRule, LevelName, Policy, Signal, SignalKind, Timing, Watch
+from rollguard.model.policy import Policy, Timing, Watch
+from rollguard.model.signals import EventRule, LevelName, Signal, SignalKind
 from rollguard.observe.slots import number_ending_at_or_before, number_starting_at_or_after
 
 COMPLETE_AT_LEAST = 0.95

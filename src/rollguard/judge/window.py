@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rollguard.judge.kinds import KINDS
 from rollguard.judge.memory import slots_of
 from rollguard.judge.pooled import ArmSlot, ArmState, Pooled, SlotSums, pool
-from rollguard.model.policy import Signal
+from rollguard.model.signals import Signal
 
 GAPS_AT_MOST = 10
 """One slot in so many may be a gap."""

@@ -6,7 +6,7 @@ from rollguard.judge.kinds import KINDS
 from rollguard.judge.reference import BEFORE, BESIDE
 from rollguard.judge.window import LAST_WITHOUT_GAP, Window
 from rollguard.model.judgement import Reference
-from rollguard.model.policy import Level, Signal, SignalKind
+from rollguard.model.signals import Level, Signal, SignalKind
 from rollguard.policy import durations
 from rollguard.policy.amounts import amount, percent
 

@@ -12,8 +12,8 @@ from rollguard.lifecycle import findings
 from rollguard.model.handling import Acknowledgement
 from rollguard.model.lifecycle import Tell
 from rollguard.model.notices import NoticeClass
-from rollguard.model.policy import LevelName
 from rollguard.model.records import LifecycleState, Outcome, RolloutRecord
+from rollguard.model.signals import LevelName
 from rollguard.model.time import Instant
 
 NOT_ACKNOWLEDGED = "not-acknowledged"

@@ -14,8 +14,8 @@ from rollguard.lifecycle import findings
 from rollguard.model.handling import Handling, Ticket, TicketState
 from rollguard.model.judgement import Finding
 from rollguard.model.names import RolloutId
-from rollguard.model.policy import LevelName
 from rollguard.model.records import RolloutRecord
+from rollguard.model.signals import LevelName
 from rollguard.model.time import Instant
 
 TEXT = 300

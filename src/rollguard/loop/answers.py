@@ -8,7 +8,8 @@ from rollguard import observe, signals
 from rollguard.judge.levels import BEFORE_WINDOWS
 from rollguard.model.metrics import Answer, GapCause, MetricsAnswer, NoSnapshot
 from rollguard.model.names import WorkloadName
-from rollguard.model.policy import Policy, Signal
+from rollguard.model.policy import Policy
+from rollguard.model.signals import Signal
 from rollguard.model.time import Instant, Mono, Slot
 from rollguard.observe import PodIndex
 from rollguard.ports import Metrics

@@ -14,8 +14,9 @@ from rollguard.loop.answers import Answers
 from rollguard.model.facts import UnitFacts
 from rollguard.model.metrics import Answer
 from rollguard.model.names import WorkloadName
-from rollguard.model.policy import MetricsStore, Policy, Signal
+from rollguard.model.policy import MetricsStore, Policy
 from rollguard.model.records import RolloutRecord
+from rollguard.model.signals import Signal
 from rollguard.model.time import Instant, Mono
 from rollguard.observe import PodIndex
 from rollguard.ports import Metrics

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from rollguard.model.action import Decision, DecisionKind
 from rollguard.model.judgement import Finding, Verdict
-from rollguard.model.policy import LevelName, Timing
+from rollguard.model.policy import Timing
 from rollguard.model.records import LastLook, Response, RolloutRecord
+from rollguard.model.signals import LevelName
 from rollguard.model.time import Instant
 
 TICKS_AT_LEAST, TICKS_AT_MOST = 2, 20

@@ -17,7 +17,8 @@ from rollguard.model.lifecycle import NewTarget, Tell
 from rollguard.model.names import RolloutId, UnitName, WorkloadKind
 from rollguard.model.notices import NoticeClass
 from rollguard.model.policy import Mode, ReleaseSet
-from rollguard.model.records import HumanRequest, LifecycleState, Passage, RolloutRecord, TimelineEntry, UnitRecord
+from rollguard.model.records import LifecycleState, Passage, RolloutRecord, TimelineEntry, UnitRecord
+from rollguard.model.requests import HumanRequest
 from rollguard.observe import Begun
 
 OWNERS = 8

@@ -15,7 +15,8 @@ from rollguard.model.handling import Acknowledgement
 from rollguard.model.lifecycle import ApprovalGiven, Tell
 from rollguard.model.names import UnitName, WorkloadKind
 from rollguard.model.notices import NoticeClass
-from rollguard.model.records import HumanRequest, LifecycleState, RequestKind, RolloutRecord, UnitRecord
+from rollguard.model.records import LifecycleState, RolloutRecord, UnitRecord
+from rollguard.model.requests import HumanRequest, RequestKind
 from rollguard.observe import Begun
 
 AGAIN = 0.5

@@ -14,7 +14,8 @@ from rollguard.model.handling import Acknowledgement
 from rollguard.model.lifecycle import ApprovalGiven, ApprovalRefused, TakenOn, Tell
 from rollguard.model.names import UnitName
 from rollguard.model.notices import NoticeClass
-from rollguard.model.records import HumanRequest, LifecycleState, RequestKind, RolloutRecord, TimelineEntry, UnitRecord
+from rollguard.model.records import LifecycleState, RolloutRecord, TimelineEntry, UnitRecord
+from rollguard.model.requests import HumanRequest, RequestKind
 from rollguard.model.time import Instant
 
 OPEN_TO_REJECTION = (LifecycleState.AWAITING_APPROVAL, LifecycleState.PLANNED)

@@ -25,7 +25,8 @@ from rollguard.model.action import (
 )
 from rollguard.model.facts import Template, UnitFacts
 from rollguard.model.lifecycle import PlanRefused, PlanStored
-from rollguard.model.records import HumanRequest, Ordered, RolloutRecord, TimelineEntry
+from rollguard.model.records import Ordered, RolloutRecord, TimelineEntry
+from rollguard.model.requests import HumanRequest
 from rollguard.model.situation import Situation
 
 RETRY = 1.0

@@ -10,7 +10,8 @@ from rollguard.loop.context import Context
 from rollguard.loop.transitions import note
 from rollguard.model.lifecycle import Tell
 from rollguard.model.names import UnitName
-from rollguard.model.records import HumanRequest, LifecycleState, RolloutRecord, TimelineEntry, UnitRecord
+from rollguard.model.records import LifecycleState, RolloutRecord, TimelineEntry, UnitRecord
+from rollguard.model.requests import HumanRequest
 
 OPEN_TO_PEOPLE = (LifecycleState.WATCHING, LifecycleState.AWAITING_APPROVAL, LifecycleState.HELD)
 """While nothing is under way: people may order, and look into it."""

@@ -13,8 +13,9 @@ from rollguard.model.action import Decision
 from rollguard.model.judgement import Phase, Verdict, VerdictKind
 from rollguard.model.names import RolloutId, UnitName, WorkloadName
 from rollguard.model.notices import NoticeClass
-from rollguard.model.policy import LevelName, ReleaseSet, Timing
+from rollguard.model.policy import ReleaseSet, Timing
 from rollguard.model.records import LifecycleState, RolloutRecord, UnitRecord
+from rollguard.model.signals import LevelName
 from rollguard.model.time import Instant, Mono
 from rollguard.notify import pages
 

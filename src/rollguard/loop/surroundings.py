@@ -11,7 +11,8 @@ from rollguard.loop.context import Context, Memory
 from rollguard.model.facts import InventoryItem, UnitFacts
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import Policy, Watch
-from rollguard.model.records import EVERYTHING, Freeze, LifecycleState, RolloutRecord, UnitRecord
+from rollguard.model.records import EVERYTHING, LifecycleState, RolloutRecord, UnitRecord
+from rollguard.model.requests import Freeze
 from rollguard.model.situation import Sibling, Situation, Surroundings
 from rollguard.model.time import Instant
 from rollguard.policy import watch_of

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from rollguard.model.judgement import Verdict, VerdictKind
 from rollguard.model.names import Ref, RolloutId, TemplateHash
-from rollguard.model.policy import LevelName
+from rollguard.model.signals import LevelName
 from rollguard.model.time import Instant
 
 FIELD_MANAGER = "rollguard"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rollguard.model.policy import LevelName
+from rollguard.model.signals import LevelName
 from rollguard.model.time import Instant
 
 

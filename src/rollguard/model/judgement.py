@@ -9,7 +9,7 @@ from rollguard.model.alerting import ReceivedAlert
 from rollguard.model.facts import UnitFacts
 from rollguard.model.metrics import Answer
 from rollguard.model.names import RolloutId, TemplateHash, UnitName
-from rollguard.model.policy import LevelName
+from rollguard.model.signals import LevelName
 from rollguard.model.time import Instant, Slot
 
 LIVE_COLOUR = "live-colour"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from rollguard.model.alerting import Category
-from rollguard.model.channels import SLACK_DEPLOYMENTS, SLACK_INCIDENTS, SLACK_WARNINGS, SecretKey
+from rollguard.model.channels import SecretKey
+from rollguard.model.destinations import EmailChannel, JournalPlace, Paging, SlackChannels, Tickets, WebhookChannel
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.operations import Operations
+from rollguard.model.signals import Signal
 
 
 class Mode(StrEnum):
@@ -20,94 +21,6 @@ class Mode(StrEnum):
     OBSERVE = "observe"
     APPROVE = "approve"
     AUTOMATIC = "automatic"
-
-
-class LevelName(StrEnum):
-    """How bad a value is."""
-
-    WARNING = "warning"
-    CRITICAL = "critical"
-    ROLLBACK = "rollback"
-
-
-class SignalKind(StrEnum):
-    """The five kinds of signal."""
-
-    RATIO = "ratio"
-    HISTOGRAM = "histogram"
-    RATE = "rate"
-    GAUGE = "gauge"
-    EVENT = "event"
-
-
-class EventRule(StrEnum):
-    """The rules on cluster events that need no metrics."""
-
-    CRASH_LOOP = "crashLoop"
-    IMAGE_PULL = "imagePull"
-    PROGRESS_DEADLINE = "progressDeadline"
-    MIGRATION_FAILED = "migrationFailed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
-    """A bound with a duration. The value is past it when greater than `bound`."""
-
-    name: LevelName
-    bound: float
-    """Ratio: a fraction. Histogram: seconds. Rate: per minute. Gauge: as the expression yields (a fraction
-    where it is divided by a limit). Event: unused, 0."""
-    seconds: float
-    """How long: the window over which the value is pooled."""
-    quantile: float | None = None
-    """Histogram only: 0.95 means that more than 5% of the requests took longer than `bound`."""
-    text: str = ""
-    """As the policy writes it, for words: `P95 > 5s for 5m`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalAlert:
-    """An alert on one of a signal's levels."""
-
-    name: str
-    level: LevelName
-    """Of an event, which has no bound to be past: the severity (critical, or warning), or rollback."""
-    category: Category
-    seconds: float
-    """How long the rule must hold before it fires."""
-    over: float
-    """Seconds of the range that a rate, a share or a quantile is taken over."""
-    after_rollout: bool = False
-    """Only while a rollout is recent."""
-    by_pod: bool = False
-    """Gauge only: for each pod by itself."""
-    whole: bool = False
-    """Over all workloads of a namespace together: it names none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signal:
-    """What is watched. The PromQL fields are vector selectors; empty where the kind does not use them."""
-
-    name: str
-    kind: SignalKind
-    levels: tuple[Level, ...]
-    required: bool
-    shared: bool
-    minimum_traffic: int
-    """Requests in a level's window below which the level cannot be reached. 0 for rate, gauge, event."""
-    bad: str = ""
-    total: str = ""
-    buckets: str = ""
-    counter: str = ""
-    gauge: str = ""
-    limit: str = ""
-    """Gauge only: what its value is divided by; no limit series = no signal for that pod."""
-    rule: EventRule | None = None
-    per_pod: bool = False
-    """Rate only: the mean over the arm's pods; else their sum."""
-    alerts: tuple[SignalAlert, ...] = ()
-    """For the rules alone: the loop does not look at them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,111 +237,6 @@ class Migration:
     interlock: MigrationInterlock = MigrationInterlock.PROVEN
     on_failure_roll_back: bool = False
     """Where one fails for a rollout: the workload goes back without asking."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookChannel:
-    """A generic webhook: every notice as JSON."""
-
-    name: str
-    url: str
-    hmac_key_file: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tickets:
-    """Where findings become tickets."""
-
-    channel: WebhookChannel
-    always: tuple[LevelName, ...] = ()
-    """Levels whose findings become one without a word of a person; `critical` stands for `rollback` too."""
-
-    def levels(self) -> frozenset[LevelName]:
-        """The levels of findings that always become one."""
-        more = {LevelName.ROLLBACK} if LevelName.CRITICAL in self.always else set()
-        return frozenset(self.always) | more
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlackChannels:
-    """The channels of Slack by what goes there: names with their `#`, or ids."""
-
-    deployments: str = "#deployments"
-    warnings: str = "#deployment-warnings"
-    incidents: str = "#production-incidents"
-    api: str = "https://slack.com/api"
-
-    def named(self, channel: str) -> str:
-        """Which of them one of Slack's channels of notices is. KeyError for any other."""
-        return {SLACK_DEPLOYMENTS: self.deployments, SLACK_WARNINGS: self.warnings, SLACK_INCIDENTS: self.incidents}[
-            channel
-        ]
-
-    @property
-    def post_message(self) -> str:
-        """The address at which a bot writes."""
-        return f"{self.api}/chat.postMessage"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paging:
-    """How PagerDuty is reached."""
-
-    sender: str = ""
-    """The e-mail address of a user there in whose name incidents are opened by the REST API; empty: by it none are."""
-    api: str = "https://api.pagerduty.com"
-    events: str = "https://events.pagerduty.com"
-
-
-class MailTls(StrEnum):
-    """How the way to the mail server is kept from others."""
-
-    STARTTLS = "starttls"
-    """Begun in the clear, then TLS before anything is said; a server that does not offer it gets no mail."""
-    TLS = "tls"
-    """From the first byte."""
-    NONE = "none"
-    """Not at all: without a user name and password, for they would be read on the way."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmailChannel:
-    """The mail server, from whom, and to whom mails go."""
-
-    to: tuple[str, ...]
-    """Who gets all of them."""
-    sender: str
-    host: str
-    port: int = 587
-    tls: MailTls = MailTls.STARTTLS
-    ca_file: str = ""
-    """Certificates that vouch for the server; those of the system where empty."""
-    teams: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """(team, who gets what is about its workloads besides), sorted."""
-
-    def recipients(self, team: str) -> tuple[str, ...]:
-        """Who gets what is about that team's workloads, each once."""
-        own = dict(self.teams).get(team, ())
-        known = {address.lower() for address in self.to}
-        return (*self.to, *(address for address in own if address.lower() not in known))
-
-
-class JournalKind(StrEnum):
-    """What keeps the journal."""
-
-    POSTGRES = "postgres"
-    """Any number of guards may write to it; where it is, the Secret says."""
-    SQLITE = "sqlite"
-    """A file, for one guard."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalPlace:
-    """Where the copy of every rollout's story is kept for readers."""
-
-    kind: JournalKind
-    path: str = ""
-    """Of SQLite's file; empty for PostgreSQL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

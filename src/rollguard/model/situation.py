@@ -8,7 +8,8 @@ from rollguard.model.action import Target
 from rollguard.model.facts import MigrationRun, UnitFacts
 from rollguard.model.names import UnitName, WorkloadName
 from rollguard.model.policy import Limits, Migration, Mode, Owners, QuietWindow, Timing, Watch
-from rollguard.model.records import Freeze, GoodRevision, RolloutRecord, UnitRecord
+from rollguard.model.records import GoodRevision, RolloutRecord, UnitRecord
+from rollguard.model.requests import Freeze
 from rollguard.model.time import Instant
 
 

@@ -27,7 +27,7 @@ from rollguard.model.metrics import (
     Snapshot,
 )
 from rollguard.model.names import UnitName, WorkloadName
-from rollguard.model.policy import Signal, SignalKind
+from rollguard.model.signals import Signal, SignalKind
 from rollguard.model.time import Slot
 from rollguard.observe.pods import PodIndex
 from rollguard.signals import parts

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rollguard.model.policy import Level, Policy, ReleaseSet, Signal, SignalKind, Watch
+from rollguard.model.policy import Policy, ReleaseSet, Watch
+from rollguard.model.signals import Level, Signal, SignalKind
 from rollguard.policy import durations
 from rollguard.policy.ground import Ground, Labels, faults, listed
 from rollguard.policy.mistakes import Mistakes, nearest

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from rollguard.model.alerting import LASTING, Category
-from rollguard.model.policy import Alerting, EventRule, Level, LevelName, SignalAlert, SignalKind
+from rollguard.model.policy import Alerting
+from rollguard.model.signals import EventRule, Level, LevelName, SignalAlert, SignalKind
 from rollguard.policy import checks
 from rollguard.policy.mistakes import nearest
 from rollguard.policy.part import Duration, Part

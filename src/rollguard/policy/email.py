@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rollguard.model.channels import SecretKey
-from rollguard.model.policy import EmailChannel, MailTls
+from rollguard.model.destinations import EmailChannel, MailTls
 from rollguard.policy.mistakes import nearest
 from rollguard.policy.part import File, Host, MailAddress, Part, Port
 from rollguard.policy.yaml_text import Marked

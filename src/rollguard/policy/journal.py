@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from rollguard.model.policy import JournalKind, JournalPlace
+from rollguard.model.destinations import JournalKind, JournalPlace
 from rollguard.policy.part import File, Part
 from rollguard.policy.yaml_text import Marked
 

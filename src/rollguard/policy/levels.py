@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rollguard.model.policy import EventRule, Level, LevelName, Signal, SignalKind
+from rollguard.model.signals import EventRule, Level, LevelName, Signal, SignalKind
 from rollguard.policy import durations, values
 from rollguard.policy.alerts import alerts_of
 from rollguard.policy.document import LevelPart, Levels, SignalPart

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from rollguard.model.channels import FIXED, SecretKey
-from rollguard.model.policy import SlackChannels, WebhookChannel
+from rollguard.model.destinations import SlackChannels, WebhookChannel
 from rollguard.policy import checks
 from rollguard.policy.email import EmailPart, TeamPart, check_email
 from rollguard.policy.pagerduty import PagerDutyPart

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from rollguard.model.policy import Paging
+from rollguard.model.destinations import Paging
 from rollguard.policy.part import MailAddress, Part, SecuredUrl
 
 

@@ -10,7 +10,6 @@ from typing import TypeVar
 import msgspec
 
 from rollguard.model.policy import (
-    LevelName,
     Limits,
     Links,
     MetricsStore,
@@ -21,11 +20,11 @@ from rollguard.model.policy import (
     Owners,
     Policy,
     SecretsAccess,
-    Signal,
     StoreAccess,
     Timing,
     Watch,
 )
+from rollguard.model.signals import LevelName, Signal
 from rollguard.policy import durations, preset
 from rollguard.policy.alerts import AlertsPart, alerting, check_names
 from rollguard.policy.document import (

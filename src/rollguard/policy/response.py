@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from rollguard.model.channels import TICKETS
-from rollguard.model.policy import LevelName, Tickets, Timing, WebhookChannel
+from rollguard.model.destinations import Tickets, WebhookChannel
+from rollguard.model.policy import Timing
+from rollguard.model.signals import LevelName
 from rollguard.policy.part import Duration, File, Part, Url
 
 

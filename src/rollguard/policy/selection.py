@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollguard.model.facts import InventoryItem
-from rollguard.model.policy import Mode, Policy, SetMember, Signal, SignalKind, Watch
+from rollguard.model.policy import Mode, Policy, SetMember, Watch
+from rollguard.model.signals import Signal, SignalKind
 
 OPT_OUT = "rollguard.dev/guard"
 

@@ -6,7 +6,8 @@ from typing import get_args, get_origin
 
 from pydantic import BaseModel
 
-from rollguard.model.policy import Policy, Signal, Timing, Watch
+from rollguard.model.policy import Policy, Timing, Watch
+from rollguard.model.signals import Signal
 from rollguard.policy import durations
 from rollguard.policy.annotations import Model, key_of, members, models
 from rollguard.policy.document import Document

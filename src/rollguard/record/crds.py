@@ -9,7 +9,8 @@ from rollguard import policy as policies
 from rollguard.model.action import Plan
 from rollguard.model.documents import Json
 from rollguard.model.names import WorkloadKind
-from rollguard.model.records import Freeze, HumanRequest, PolicyStatus, RolloutRecord, UnitRecord
+from rollguard.model.records import PolicyStatus, RolloutRecord, UnitRecord
+from rollguard.model.requests import Freeze, HumanRequest
 from rollguard.record.names import (
     GROUP,
     GUARD_POLICIES,

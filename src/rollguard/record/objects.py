@@ -8,14 +8,8 @@ import msgspec
 
 from rollguard.model.documents import Json
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
-from rollguard.model.records import (
-    Freeze,
-    HumanRequest,
-    RolloutRecord,
-    StoredRollout,
-    StoredUnit,
-    UnitRecord,
-)
+from rollguard.model.records import RolloutRecord, StoredRollout, StoredUnit, UnitRecord
+from rollguard.model.requests import Freeze, HumanRequest
 from rollguard.model.time import Instant
 from rollguard.record.budget import clip, fit_rollout, fit_unit
 from rollguard.record.codec import Unreadable, from_json, to_json

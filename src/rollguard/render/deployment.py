@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from rollguard.model.destinations import JournalKind
 from rollguard.model.documents import Json
-from rollguard.model.policy import JournalKind, Policy
+from rollguard.model.policy import Policy
 from rollguard.render.labels import CONFIG_NAME, DEPLOYMENT, POLICY_KEY, Object, labels
 from rollguard.render.pod import from_field, pod
 

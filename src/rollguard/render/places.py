@@ -6,7 +6,8 @@ import zlib
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rollguard.model.policy import Links, Signal
+from rollguard.model.policy import Links
+from rollguard.model.signals import Signal
 from rollguard.render.topics import Topic, topic
 
 

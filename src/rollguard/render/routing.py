@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from rollguard.model.alerting import ROLLBACK
 from rollguard.model.documents import Json
-from rollguard.model.policy import LevelName, Policy, QuietWindow
+from rollguard.model.policy import Policy, QuietWindow
+from rollguard.model.signals import LevelName
 from rollguard.render.file import HEADER, File
 from rollguard.render.labels import Object
 from rollguard.render.receivers import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from rollguard.model.policy import Signal, SignalKind
+from rollguard.model.signals import Signal, SignalKind
 from rollguard.policy.promql import metric_of, selectors
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from rollguard.model.metrics import Expression, GapCause, MetricsAnswer, NoSnapshot, Question, Snapshot
 from rollguard.model.names import WorkloadName
-from rollguard.model.policy import MetricsStore, Policy, Signal, SignalKind
+from rollguard.model.policy import MetricsStore, Policy
+from rollguard.model.signals import Signal, SignalKind
 from rollguard.model.time import Instant
 from rollguard.signals import event, gauge, histogram, rate, ratio
 from rollguard.signals.grouping import Grouping, chunks, filled, grouping

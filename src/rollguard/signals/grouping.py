@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rollguard.model.metrics import Expression
-from rollguard.model.policy import MetricsStore, Signal
+from rollguard.model.policy import MetricsStore
+from rollguard.model.signals import Signal
 from rollguard.policy.promql import Matcher, narrowed
 from rollguard.signals import parts
 from rollguard.signals.measure import CONTAINER, exported

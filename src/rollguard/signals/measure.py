@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from rollguard.model.policy import SignalAlert
+from rollguard.model.signals import SignalAlert
 from rollguard.policy import promql
 from rollguard.policy.durations import format_
 

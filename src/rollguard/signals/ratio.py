@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollguard.model.metrics import Expression
-from rollguard.model.policy import Signal
+from rollguard.model.signals import Signal
 from rollguard.signals import parts
 from rollguard.signals.grouping import Grouping
 from rollguard.signals.measure import RANGE, Measure, Span

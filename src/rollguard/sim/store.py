@@ -8,17 +8,8 @@ from dataclasses import replace
 
 from rollguard.model.action import Absent, Plan, Step, StepState
 from rollguard.model.names import RolloutId, UnitName
-from rollguard.model.records import (
-    Exists,
-    Freeze,
-    HumanRequest,
-    LifecycleState,
-    RolloutRecord,
-    Stale,
-    StoredRollout,
-    StoredUnit,
-    UnitRecord,
-)
+from rollguard.model.records import Exists, LifecycleState, RolloutRecord, Stale, StoredRollout, StoredUnit, UnitRecord
+from rollguard.model.requests import Freeze, HumanRequest
 from rollguard.sim.network import InvariantBroken
 
 _ORDER = {StepState.PENDING: 0, StepState.TRYING: 1, StepState.DONE: 2, StepState.SKIPPED: 2, StepState.FAILED: 2}

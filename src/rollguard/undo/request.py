@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rollguard.model.action import Standing, Target
 from rollguard.model.facts import Revision, Workload
-from rollguard.model.records import HumanRequest
+from rollguard.model.requests import HumanRequest
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
 from rollguard.observe import known_revisions, no_way_back

@@ -7,8 +7,9 @@ from dataclasses import replace
 from rollguard.model.action import DecisionKind, Standing
 from rollguard.model.judgement import LevelReading, Phase, SignalGap, VerdictKind
 from rollguard.model.names import RolloutId, TemplateHash
-from rollguard.model.policy import LevelName, Mode
+from rollguard.model.policy import Mode
 from rollguard.model.records import GoodRevision, LastLook, LifecycleState, Outcome, Response, RolloutRecord, UnitRecord
+from rollguard.model.signals import LevelName
 from rollguard.model.time import Slot
 from tests.unit.records import ERRORS, NEW_IMAGES, OLD_IMAGES, START, rollout_record, unit_record
 

@@ -11,7 +11,8 @@ from rollguard.cli import exits
 from rollguard.cli.approve import refuse_unless_asked, refuse_unless_taken, rejected
 from rollguard.cli.main import call
 from rollguard.cli.output import Format
-from rollguard.model.records import HumanRequest, LifecycleState, RequestKind
+from rollguard.model.records import LifecycleState
+from rollguard.model.requests import HumanRequest, RequestKind
 from tests.unit.cli.stories import held, watched
 from tests.unit.records import PLAN, START, rollout_record
 

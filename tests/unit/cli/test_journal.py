@@ -15,8 +15,8 @@ import pytest
 from rollguard.adapters.log import StructuredLog
 from rollguard.adapters.secrets import Secrets
 from rollguard.cli import exits, journal
+from rollguard.model.destinations import JournalKind, JournalPlace
 from rollguard.model.names import RolloutId
-from rollguard.model.policy import JournalKind, JournalPlace
 from rollguard.model.records import TimelineEntry
 from tests.unit.policy.texts import GOOD, good
 from tests.unit.records import START, UNIT

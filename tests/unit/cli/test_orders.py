@@ -11,7 +11,7 @@ from rollguard.cli.connect import recorded
 from rollguard.cli.main import call
 from rollguard.cli.output import Format
 from rollguard.model.names import UnitName
-from rollguard.model.records import Freeze, HumanRequest, RequestKind
+from rollguard.model.requests import Freeze, HumanRequest, RequestKind
 from rollguard.model.time import Instant
 from tests.unit.decide.situations import watched_rollout
 from tests.unit.records import PLAN, START, WORKLOAD

@@ -9,8 +9,8 @@ from rollguard.cli import history, status, watch, why
 from rollguard.cli.approve import passage as asked_about
 from rollguard.model.action import Standing, StepState
 from rollguard.model.names import UnitName
-from rollguard.model.policy import LevelName
 from rollguard.model.records import LifecycleState, LiveMember, RolloutRecord, UnitRecord
+from rollguard.model.signals import LevelName
 from tests.unit.cli.stories import HELD, LOOK, NOW, reading, watched
 from tests.unit.records import START, passage, set_record, set_unit, side, unit_record
 

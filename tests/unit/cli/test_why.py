@@ -7,8 +7,9 @@ from dataclasses import replace
 from rollguard.cli.why import changes, page
 from rollguard.model.action import DecisionKind
 from rollguard.model.judgement import VerdictKind
-from rollguard.model.policy import LevelName, Mode
+from rollguard.model.policy import Mode
 from rollguard.model.records import LifecycleState
+from rollguard.model.signals import LevelName
 from tests.unit.cli.stories import HELD, LOOK, NOW, WOULD, held, reading, watched
 from tests.unit.records import ERRORS, START, rollout_record
 

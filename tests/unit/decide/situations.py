@@ -8,8 +8,9 @@ from rollguard.model.action import DecisionKind
 from rollguard.model.facts import Template, UnitFacts, Workload
 from rollguard.model.judgement import Attribution, Finding, Reference, SignalGap, Verdict, VerdictKind
 from rollguard.model.names import TemplateHash, WorkloadKind, WorkloadName
-from rollguard.model.policy import LevelName, Limits, Mode, Timing, Watch
+from rollguard.model.policy import Limits, Mode, Timing, Watch
 from rollguard.model.records import GoodRevision, LifecycleState, RolloutRecord, UnitRecord
+from rollguard.model.signals import LevelName
 from rollguard.model.situation import Sibling, Situation, Surroundings
 from rollguard.model.time import Instant, Slot
 from tests.unit.records import ERRORS, NEW_IMAGES, OLD_IMAGES, START, UNIT, WORKLOAD, rollout_record

@@ -9,8 +9,9 @@ import pytest
 from rollguard import decide
 from rollguard.model.action import DecisionKind
 from rollguard.model.judgement import Attribution, Finding, Verdict, VerdictKind
-from rollguard.model.policy import LevelName, Mode
-from rollguard.model.records import Freeze, HumanRequest, RequestKind
+from rollguard.model.policy import Mode
+from rollguard.model.requests import Freeze, HumanRequest, RequestKind
+from rollguard.model.signals import LevelName
 from rollguard.model.situation import Situation
 from tests.unit.decide.situations import BEFORE, CRASH_LOOP, GOOD, NOW, at, gap, situation, verdict
 from tests.unit.records import ERRORS

@@ -15,7 +15,8 @@ from rollguard.model.facts import MigrationRun, Template
 from rollguard.model.judgement import Attribution, Finding, Verdict
 from rollguard.model.names import RolloutId, TemplateHash
 from rollguard.model.policy import Migration, MigrationInterlock, Mode
-from rollguard.model.records import Freeze, HumanRequest, LifecycleState, RequestKind, TimelineEntry
+from rollguard.model.records import LifecycleState, TimelineEntry
+from rollguard.model.requests import Freeze, HumanRequest, RequestKind
 from rollguard.model.time import Instant
 from tests.unit.decide.owner_cases import OWNERS
 from tests.unit.decide.situations import (

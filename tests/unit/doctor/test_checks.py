@@ -27,10 +27,10 @@ from rollguard.doctor.facts import (
     WorkloadSeen,
 )
 from rollguard.model.action import Absent, Unknown
+from rollguard.model.destinations import JournalKind, JournalPlace
 from rollguard.model.facts import Owner, Tool
 from rollguard.model.metrics import GapCause, NoSnapshot
 from rollguard.model.names import UnitName
-from rollguard.model.policy import JournalKind, JournalPlace
 from rollguard.model.records import UnitRecord
 from tests.unit.doctor import building
 from tests.unit.doctor.building import (

@@ -11,8 +11,8 @@ import pytest
 from rollguard.adapters.email import Email
 from rollguard.adapters.secrets import Secrets
 from rollguard.model.channels import SecretKey
+from rollguard.model.destinations import EmailChannel, MailTls
 from rollguard.model.notices import Notice, NoticeClass
-from rollguard.model.policy import EmailChannel, MailTls
 from rollguard.ports import Accepted, NotConfigured, Refused, Retry
 from tests.unit.email.server import PASSWORD, USER, Server, serving
 from tests.unit.records import START, rollout_record

@@ -11,22 +11,8 @@ from rollguard.model.facts import ClusterEvent, Condition, MigrationRun, Pod, Un
 from rollguard.model.judgement import Arms, LevelReading, Observation, Rollout, Verdict
 from rollguard.model.metrics import Answer, Answered, Counts, Gap, GapCause, Sample, SeriesKey
 from rollguard.model.names import RolloutId, TemplateHash
-from rollguard.model.policy import (
-    EventRule,
-    Level,
-    LevelName,
-    Limits,
-    Links,
-    MetricsStore,
-    Migration,
-    Mode,
-    Policy,
-    Signal,
-    SignalKind,
-    StoreAccess,
-    Timing,
-    Watch,
-)
+from rollguard.model.policy import Limits, Links, MetricsStore, Migration, Mode, Policy, StoreAccess, Timing, Watch
+from rollguard.model.signals import EventRule, Level, LevelName, Signal, SignalKind
 from rollguard.model.time import Instant
 from rollguard.observe import slot_at
 from tests.unit.observe.building import NAME, NEW, OLD, UNIT, facts, revision, signal, workload

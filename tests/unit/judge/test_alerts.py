@@ -9,7 +9,7 @@ import pytest
 from rollguard.judge import Recovery, alerts_over, firing_alerts
 from rollguard.model.alerting import Category, ReceivedAlert
 from rollguard.model.judgement import Attribution, LevelReading, Verdict, VerdictKind
-from rollguard.model.policy import LevelName, SignalAlert
+from rollguard.model.signals import LevelName, SignalAlert
 from rollguard.model.time import Instant
 from tests.unit.judge.building import ERRORS, FIRST, STARTED, Case, lost, policy, run
 

@@ -7,7 +7,7 @@ import pytest
 from rollguard.judge.events.pull import Cause, classify, registry_of
 from rollguard.model.facts import ClusterEvent, Pod
 from rollguard.model.judgement import Attribution, Finding, Verdict, VerdictKind
-from rollguard.model.policy import LevelName
+from rollguard.model.signals import LevelName
 from tests.unit.judge.building import CRASH, PULL, STARTED, Case
 from tests.unit.observe.building import LONG_AGO, NEW, OLD, container, pod
 

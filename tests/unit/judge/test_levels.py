@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rollguard.model.judgement import VerdictKind
 from rollguard.model.metrics import Answered, Buckets, Counts, GapCause, Gauge, Increase, Sample, SeriesKey
-from rollguard.model.policy import Level, LevelName, SignalKind
+from rollguard.model.signals import Level, LevelName, SignalKind
 from rollguard.model.time import Instant
 from rollguard.observe import slot_at
 from tests.unit.judge.building import (

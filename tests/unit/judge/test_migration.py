@@ -9,7 +9,8 @@ import pytest
 from rollguard.model.facts import MigrationRun
 from rollguard.model.judgement import Attribution, Verdict, VerdictKind
 from rollguard.model.metrics import Answer
-from rollguard.model.policy import EventRule, Migration
+from rollguard.model.policy import Migration
+from rollguard.model.signals import EventRule
 from rollguard.model.time import Instant
 from rollguard.observe import slot_at
 from tests.unit.judge.building import CRASH, ERRORS, FIRST, SECONDS, STARTED, Case, counted, lost

@@ -10,7 +10,7 @@ from rollguard.judge.events import progress_deadline
 from rollguard.model.facts import ClusterEvent, Condition, Container, Pod
 from rollguard.model.judgement import Arms, Attribution, Finding, Observation, Rollout, VerdictKind
 from rollguard.model.names import RolloutId, TemplateHash
-from rollguard.model.policy import EventRule, LevelName
+from rollguard.model.signals import EventRule, LevelName
 from tests.unit.judge.building import CRASH, STARTED, Case
 from tests.unit.observe.building import NEW, OLD, UNIT, container, facts, pod, revision, workload
 

@@ -6,7 +6,7 @@ import pytest
 
 from rollguard.model.judgement import VerdictKind
 from rollguard.model.metrics import Answer, GapCause
-from rollguard.model.policy import Level, LevelName
+from rollguard.model.signals import Level, LevelName
 from tests.unit.judge.building import (
     CRASH,
     CRITICAL,

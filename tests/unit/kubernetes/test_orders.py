@@ -12,7 +12,7 @@ from rollguard.adapters.kubernetes.connection.kubeconfig import Connection
 from rollguard.adapters.kubernetes.store.orders import KubernetesOrders
 from rollguard.model.action import Applied
 from rollguard.model.names import UnitName
-from rollguard.model.records import Freeze, HumanRequest, RequestKind
+from rollguard.model.requests import Freeze, HumanRequest, RequestKind
 from rollguard.model.time import Instant
 from tests.unit.kubernetes.server import Conversation, serving
 

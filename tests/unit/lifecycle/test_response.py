@@ -10,8 +10,8 @@ from rollguard.lifecycle import findings, response
 from rollguard.model.handling import Acknowledgement, Handling, Via
 from rollguard.model.lifecycle import Tell
 from rollguard.model.notices import Notice, NoticeClass
-from rollguard.model.policy import LevelName
 from rollguard.model.records import LifecycleState, Outcome, RolloutRecord
+from rollguard.model.signals import LevelName
 from rollguard.model.time import Instant
 from tests.unit.records import ERRORS, START, rollout_record
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from rollguard.lifecycle import findings, tickets
+from rollguard.model.destinations import Tickets, WebhookChannel
 from rollguard.model.handling import Acknowledgement, Ticket, TicketState
-from rollguard.model.policy import LevelName, Tickets, WebhookChannel
 from rollguard.model.records import Outcome, RolloutRecord
+from rollguard.model.signals import LevelName
 from tests.unit.records import ERRORS, START, rollout_record
 
 ANA = Acknowledgement(actor="ana", at=START.plus(60))

@@ -10,7 +10,8 @@ from rollguard.model.action import Unknown
 from rollguard.model.channels import PAGERDUTY
 from rollguard.model.handling import Acknowledgement, Via
 from rollguard.model.names import UnitName
-from rollguard.model.records import Freeze, LifecycleState, RolloutRecord
+from rollguard.model.records import LifecycleState, RolloutRecord
+from rollguard.model.requests import Freeze
 from rollguard.sim.channels import SimNotifier
 from rollguard.sim.objects import at
 from tests.unit.loop.stage import FAILING, Running, Stage, play

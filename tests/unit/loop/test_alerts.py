@@ -8,8 +8,10 @@ from dataclasses import replace
 from rollguard.loop import Came, Intake
 from rollguard.model.alerting import ROLLBACK, Category, Delivered, ReceivedAlert
 from rollguard.model.names import UnitName
-from rollguard.model.policy import LevelName, Mode, Policy, SignalAlert
-from rollguard.model.records import Freeze, LifecycleState, Outcome, UnitRecord
+from rollguard.model.policy import Mode, Policy
+from rollguard.model.records import LifecycleState, Outcome, UnitRecord
+from rollguard.model.requests import Freeze
+from rollguard.model.signals import LevelName, SignalAlert
 from rollguard.sim.faults import Fault, FaultPlan
 from rollguard.sim.objects import at
 from rollguard.sim.process import Process

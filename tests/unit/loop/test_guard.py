@@ -17,14 +17,8 @@ from rollguard.model.action import Evidence, StepState
 from rollguard.model.metrics import GapCause
 from rollguard.model.names import RolloutId, TemplateHash, UnitName
 from rollguard.model.policy import Limits, Mode
-from rollguard.model.records import (
-    Freeze,
-    HumanRequest,
-    LifecycleState,
-    Outcome,
-    RequestKind,
-    RolloutRecord,
-)
+from rollguard.model.records import LifecycleState, Outcome, RolloutRecord
+from rollguard.model.requests import Freeze, HumanRequest, RequestKind
 from rollguard.model.time import Instant
 from rollguard.ports import Held, NotHeld
 from rollguard.sim.faults import Fault

@@ -9,8 +9,9 @@ from dataclasses import replace
 from rollguard.loop import kept
 from rollguard.model.action import Decision, DecisionKind
 from rollguard.model.judgement import Verdict, VerdictKind
-from rollguard.model.policy import LevelName, Mode
+from rollguard.model.policy import Mode
 from rollguard.model.records import LifecycleState, Outcome, RolloutRecord
+from rollguard.model.signals import LevelName
 from rollguard.model.time import Instant
 from tests.simulation import policies
 from tests.unit.decide.situations import watched_rollout

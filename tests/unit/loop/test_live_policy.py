@@ -8,9 +8,12 @@ from dataclasses import replace
 import pytest
 
 from rollguard.loop.house import SURVEY_EVERY
+from rollguard.model.destinations import WebhookChannel
 from rollguard.model.notices import NoticeClass
-from rollguard.model.policy import LevelName, MetricsStore, Mode, Policy, WebhookChannel
-from rollguard.model.records import LifecycleState, Outcome, RequestKind
+from rollguard.model.policy import MetricsStore, Mode, Policy
+from rollguard.model.records import LifecycleState, Outcome
+from rollguard.model.requests import RequestKind
+from rollguard.model.signals import LevelName
 from rollguard.ports import Notifier
 from rollguard.sim.channels import Inbox, SimNotifier
 from tests.simulation import policies

@@ -9,7 +9,8 @@ from rollguard.model.action import Found, Rejected, Unknown, Write, WriteOutcome
 from rollguard.model.metrics import GapCause
 from rollguard.model.names import Ref, UnitName
 from rollguard.model.policy import Mode
-from rollguard.model.records import HumanRequest, LifecycleState, Outcome, RequestKind
+from rollguard.model.records import LifecycleState, Outcome
+from rollguard.model.requests import HumanRequest, RequestKind
 from rollguard.sim.objects import at
 from rollguard.sim.world import Blind
 from tests.simulation import policies

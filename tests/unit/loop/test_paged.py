@@ -13,11 +13,12 @@ from rollguard.adapters.pagerduty import PagerDuty
 from rollguard.adapters.pagerduty_events import PagerDutyEvents
 from rollguard.adapters.secrets import Secrets
 from rollguard.model.channels import PAGERDUTY, SecretKey
+from rollguard.model.destinations import Paging
 from rollguard.model.handling import Via
 from rollguard.model.names import UnitName
 from rollguard.model.notices import Notice, NoticeClass
-from rollguard.model.policy import Paging
-from rollguard.model.records import Freeze, RolloutRecord
+from rollguard.model.records import RolloutRecord
+from rollguard.model.requests import Freeze
 from rollguard.ports import Accepted, NotConfigured, Notifier, Refused, Retry
 from rollguard.sim.objects import at
 from rollguard.sim.process import Process

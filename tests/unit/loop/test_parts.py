@@ -20,15 +20,8 @@ from rollguard.model.lifecycle import MakePlan, Tell, Transition
 from rollguard.model.names import RolloutId, TemplateHash, UnitName
 from rollguard.model.notices import NoticeClass
 from rollguard.model.policy import Mode
-from rollguard.model.records import (
-    GoodRevision,
-    HumanRequest,
-    LifecycleState,
-    RequestKind,
-    RolloutRecord,
-    StoredUnit,
-    TimelineEntry,
-)
+from rollguard.model.records import GoodRevision, LifecycleState, RolloutRecord, StoredUnit, TimelineEntry
+from rollguard.model.requests import HumanRequest, RequestKind
 from rollguard.ports import Held
 from rollguard.sim.faults import Fault, FaultPlan
 from rollguard.sim.process import Process, VirtualClock

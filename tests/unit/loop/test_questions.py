@@ -16,7 +16,8 @@ from rollguard.model.lifecycle import Decided
 from rollguard.model.metrics import GapCause
 from rollguard.model.names import UnitName
 from rollguard.model.policy import Limits, Mode
-from rollguard.model.records import Freeze, LifecycleState, RequestKind, RolloutRecord
+from rollguard.model.records import LifecycleState, RolloutRecord
+from rollguard.model.requests import Freeze, RequestKind
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
 from rollguard.sim.objects import at

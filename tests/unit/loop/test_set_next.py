@@ -9,7 +9,8 @@ from rollguard.cli.status import page
 from rollguard.model.judgement import VerdictKind
 from rollguard.model.notices import NoticeClass
 from rollguard.model.policy import Policy
-from rollguard.model.records import Freeze, LifecycleState, Outcome, RolloutRecord
+from rollguard.model.records import LifecycleState, Outcome, RolloutRecord
+from rollguard.model.requests import Freeze
 from rollguard.sim.objects import at
 from tests.unit.loop.colours import SET, UNIT, Colours, play_set, set_policy
 from tests.unit.loop.stage import Running, Stage

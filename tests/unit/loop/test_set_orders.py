@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from rollguard.model.judgement import VerdictKind
 from rollguard.model.policy import Policy
-from rollguard.model.records import HumanRequest, LifecycleState, Outcome, RequestKind, RolloutRecord
+from rollguard.model.records import LifecycleState, Outcome, RolloutRecord
+from rollguard.model.requests import HumanRequest, RequestKind
 from rollguard.sim.objects import at
 from tests.unit.loop.colours import SET, UNIT, Colours, play_set, set_policy
 from tests.unit.loop.stage import Stage

@@ -11,7 +11,8 @@ import pytest
 from rollguard.loop.sets import stopped_half
 from rollguard.model.action import Plan, StepKind, StepState
 from rollguard.model.policy import Policy
-from rollguard.model.records import Freeze, HumanRequest, LifecycleState, Outcome, RequestKind, RolloutRecord
+from rollguard.model.records import LifecycleState, Outcome, RolloutRecord
+from rollguard.model.requests import Freeze, HumanRequest, RequestKind
 from rollguard.sim.objects import at
 from rollguard.sim.services import Adjusted
 from rollguard.sim.world import Changed, Sent

@@ -7,7 +7,8 @@ import asyncio
 from rollguard.model.names import UnitName
 from rollguard.model.notices import NoticeClass
 from rollguard.model.policy import Mode
-from rollguard.model.records import Freeze, LifecycleState, Outcome, RolloutRecord
+from rollguard.model.records import LifecycleState, Outcome, RolloutRecord
+from rollguard.model.requests import Freeze
 from rollguard.sim.objects import at
 from rollguard.sim.services import Adjusted
 from tests.unit.loop.colours import SET, UNIT, Colours, play_set, set_policy

@@ -16,7 +16,8 @@ from rollguard.model.metrics import GapCause
 from rollguard.model.names import UnitName
 from rollguard.model.notices import Notice, NoticeClass
 from rollguard.model.policy import Mode
-from rollguard.model.records import Freeze, HumanRequest, LifecycleState, RequestKind, RolloutRecord
+from rollguard.model.records import LifecycleState, RolloutRecord
+from rollguard.model.requests import Freeze, HumanRequest, RequestKind
 from rollguard.sim.channels import SimNotifier
 from rollguard.sim.objects import at
 from rollguard.sim.world import Blind

@@ -12,7 +12,8 @@ from rollguard.loop import kept
 from rollguard.model.judgement import VerdictKind
 from rollguard.model.metrics import GapCause
 from rollguard.model.policy import Mode
-from rollguard.model.records import LifecycleState, Outcome, RequestKind
+from rollguard.model.records import LifecycleState, Outcome
+from rollguard.model.requests import RequestKind
 from rollguard.sim.world import Blind
 from tests.simulation import policies
 from tests.unit.cli.stories import reading

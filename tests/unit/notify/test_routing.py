@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from rollguard.model.destinations import WebhookChannel
 from rollguard.model.handling import Ticket, TicketState
 from rollguard.model.notices import Notice, NoticeClass
-from rollguard.model.policy import WebhookChannel
 from rollguard.notify.routing import routes
 from tests.simulation import policies
 from tests.unit.records import START

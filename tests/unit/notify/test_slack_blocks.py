@@ -13,8 +13,8 @@ from lab.standins.slack_rules import check
 from rollguard.model.documents import Json
 from rollguard.model.lifecycle import Tell
 from rollguard.model.notices import Notice, NoticeClass
-from rollguard.model.policy import LevelName
 from rollguard.model.records import RolloutRecord
+from rollguard.model.signals import LevelName
 from rollguard.notify import words
 from rollguard.notify.slack_blocks import escaped, link, message
 from tests.unit.notify.test_words import HOLD, POLICY

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from rollguard.loop.ticketing import ticketed
+from rollguard.model.destinations import Tickets, WebhookChannel
 from rollguard.model.handling import Ticket, TicketState
 from rollguard.model.notices import Notice, NoticeClass
-from rollguard.model.policy import LevelName, Tickets, WebhookChannel
+from rollguard.model.signals import LevelName
 from rollguard.notify import ticket_payload
 from rollguard.notify.tickets import reason
 from tests.unit.judge.building import policy

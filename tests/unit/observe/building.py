@@ -5,7 +5,7 @@ from __future__ import annotations
 from rollguard.model.facts import Condition, Container, Pod, Revision, Template, UnitFacts, Workload
 from rollguard.model.metrics import Reading, Snapshot
 from rollguard.model.names import TemplateHash, UnitName, WorkloadKind, WorkloadName
-from rollguard.model.policy import Level, LevelName, Signal, SignalKind
+from rollguard.model.signals import Level, LevelName, Signal, SignalKind
 from rollguard.model.time import Instant, Slot
 from rollguard.observe import PodIndex, slot_at
 

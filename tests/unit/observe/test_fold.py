@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rollguard.model.metrics import Answered, Buckets, Counts, Gap, GapCause, Gauge, Increase, NoSnapshot
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
-from rollguard.model.policy import Signal, SignalKind
+from rollguard.model.signals import Signal, SignalKind
 from rollguard.observe import PodIndex, fold, of_unit
 from tests.unit.observe.building import (
     LONG_AGO,

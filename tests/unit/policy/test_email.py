@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollguard.model.policy import EmailChannel, MailTls
+from rollguard.model.destinations import EmailChannel, MailTls
 from tests.unit.policy.texts import GOOD, added, good, only
 
 MAIL = "to: [ops@example.com], from: guard@example.com, host: smtp.example.com"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollguard.model.policy import JournalKind, JournalPlace
+from rollguard.model.destinations import JournalKind, JournalPlace
 from tests.unit.policy.texts import GOOD, added, good, only
 
 

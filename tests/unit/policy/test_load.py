@@ -8,9 +8,6 @@ import pytest
 
 from rollguard.model.alerting import Category
 from rollguard.model.policy import (
-    EventRule,
-    Level,
-    LevelName,
     Migration,
     MigrationInterlock,
     Mode,
@@ -19,10 +16,8 @@ from rollguard.model.policy import (
     Policy,
     QuietWindow,
     SecretsAccess,
-    Signal,
-    SignalAlert,
-    SignalKind,
 )
+from rollguard.model.signals import EventRule, Level, LevelName, Signal, SignalAlert, SignalKind
 from rollguard.policy import PRESETS, load
 from tests.unit.policy.texts import GOOD, added, changed, good
 

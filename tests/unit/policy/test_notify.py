@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rollguard.model.channels import SecretKey
-from rollguard.model.policy import LevelName, Paging, SlackChannels, WebhookChannel
+from rollguard.model.destinations import Paging, SlackChannels, WebhookChannel
+from rollguard.model.signals import LevelName
 from rollguard.policy.remarks import remarks
 from tests.unit.policy.texts import GOOD, added, good, only
 

@@ -10,7 +10,8 @@ import pytest
 
 from rollguard.adapters import reach
 from rollguard.model.channels import SecretKey
-from rollguard.model.policy import Policy, StoreAccess, WebhookChannel
+from rollguard.model.destinations import WebhookChannel
+from rollguard.model.policy import Policy, StoreAccess
 from tests.unit.doctor.building import policy
 
 

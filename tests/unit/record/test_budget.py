@@ -12,8 +12,9 @@ from rollguard.model.judgement import Finding, LevelReading
 from rollguard.model.lifecycle import Tell
 from rollguard.model.names import TemplateHash
 from rollguard.model.notices import Notice, NoticeClass, NoticeState
-from rollguard.model.policy import LevelName
-from rollguard.model.records import HumanRequest, LastLook, RequestKind, Response, RolloutRecord, TimelineEntry
+from rollguard.model.records import LastLook, Response, RolloutRecord, TimelineEntry
+from rollguard.model.requests import HumanRequest, RequestKind
+from rollguard.model.signals import LevelName
 from rollguard.record import BUDGET_BYTES, fit_rollout, fit_unit, rollout_to_json, thinned
 from tests.unit.judge.building import policy
 from tests.unit.records import ERRORS, PLAN, START, rollout_record, unit_record

@@ -15,15 +15,8 @@ from hypothesis import strategies as st
 
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import Mode
-from rollguard.model.records import (
-    Freeze,
-    HumanRequest,
-    RequestKind,
-    RolloutRecord,
-    StoredRollout,
-    StoredUnit,
-    UnitRecord,
-)
+from rollguard.model.records import RolloutRecord, StoredRollout, StoredUnit, UnitRecord
+from rollguard.model.requests import Freeze, HumanRequest, RequestKind
 from rollguard.model.time import Instant
 from rollguard.record import (
     Unreadable,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rollguard.cli.policy import read
-from rollguard.model.policy import Signal, SignalKind
+from rollguard.model.signals import Signal, SignalKind
 from rollguard.render.topics import Topic, topic
 from tests.unit.render.dashboards.test_dashboards import PLATFORM
 

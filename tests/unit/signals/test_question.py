@@ -10,7 +10,8 @@ import pytest
 
 from rollguard.model.metrics import GapCause, MetricsAnswer, NoSnapshot, Question, Reading, Snapshot
 from rollguard.model.names import WorkloadKind, WorkloadName
-from rollguard.model.policy import MetricsStore, Policy, Signal, SignalKind, StoreAccess
+from rollguard.model.policy import MetricsStore, Policy, StoreAccess
+from rollguard.model.signals import Signal, SignalKind
 from rollguard.model.time import Instant
 from rollguard.policy import load
 from rollguard.signals import KINDS, LONGEST_EXPRESSION, joined, question

@@ -10,7 +10,7 @@ from rollguard import undo
 from rollguard.model.action import Plan, Standing, Target
 from rollguard.model.facts import Condition, Pod, Revision, Template, Workload
 from rollguard.model.names import TemplateHash
-from rollguard.model.records import Freeze, HumanRequest, RequestKind
+from rollguard.model.requests import Freeze, HumanRequest, RequestKind
 from rollguard.model.situation import Situation
 from tests.unit.decide.situations import BAD_TEMPLATE, GOOD, NOW, OLDER, facts, situation, workload
 from tests.unit.observe.building import container, pod

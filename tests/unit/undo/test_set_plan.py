@@ -11,7 +11,7 @@ from rollguard import undo
 from rollguard.model.action import Standing, StepKind, Target
 from rollguard.model.facts import ClusterEvent, Condition
 from rollguard.model.names import WorkloadKind
-from rollguard.model.records import HumanRequest, RequestKind
+from rollguard.model.requests import HumanRequest, RequestKind
 from rollguard.model.situation import Situation
 from rollguard.undo.half import steps_of
 from tests.unit.records import START

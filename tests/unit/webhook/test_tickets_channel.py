@@ -9,7 +9,8 @@ from rollguard.adapters.channels import PolicyChannels
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.secrets import Secrets
 from rollguard.model.channels import TICKETS
-from rollguard.model.policy import Policy, Tickets, WebhookChannel
+from rollguard.model.destinations import Tickets, WebhookChannel
+from rollguard.model.policy import Policy
 from tests.unit.judge.building import policy
 
 

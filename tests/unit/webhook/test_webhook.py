@@ -15,9 +15,9 @@ from werkzeug import Request, Response
 
 from rollguard.adapters.secrets import Secrets
 from rollguard.adapters.webhook import Webhook
+from rollguard.model.destinations import WebhookChannel
 from rollguard.model.handling import Ticket, TicketState
 from rollguard.model.notices import Notice, NoticeClass
-from rollguard.model.policy import WebhookChannel
 from rollguard.notify import ticket_payload
 from rollguard.ports import Accepted, Refused, Retry
 from tests.unit.records import START, rollout_record

@@ -12,7 +12,8 @@ from rollguard.doctor.facts import Series, SignalSeen, StoreSeen
 from rollguard.model.action import Unknown
 from rollguard.model.metrics import GapCause, MetricsAnswer, NoSnapshot
 from rollguard.model.names import WorkloadName
-from rollguard.model.policy import Policy, Signal, SignalKind
+from rollguard.model.policy import Policy
+from rollguard.model.signals import Signal, SignalKind
 from rollguard.model.time import Slot
 from rollguard.policy.promql import Matcher, narrowed, selectors
 from rollguard.ports import Clock, Metrics

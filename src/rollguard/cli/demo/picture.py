@@ -13,8 +13,9 @@ from rollguard.cli.demo.users import FEW, MANY, Users
 from rollguard.loop import Status
 from rollguard.model.action import Plan, Step, StepKind, StepState
 from rollguard.model.judgement import LevelReading, Verdict
-from rollguard.model.policy import LevelName, ReleaseSet, SetMember
+from rollguard.model.policy import ReleaseSet, SetMember
 from rollguard.model.records import LifecycleState, RolloutRecord
+from rollguard.model.signals import LevelName
 from rollguard.policy.amounts import amount
 from rollguard.sim.objects import SimDeployment
 

@@ -21,7 +21,8 @@ from rollguard.cli.connect import Way, opened
 from rollguard.cli.init.pairs import Pairing, paired
 from rollguard.cli.init.series import Measured, measured
 from rollguard.cli.init.stores import StoreFound, candidates, first_answering
-from rollguard.model.policy import EventRule, Policy, Signal, SignalKind
+from rollguard.model.policy import Policy
+from rollguard.model.signals import EventRule, Signal, SignalKind
 from rollguard.policy import load
 from rollguard.policy.drafting import Draft, DraftedMember, DraftedSet, drafted
 from rollguard.policy.selection import OPT_OUT

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from rollguard.adapters.prometheus import MetricsInspector
 from rollguard.adapters.prometheus.soundings import main_selector
-from rollguard.model.policy import Signal, SignalKind
+from rollguard.model.signals import Signal, SignalKind
 from rollguard.policy.drafting import Requests
 from rollguard.policy.promql import metric_of, selectors
 

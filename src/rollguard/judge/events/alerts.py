@@ -12,7 +12,8 @@ from rollguard.judge.reference import BEFORE, NO_REFERENCE
 from rollguard.judge.words import ALL_PODS
 from rollguard.model.alerting import ReceivedAlert
 from rollguard.model.judgement import Attribution, Finding, LevelReading, Observation, Reference, alert_signal
-from rollguard.model.policy import LevelName, Policy
+from rollguard.model.policy import Policy
+from rollguard.model.signals import LevelName
 from rollguard.policy.amounts import counted
 
 UNIT = "firing"

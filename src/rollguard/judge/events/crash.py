@@ -9,7 +9,7 @@ from rollguard.judge.memory import Exits
 from rollguard.judge.reference import BESIDE, NO_REFERENCE
 from rollguard.model.facts import Container, Pod
 from rollguard.model.judgement import Attribution, Finding, Observation, Reference
-from rollguard.model.policy import LevelName
+from rollguard.model.signals import LevelName
 from rollguard.model.time import Instant
 
 ENOUGH_EXITS = 2

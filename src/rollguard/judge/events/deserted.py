@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rollguard.judge.reference import BESIDE, NO_REFERENCE
 from rollguard.model.judgement import LIVE_COLOUR, Attribution, Finding, Reference
-from rollguard.model.policy import LevelName
 from rollguard.model.records import Passage
+from rollguard.model.signals import LevelName
 from rollguard.model.time import Instant
 
 DESERTED_FOR = 10.0

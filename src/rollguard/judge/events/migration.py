@@ -7,7 +7,7 @@ import re
 from rollguard.judge.reference import NO_REFERENCE
 from rollguard.model.facts import MigrationRun
 from rollguard.model.judgement import Attribution, Finding, Observation
-from rollguard.model.policy import LevelName
+from rollguard.model.signals import LevelName
 
 JOINED = 600.0
 """Seconds before the rollout's start within which a migration belongs to it: pipelines migrate first."""

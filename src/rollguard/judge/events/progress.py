@@ -8,7 +8,7 @@ from rollguard.judge.events.crash import new_pods, old_pods
 from rollguard.judge.reference import BESIDE, NO_REFERENCE
 from rollguard.model.facts import Condition, Container, Pod, Workload
 from rollguard.model.judgement import Attribution, Finding, Observation, Reference
-from rollguard.model.policy import LevelName
+from rollguard.model.signals import LevelName
 
 EXCEEDED = "ProgressDeadlineExceeded"
 _CANNOT_MOUNT = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})

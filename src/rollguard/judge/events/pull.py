@@ -11,7 +11,7 @@ from rollguard.judge.memory import PullCause
 from rollguard.judge.reference import NO_REFERENCE
 from rollguard.model.facts import Container, Pod
 from rollguard.model.judgement import Attribution, Finding, Observation
-from rollguard.model.policy import LevelName
+from rollguard.model.signals import LevelName
 from rollguard.model.time import Instant
 
 FAILING = frozenset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rollguard.judge.kinds import gauge, histogram, rate, ratio
 from rollguard.judge.kinds.kind import Kind
-from rollguard.model.policy import SignalKind
+from rollguard.model.signals import SignalKind
 
 KINDS: dict[SignalKind, Kind] = {
     SignalKind.RATIO: ratio.KIND,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rollguard.judge.kinds.kind import Kind, Totals
 from rollguard.judge.kinds.ratio import fisher
 from rollguard.model.metrics import Buckets, Sample
-from rollguard.model.policy import Level
+from rollguard.model.signals import Level
 
 
 def sums(levels: tuple[Level, ...], samples: tuple[Sample, ...], _seconds: float) -> Totals:

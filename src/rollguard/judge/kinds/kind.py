@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rollguard.judge.pooled import Pooled
 from rollguard.model.metrics import Sample
-from rollguard.model.policy import Level
+from rollguard.model.signals import Level
 
 Totals = tuple[float, tuple[float | None, ...]]
 

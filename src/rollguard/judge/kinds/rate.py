@@ -6,7 +6,7 @@ from rollguard.judge.exact import more_events_by_chance
 from rollguard.judge.kinds.kind import Kind, Totals
 from rollguard.judge.pooled import Pooled
 from rollguard.model.metrics import Increase, Sample
-from rollguard.model.policy import Level
+from rollguard.model.signals import Level
 
 
 def sums(levels: tuple[Level, ...], samples: tuple[Sample, ...], seconds: float) -> Totals:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rollguard import signals
 from rollguard.model.alerting import Category, Severity
-from rollguard.model.policy import Policy, Signal, SignalKind
+from rollguard.model.policy import Policy
+from rollguard.model.signals import Signal, SignalKind
 from rollguard.policy.durations import format_
 from rollguard.policy.promql import Matcher
 from rollguard.render.alerts.alert import Alert

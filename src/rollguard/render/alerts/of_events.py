@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from rollguard import signals
 from rollguard.model.alerting import ROLLBACK
-from rollguard.model.policy import EventRule, LevelName, Policy, SignalAlert
+from rollguard.model.policy import Policy
+from rollguard.model.signals import EventRule, LevelName, SignalAlert
 from rollguard.policy.durations import format_
 from rollguard.policy.promql import Matcher
 from rollguard.render.alerts.alert import Alert

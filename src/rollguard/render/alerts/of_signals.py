@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rollguard import signals
 from rollguard.model.alerting import ROLLBACK, Severity
-from rollguard.model.policy import Level, LevelName, Policy, Signal, SignalAlert, SignalKind
+from rollguard.model.policy import Policy
+from rollguard.model.signals import Level, LevelName, Signal, SignalAlert, SignalKind
 from rollguard.policy.durations import format_
 from rollguard.render.alerts.alert import Alert, Unit
 from rollguard.render.alerts.cluster import RECENT, WHERE

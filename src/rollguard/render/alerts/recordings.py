@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rollguard import signals
-from rollguard.model.policy import Level, Policy, Signal, SignalAlert, SignalKind
+from rollguard.model.policy import Policy
+from rollguard.model.signals import Level, Signal, SignalAlert, SignalKind
 from rollguard.policy.durations import format_
 from rollguard.policy.promql import Matcher, metric_of
 from rollguard.render.alerts.alert import Recording

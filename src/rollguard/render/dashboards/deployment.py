@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rollguard.model.policy import Policy, Signal, SignalKind
+from rollguard.model.policy import Policy
+from rollguard.model.signals import Signal, SignalKind
 from rollguard.render.dashboards import rollouts, shown
 from rollguard.render.dashboards.panel import Dashboard, Line, Link, Panel, PanelKind, Query, Row
 from rollguard.render.dashboards.view import REPLICAS, View, among, at_least, of_units, only, view

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from rollguard.model.policy import Level, LevelName, Signal, SignalKind
+from rollguard.model.signals import Level, LevelName, Signal, SignalKind
 from rollguard.policy.promql import Matcher, metric_of, selectors
 from rollguard.render.dashboards.panel import Line, Panel, PanelKind, Query
 from rollguard.render.dashboards.view import RATE_INTERVAL, WORKLOADS, View

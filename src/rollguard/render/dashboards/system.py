@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rollguard.model.policy import Policy, Signal
+from rollguard.model.policy import Policy
+from rollguard.model.signals import Signal
 from rollguard.policy.promql import Matcher, narrowed
 from rollguard.render.alerts.cluster import glob
 from rollguard.render.dashboards import rollouts, shown

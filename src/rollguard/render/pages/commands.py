@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rollguard.model.operations import Database
-from rollguard.model.policy import Policy, Signal
+from rollguard.model.policy import Policy
+from rollguard.model.signals import Signal
 from rollguard.policy import durations
 from rollguard.render.deployment import SELECTOR
 from rollguard.render.pages.names import Example, examples

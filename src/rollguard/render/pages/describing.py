@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rollguard.model.policy import LevelName, Policy, Signal, SignalKind, Watch
+from rollguard.model.policy import Policy, Watch
+from rollguard.model.signals import LevelName, Signal, SignalKind
 from rollguard.policy import durations
 from rollguard.render.pages.commands import series
 from rollguard.render.pages.text import listed, spoken, table

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rollguard.model.policy import EventRule, LevelName, Mode, Policy, Signal
+from rollguard.model.policy import Mode, Policy
+from rollguard.model.signals import EventRule, LevelName, Signal
 from rollguard.policy import durations
 from rollguard.render.job import NAME
 from rollguard.render.labels import DEPLOYMENT

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rollguard.model.policy import EventRule, Policy, Signal
+from rollguard.model.policy import Policy
+from rollguard.model.signals import EventRule, Signal
 from rollguard.policy import durations
 from rollguard.render.alerts.alert import Alert
 from rollguard.render.file import File

@@ -11,7 +11,8 @@ from rollguard.adapters.kubernetes.connection.rights import PATCH_UNIT, Right
 from rollguard.model.action import Absent, Applied, Conflict, Rejected, Unknown, WriteOutcome
 from rollguard.model.names import UnitName
 from rollguard.model.permissions import Scope
-from rollguard.model.records import EVERYTHING, Freeze, HumanRequest
+from rollguard.model.records import EVERYTHING
+from rollguard.model.requests import Freeze, HumanRequest
 from rollguard.ports import Clock
 from rollguard.record import freeze_to_json, request_to_json
 from rollguard.record.names import API_VERSION, GROUP, UNIT_KIND, UNITS, VERSION

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rollguard.model.policy import EventRule, SignalAlert
+from rollguard.model.signals import EventRule, SignalAlert
 from rollguard.render.alerts.alert import Alert
 from rollguard.render.alerts.of_autoscaling import AUTOSCALER, TARGET
 from rollguard.render.alerts.of_events import MIGRATION

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollguard.model.policy import Signal, SignalAlert
+from rollguard.model.signals import Signal, SignalAlert
 from rollguard.render.alerts.alert import Alert
 from rollguard.render.alerts.cluster import RECENT
 from rollguard.render.alerts.proof.case import CALM, Case, Firing, Setting
