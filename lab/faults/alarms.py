@@ -82,9 +82,9 @@ WELL = (
     Case(name="quiet", tag="v2-noerrors", rps=1),
 )
 ILL = (
-    Case(name="errors", tag="v2-errors-15pct", rps=12),
+    Case(name="errors", tag="v2-errors-25pct", rps=12),
     Case(name="some-errors", chaos={"error_ratio": 0.03}, rps=40),
-    Case(name="old-errors", chaos={"error_ratio": 0.15}, rps=12),
+    Case(name="old-errors", chaos={"error_ratio": 0.25}, rps=12),
     Case(name="slow", tag="v2-slow-5500ms-30pct-noerrors", rps=12),
     Case(name="crashing", tag="v2-crash"),
     Case(name="no-image", tag="v2-missing"),

@@ -10,6 +10,8 @@ NAME = "translation"
 CALLERS = ("frontend", "gateway")
 VERSION = "v1-callee-dependent"
 GOOD = "v1-noerrors"
+FAILED = 15
+"""Of 15 requests a second at 40% errors: far more come before the way back."""
 
 
 async def play(stage: Stage) -> None:
@@ -29,7 +31,7 @@ async def play(stage: Stage) -> None:
     for name in CALLERS:
         after = await stage.lab.traffic_stats(stage.namespace, name)
         failed, sent = (after[key] - before[name][key] for key in ("errors_5xx", "requests"))
-        stage.expect(failed > 0.1 * sent, f"{name} answered {failed} of {sent} requests with errors meanwhile")
+        stage.expect(failed >= FAILED, f"{name} answered {failed} of {sent} requests with errors meanwhile")
     await stage.until_undone(NAME, tag=GOOD)
     await asyncio.gather(*(_not_blamed(stage, name) for name in CALLERS))
 

@@ -7,7 +7,8 @@ from lab.scenarios import words
 from lab.scenarios.stage import Stage
 
 NAME = "translation"
-PATIENT: dict[str, Any] = {"window": policies.window(16), "timing": policies.timing(slot_s=4)}
+AUTOMATIC_S = 32
+PATIENT: dict[str, Any] = {"window": policies.window(AUTOMATIC_S), "timing": policies.timing(slot_s=8)}
 """A release is healthy only if nineteen of twenty slots are complete: of these four, all."""
 
 

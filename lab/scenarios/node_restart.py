@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lab.scenarios.stage import Stage
+from lab.scenarios.stage import GUARD_S, Stage
 from lab.scenarios.words import tag_of
 
 NAME = "lip-sync"
@@ -46,7 +46,7 @@ async def _until_exits(stage: Stage, node: str, times: int) -> None:
         pods = [pod for pod in await stage.pods(NAME) if pod["spec"]["nodeName"] == node]
         return all(_exits(pod) >= times and (times > 1 or _runs(pod)) for pod in pods)
 
-    await stage.until(ended, what=f"{times} exits of each container on {node}", timeout_s=30)
+    await stage.until(ended, what=f"{times} exits of each container on {node}", timeout_s=GUARD_S)
 
 
 def _exits(pod: Any) -> int:

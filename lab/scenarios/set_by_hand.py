@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from lab.platform import MEMBERS, QUEUE, SERVICES, Platform, Reached, Shape
-from lab.scenarios.stage import Stage
+from lab.scenarios.stage import GUARD_S, Stage
 
 MOVED_WITHIN_S = 3.0
 """After the change of the slices: the clients' lag, and a second of connections that stay."""
@@ -54,7 +54,7 @@ async def _switch_without_drain(stage: Stage, platform: Platform, to: str, old: 
             found[member] = (await platform.reached(member, old)).since(before[member])
         return all(each.broken for each in found.values())
 
-    await stage.until(broken, what="broken connections of each Service", timeout_s=20, seen=lambda: found)
+    await stage.until(broken, what="broken connections of each Service", timeout_s=GUARD_S, seen=lambda: found)
     for member, each in found.items():
         stage.tell(f"{member}: {each.broken} connections to {old} were broken")
 
@@ -74,6 +74,6 @@ async def _jobs_go_on(stage: Stage) -> None:
         found.update(await stage.lab.prometheus.query(f"sum({series})"))
         return sum(found.values()) >= 10
 
-    await stage.until(done, what="jobs of the green workers", timeout_s=20, seen=lambda: found)
+    await stage.until(done, what="jobs of the green workers", timeout_s=GUARD_S, seen=lambda: found)
     depth = await stage.lab.prometheus.query(f'queue_depth{{namespace="{stage.namespace}",queue="{queue}"}}')
     stage.expect_equal(len(depth), 1, "series of the queue's depth")

@@ -5,25 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from lab import policies
 from lab.platform import Platform, Shape
 from lab.scenarios import sets
+from lab.scenarios.judged_healthy import AUTOMATIC_S, PATIENT
 from lab.scenarios.stage import Stage
 
 MEMBERS = ("backend", "frontend")
 GOOD = "v2-noerrors"
-AUTOMATIC_S = 32
-PATIENT: dict[str, Any] = {
-    "window": policies.window(AUTOMATIC_S),
-    "joinWindow": f"{AUTOMATIC_S}s",
-    "timing": policies.timing(slot_s=8),
-}
-"""A release is healthy only if nineteen of twenty slots are complete: of these four, all."""
+GUARDED: dict[str, Any] = {**PATIENT, "joinWindow": f"{AUTOMATIC_S}s"}
 
 
 async def play(stage: Stage) -> None:
     """Refused with the reasons, checked without a change, done; a pipeline waits for the verdict."""
-    platform = await sets.guarded(stage, Shape(members=MEMBERS, grace_s=2), **PATIENT)
+    platform = await sets.guarded(stage, Shape(members=MEMBERS, grace_s=2), **GUARDED)
     place = (stage.namespace, sets.SET)
     untouched = await _versions(platform)
     await platform.set_image("backend-green", "v2-crash")

@@ -330,7 +330,7 @@ class Stage:
             after[0] = await self.lab.traffic_stats(self.namespace, name)
             return bool(after[0]["requests"] - before["requests"] >= requests)
 
-        await self.until(enough, what=f"{requests} requests to {name}", timeout_s=30)
+        await self.until(enough, what=f"{requests} requests to {name}", timeout_s=GUARD_S)
         return float((after[0]["errors_5xx"] - before["errors_5xx"]) / (after[0]["requests"] - before["requests"]))
 
     async def until_served(self, platform: Platform, colour: str, *, requests: int) -> None:

@@ -230,7 +230,7 @@ async def a_switch_wakes_its_set(ground: Ground) -> None:
     def switched() -> bool:
         return ground.cluster.facts(facts.unit).services[0].selects(KEY) == "blue"
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while facts.unit not in woken or not switched():
             woken.add(await anext(changes))
     assert switched()

@@ -304,7 +304,7 @@ async def test_changes_wake_for_a_guarded_unit_and_inventory_knows_all(api: Api,
         changes = cluster.changes()
         await drain(changes)
         await release(admin, namespace, "speech-to-text", "v2")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await anext(changes) == unit(namespace, "speech-to-text")
 
 
@@ -622,13 +622,13 @@ async def test_requests_wake_for_peoples_writes_and_not_for_our_own(api: Api, ad
         made = await records.create_unit(record)
         assert not isinstance(made, Exists | Unknown)
         assert made.record == record
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await anext(woken) == name
         ours = await records.replace_unit(made, dataclasses.replace(record, mode=Mode.AUTOMATIC))
         assert not isinstance(ours, Stale | Absent | Unknown)
         await drain(woken)
         await admin.patch(f"{OWN}/{namespace}/guardedunits/{name.object_name}", asked("lab-admin"), MERGE)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await anext(woken) == name
         read = await records.read_unit(name)
         assert not isinstance(read, Absent | Unknown)

@@ -56,7 +56,7 @@ async def test_a_deployment_reaches_its_replicas_and_prometheus_sees_its_pods(la
         found.update(await lab.prometheus.query(question))
         return len(found) == 3
 
-    await lab.until(three_pods_up, what="three scraped pods", timeout_s=30, seen=lambda: found)
+    await lab.until(three_pods_up, what="three scraped pods", timeout_s=60, seen=lambda: found)
 
 
 async def test_traffic_reaches_the_pods(lab: Lab) -> None:
@@ -70,7 +70,7 @@ async def test_traffic_reaches_the_pods(lab: Lab) -> None:
         found.update(await lab.prometheus.query(f'sum by (pod) (http_requests_total{{namespace="{namespace}"}}) > 20'))
         return len(found) == 2
 
-    await lab.until(both_pods_serve, what="requests to both pods", timeout_s=30, seen=lambda: found)
+    await lab.until(both_pods_serve, what="requests to both pods", timeout_s=60, seen=lambda: found)
 
 
 async def test_prometheus_comes_back_at_its_address_with_its_data(lab: Lab) -> None:
@@ -80,7 +80,7 @@ async def test_prometheus_comes_back_at_its_address_with_its_data(lab: Lab) -> N
         before.update(await lab.prometheus.query("max(timestamp(up))"))
         return bool(before)
 
-    await lab.until(scraped, what="a first scrape", timeout_s=30)
+    await lab.until(scraped, what="a first scrape", timeout_s=60)
     address = lab.prometheus.url
     await lab.prometheus.kill()
     await lab.prometheus.start()
@@ -98,7 +98,7 @@ async def test_prometheus_takes_rules_in_and_refuses_bad_ones_with_its_reason(la
         fired = [alert for alert in await lab.prometheus.alerts() if alert.name == "LabIsScraped" and alert.firing]
         return {alert.labels["node"] for alert in fired} == {*lab.settings.nodes}
 
-    await lab.until(fires, what="an alert for each node", timeout_s=30)
+    await lab.until(fires, what="an alert for each node", timeout_s=60)
     with pytest.raises(ProcessError, match=r"(?s)refused the rules worse.*LabIsScraped"):
         await lab.prometheus.load_rules("worse", rules.replace("== 1", "== =="))
     await lab.prometheus.drop_rules("lab-itself")

@@ -28,7 +28,7 @@ async def until_containers(lab: Lab, namespace: str, what: str, count: int, cond
         seen[:] = [status for status in containers(await pods(lab, namespace)) if condition(status)]
         return len(seen) >= count
 
-    await lab.until(met, what=what, timeout_s=30, seen=lambda: seen)
+    await lab.until(met, what=what, timeout_s=60, seen=lambda: seen)
     return seen
 
 
@@ -69,7 +69,7 @@ async def test_an_image_that_is_not_there_is_named_in_status_and_event(lab: Lab)
     async def told() -> bool:
         return any("manifest unknown" in message for message in await events(lab, namespace, "Failed"))
 
-    await lab.until(told, what="the event of a failed pull", timeout_s=10)
+    await lab.until(told, what="the event of a failed pull", timeout_s=60)
 
 
 async def test_a_pod_larger_than_any_node_stays_pending_with_the_reason(lab: Lab) -> None:
@@ -83,7 +83,7 @@ async def test_a_pod_larger_than_any_node_stays_pending_with_the_reason(lab: Lab
         conditions[:] = [each for pod in await pods(lab, namespace) for each in pod["status"].get("conditions") or ()]
         return any(each.get("reason") == "Unschedulable" for each in conditions)
 
-    await lab.until(refused, what="an unschedulable pod", timeout_s=15, seen=lambda: conditions)
+    await lab.until(refused, what="an unschedulable pod", timeout_s=60, seen=lambda: conditions)
     assert conditions[0]["message"] == "0/2 nodes are available: 2 Insufficient cpu."
 
 
@@ -98,7 +98,7 @@ async def test_a_rolling_update_loses_no_request(lab: Lab) -> None:
     async def old_gone() -> bool:
         return not old & {pod["status"].get("podIP") for pod in await pods(lab, namespace)}
 
-    await lab.until(old_gone, what="the end of the old pods", timeout_s=20)
+    await lab.until(old_gone, what="the end of the old pods", timeout_s=60)
     found = await lab.end_traffic(namespace, "translation")
     assert old < set(found["pods"]), "both versions served"
     assert (found["connection_failures"], found["resets"], found["errors_5xx"]) == (0, 0, 0)
@@ -115,7 +115,7 @@ async def test_an_app_that_does_not_drain_loses_requests(lab: Lab) -> None:
         found = await lab.traffic_stats(namespace, "translation")
         return bool(found["connection_failures"] + found["resets"] > 0)
 
-    await lab.until(lost, what="lost requests", timeout_s=20)
+    await lab.until(lost, what="lost requests", timeout_s=60)
     await lab.end_traffic(namespace, "translation")
 
 
@@ -135,7 +135,7 @@ async def test_a_bad_backend_makes_its_frontend_fail(lab: Lab) -> None:
     async def failing() -> bool:
         return bool((await lab.traffic_stats(namespace, "frontend"))["statuses"].get("502", 0) >= 20)
 
-    await lab.until(failing, what="errors of the frontend", timeout_s=20)
+    await lab.until(failing, what="errors of the frontend", timeout_s=60)
     await lab.end_traffic(namespace, "frontend")
 
 
@@ -187,7 +187,7 @@ async def test_everything_that_the_lab_exposes_passes_promtool(lab: Lab) -> None
     async def served() -> bool:
         return "http_requests_total{" in (await lab.http.get(f"{app}/metrics")).text
 
-    await lab.until(served, what="counted requests", timeout_s=15)
+    await lab.until(served, what="counted requests", timeout_s=60)
     parts = (f"{lab.parts[name].url}/metrics" for name in ("exporter", "loadgen"))
     nodes = (f"{lab.parts[name].url}/metrics/cadvisor" for name in lab.settings.nodes)
     databases = f"{lab.parts['exporter'].url}/metrics/database"

@@ -88,7 +88,7 @@ async def backend(lab: Lab, **shape: Any) -> AsyncIterator[Seen]:
         async def complete() -> bool:
             return seen.facts.complete and len(seen.facts.pods) == 4 and len(seen.behind()) == 2
 
-        await lab.until(complete, what="the set's facts", timeout_s=20, seen=lambda: seen.facts.missing)
+        await lab.until(complete, what="the set's facts", timeout_s=60, seen=lambda: seen.facts.missing)
         yield seen
     await api.close()
     await lab.leave(namespace)
@@ -135,7 +135,7 @@ async def test_a_switch_shows_in_the_facts_with_the_endpoints_that_follow_it(lab
         async def shown() -> bool:
             return seen.facts.services[0].selects(KEY) == "green" and seen.behind() == seen.pods("green")
 
-        await lab.until(shown, what="the switch in the facts", timeout_s=10, seen=seen.behind)
+        await lab.until(shown, what="the switch in the facts", timeout_s=60, seen=seen.behind)
 
 
 async def test_while_the_endpoints_are_behind_the_read_counts_strangers(lab: Lab) -> None:
@@ -166,13 +166,13 @@ async def test_while_the_endpoints_are_behind_the_read_counts_strangers(lab: Lab
         async def shown() -> bool:
             return pod in seen.behind()
 
-        await lab.until(shown, what="the late slice in the facts", timeout_s=10, seen=seen.behind)
+        await lab.until(shown, what="the late slice in the facts", timeout_s=60, seen=seen.behind)
 
 
 async def test_endpoints_that_are_not_ready_serve_nobody(lab: Lab) -> None:
     async with backend(lab) as seen:
         await seen.platform.scale("backend-blue", 0)
-        await lab.until(lambda: _nobody(seen), what="a Service without endpoints", timeout_s=20)
+        await lab.until(lambda: _nobody(seen), what="a Service without endpoints", timeout_s=60)
         found = await seen.service()
         assert (dict(found.selector)[KEY], found.serving, found.strangers) == ("blue", 0, 0)
 
@@ -211,7 +211,7 @@ async def test_what_admission_forbids_of_a_service_is_a_rejection_in_its_words(l
         async def refused() -> bool:
             return isinstance(await seen.cluster.apply(write, dry_run=True, timeout=TIMEOUT), Rejected)
 
-        await lab.until(refused, what="the refusal", timeout_s=30)
+        await lab.until(refused, what="the refusal", timeout_s=60)
         outcome = await seen.cluster.apply(write, dry_run=False, timeout=TIMEOUT)
         assert isinstance(outcome, Rejected)
         assert "no switch on Fridays" in outcome.detail
@@ -248,7 +248,7 @@ async def test_a_quota_lets_the_scale_pass_and_no_pod_come(lab: Lab) -> None:
         async def counted() -> bool:
             return bool((await lab.api.get(quota_path)).get("status", {}).get("used"))
 
-        await lab.until(counted, what="the quota's count", timeout_s=20)
+        await lab.until(counted, what="the quota's count", timeout_s=60)
         found = await seen.green()
         assert (found.replicas, found.ready) == (2, 2)
         write = patched(seen.ref("Deployment", "backend-green"), found, "/spec/replicas", 2, 3)
@@ -259,6 +259,6 @@ async def test_a_quota_lets_the_scale_pass_and_no_pod_come(lab: Lab) -> None:
             messages = [each.message for each in green.conditions if each.type == "ReplicaFailure"]
             return any("exceeded quota" in message for message in messages)
 
-        await lab.until(failed, what="the refused pod in the facts", timeout_s=20, seen=lambda: seen.facts.members)
+        await lab.until(failed, what="the refused pod in the facts", timeout_s=60, seen=lambda: seen.facts.members)
         after = await seen.green()
         assert (after.replicas, after.ready, after.receipt) == (3, 2, "p/1")

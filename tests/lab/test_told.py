@@ -27,8 +27,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="session")]
 NAMESPACE, WORKLOAD = "told", "checkout"
 RUNBOOKS = "https://runbooks.example.com"
 DASHBOARDS = "https://grafana.example.com/d"
-BAD = "v2-errors-15pct"
-WITHIN_S = 45.0
+BAD = "v2-errors-40pct"
+WITHIN_S = 90.0
 DOWN = Case(name="GuardDown", severity="critical", category="guard", namespace="monitoring")
 HIGH = Case(name="HighErrorRate", severity="critical", category="deployment", namespace=NAMESPACE)
 ROLLBACK = Case(

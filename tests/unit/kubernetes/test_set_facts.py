@@ -199,7 +199,7 @@ async def test_a_set_wakes_for_each_thing_that_it_has_and_for_no_other() -> None
             ("pods", pod("workers-blue")),
         ):
             await objects.change(resource, changed)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 assert await anext(changes) == PLATFORM.unit, resource
         await objects.change("services", service("another-service", "green"))
         await objects.change("deployments", deployment("another"))
