@@ -1,7 +1,8 @@
 """How far a notice has come on its routes, and what follows from the channels' answers. Pure: sending is the outbox's.
 
 The way of a route that counts is its first one that is connected, has not been given up, does not say that it is not
-configured, and was not tried so often in vain that a later one is better.
+configured, and was not tried so often in vain that a later one is better. Channels of one place are one way: another
+name is no better.
 """
 
 from __future__ import annotations
@@ -94,15 +95,22 @@ class Delivery:
 
     def _way(self, route: Route) -> str | None:
         given_up = {self.place(channel) for channel, _ in self.notice.given_up}
-        tries = dict(self.notice.tries)
-        usable = [way for way in route.ways if way in self.connected and way not in self.missing]
-        usable = [way for way in usable if self.place(way) not in given_up]
-        fresh = [way for way in usable if tries.get(way, 0) < TRIES_BEFORE_NEXT]
+        ways: dict[str, str] = {}
+        for way in route.ways:
+            if way in self.connected and way not in self.missing:
+                ways.setdefault(self.place(way), way)
+        usable = [way for place, way in ways.items() if place not in given_up]
+        fresh = [way for way in usable if self._tries(way) < TRIES_BEFORE_NEXT]
         return next(iter([*fresh, *usable[-1:]]), None)
+
+    def _tries(self, channel: str) -> int:
+        """How often it was tried at that channel's place."""
+        place = self.place(channel)
+        return max((number for name, number in self.notice.tries if self.place(name) == place), default=0)
 
     def _again(self, channel: str, answer: Retry, now: Instant) -> None:
         """A way that did not answer well is tried again, and given up where nothing waits for it any more."""
-        tries = 1 + dict(self.notice.tries).get(channel, 0)
+        tries = 1 + self._tries(channel)
         pause = max(min(answer.after, BACK_OFF[-1]), BACK_OFF[min(tries, len(BACK_OFF)) - 1])
         if self.notice.class_ is NoticeClass.PAGE and pause > PAGE_WAITS:
             tries = max(tries, TRIES_BEFORE_NEXT)
@@ -110,7 +118,7 @@ class Delivery:
         until = to_milliseconds(now.plus(pause))
         tried, waits = (*self.notice.tries, (channel, tries)), (*self.notice.waits, (channel, until))
         self.notice = replace(self.notice, tries=tried, waits=waits)
-        if tries >= self.attempts or channel not in self._ways():
+        if tries >= self.attempts or self.place(channel) not in map(self.place, self._ways()):
             self._give_up(channel, f"given up: {answer.detail}")
         else:
             self.waiting[channel] = answer.detail
@@ -120,8 +128,9 @@ class Delivery:
         self.notice = replace(self.notice, given_up=(*self.notice.given_up, (channel, why[:WHY_MAX])))
 
     def _forget(self, channel: str) -> None:
-        tries = tuple(each for each in self.notice.tries if each[0] != channel)
-        waits = tuple(each for each in self.notice.waits if each[0] != channel)
+        place = self.place(channel)
+        tries = tuple(each for each in self.notice.tries if self.place(each[0]) != place)
+        waits = tuple(each for each in self.notice.waits if self.place(each[0]) != place)
         self.notice = replace(self.notice, tries=tries, waits=waits)
 
     def _detail(self, lost: list[Route]) -> str:

@@ -13,6 +13,7 @@ import traceback
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from rollguard.loop import changes
 from rollguard.loop.delivery import Answer, Delivery
@@ -186,7 +187,7 @@ class Outbox:
             notice=notice,
             routes=routes(notice, channels.of),
             connected=frozenset(channels.notifiers),
-            place=lambda channel: self._channels.place(channel, channels.of),
+            place=cache(lambda channel: self._channels.place(channel, channels.of)),
             attempts=self._settings.notice_attempts,
         )
         references: dict[str, str] = {}

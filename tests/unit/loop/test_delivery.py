@@ -154,3 +154,33 @@ def test_channels_that_there_are_not_count_as_not_configured() -> None:
     ended = under_way.ended()
     assert ended.state is NoticeState.ACCEPTED
     assert ended.detail == "paging: no channel; incidents: no channel; deployments: no channel"
+
+
+PLATFORM = ("pagerduty", "slack-incidents", "slack-warnings", "slack-deployments", "log")
+"""The channels of a policy without e-mail; with the platform's keys the three of Slack are one webhook."""
+
+
+def test_a_page_waits_for_the_one_webhook_of_slack_as_long_as_for_any_last_way() -> None:
+    notice, now, rounds = None, START, 0
+    while notice is None or notice.state is NoticeState.PENDING:
+        under_way = delivery(place=one_webhook, connected=PLATFORM, notice=notice)
+        send(under_way, {"slack-incidents": BUSY, "slack-deployments": BUSY}, now)
+        notice, now, rounds = under_way.ended(), now.plus(400), rounds + 1
+    assert rounds == 10
+    assert notice.state is NoticeState.FAILED
+
+
+def test_a_page_outlasts_a_pause_that_the_one_webhook_of_slack_asks_for() -> None:
+    under_way = delivery(place=one_webhook, connected=PLATFORM)
+    send(under_way, {"slack-incidents": Retry(after=60.0, detail="429")})
+    later = delivery(place=one_webhook, connected=PLATFORM, notice=under_way.ended())
+    assert send(later, {}, START.plus(60)) == ["slack-incidents"]
+    assert later.ended().state is NoticeState.ACCEPTED
+
+
+def test_a_page_that_went_by_mail_still_comes_to_the_one_webhook_of_slack_later() -> None:
+    under_way = delivery(place=one_webhook)
+    sent = send(under_way, {"slack-incidents": Retry(after=60.0, detail="429")})
+    assert sent[-1] == "email"
+    later = delivery(place=one_webhook, notice=under_way.ended())
+    assert send(later, {}, START.plus(60)) == ["slack-deployments"]
