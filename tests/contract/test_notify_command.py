@@ -10,6 +10,7 @@ from pytest_httpserver import HTTPServer
 
 from rollguard.cli import exits
 from rollguard.cli.main import call
+from tests.unit.policy.test_teams import of_video
 from tests.unit.policy.texts import added
 
 
@@ -95,3 +96,15 @@ def test_a_channel_that_there_is_not_is_wrong_usage_and_the_ones_there_are_are_n
     code = call(["notify", "test", "slak", "--policy", str(policy), "--secrets", str(values)])
     assert code == exits.USAGE
     assert "expected one of slack-deployments" in capsys.readouterr().err
+
+
+def test_a_teams_own_channel_is_tested_by_its_name_and_needs_the_bots_token(
+    policy: Path, values: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    team = "secrets: [slack-bot-token], teams: {video: {slack: {incidents: '#video-fire'}}}"
+    policy.write_text(of_video(added(f"notify: {{{team}}}")))
+    code = call(["notify", "test", "slack-incidents@video", "--policy", str(policy), "--secrets", str(values)])
+    assert code == exits.PROBLEM
+    said = capsys.readouterr().out
+    assert "slack-incidents@video" in said
+    assert "needs `slack-bot-token`" in said

@@ -19,7 +19,7 @@ from rollguard.loop.outbox import Outbox
 from rollguard.loop.settings import Settings
 from rollguard.loop.store import Store
 from rollguard.model.channels import SLACK_DEPLOYMENTS, SLACK_INCIDENTS, SecretKey
-from rollguard.model.destinations import SlackChannels
+from rollguard.model.destinations import SlackChannels, TeamChannels
 from rollguard.model.notices import Notice, NoticeClass, NoticeState
 from rollguard.model.records import RolloutRecord
 from rollguard.notify import words
@@ -33,7 +33,13 @@ from tests.unit.notify.test_words import HOLD, POLICY
 from tests.unit.records import START, rollout_record, unit_record
 
 DEPLOYMENTS, INCIDENTS = "#deployments", "#production-incidents"
+VIDEO, FIRE = "#video", "#video-fire"
 TOKEN = "xoxb-1"
+TEAMS = (
+    TeamChannels(team="audio", deployments="#audio", incidents="#audio-fire"),
+    TeamChannels(team="video", deployments=VIDEO, incidents=FIRE),
+)
+"""Nobody has made the channels of `audio`."""
 
 
 def notice(number: int, class_: NoticeClass) -> Notice:
@@ -60,7 +66,9 @@ class Post:
             store=self.store,
             cluster=SimCluster(world, process, faults),
             channels=PolicyChannels(Secrets(directory), self.clock),
-            policy=replace(POLICY, slack=SlackChannels(api=workspace.api.removesuffix("/chat.postMessage"))),
+            policy=replace(
+                POLICY, slack=SlackChannels(api=workspace.api.removesuffix("/chat.postMessage"), teams=TEAMS)
+            ),
             gate=gate,
             clock=self.clock,
             settings=settings,
@@ -88,7 +96,9 @@ class Post:
 @pytest_asyncio.fixture
 async def post(tmp_path: Path) -> AsyncIterator[Post]:
     hooks = {"T1/B1/s": DEPLOYMENTS}
-    async with serving(Workspace(token=TOKEN, webhooks=hooks, channels=(DEPLOYMENTS, INCIDENTS))) as workspace:
+    async with serving(
+        Workspace(token=TOKEN, webhooks=hooks, channels=(DEPLOYMENTS, INCIDENTS, VIDEO, FIRE))
+    ) as workspace:
         made = Post(tmp_path, workspace)
         await made.begin()
         yield made
@@ -129,3 +139,40 @@ async def test_a_page_goes_to_another_channel_where_its_own_is_refused(post: Pos
     assert [each.channel for each in post.workspace.posted] == [DEPLOYMENTS]
     (told,) = record.notices
     assert f"{SLACK_INCIDENTS} refused: is_archived: {INCIDENTS} is archived" in told.detail
+
+
+def of_team(team: str, number: int, class_: NoticeClass) -> Notice:
+    return replace(notice(number, class_), team=team)
+
+
+async def test_a_team_reads_its_rollouts_in_its_own_channels_and_its_pages_reach_the_others_too(post: Post) -> None:
+    post.put(SecretKey.SLACK_BOT_TOKEN, TOKEN)
+    await post.tell(of_team("video", 1, NoticeClass.INFO))
+    record = await post.tell(of_team("video", 2, NoticeClass.PAGE))
+    assert post.workspace.in_channel(DEPLOYMENTS) == []
+    first, later = post.workspace.in_channel(VIDEO)
+    (fire,), (incident,) = post.workspace.in_channel(FIRE), post.workspace.in_channel(INCIDENTS)
+    assert (later.thread, later.seen) == (first.ts, True)
+    assert record.references == (
+        ("slack-deployments@video", first.ts),
+        (SLACK_INCIDENTS, incident.ts),
+        ("slack-incidents@video", fire.ts),
+    )
+    assert {each.state for each in record.notices} == {NoticeState.ACCEPTED}
+
+
+async def test_what_a_teams_wrong_channel_does_not_take_comes_to_the_channel_of_all(post: Post) -> None:
+    post.put(SecretKey.SLACK_BOT_TOKEN, TOKEN)
+    record = await post.tell(of_team("audio", 1, NoticeClass.PAGE))
+    assert sorted(each.channel for each in post.workspace.posted) == [DEPLOYMENTS, INCIDENTS]
+    (told,) = record.notices
+    assert told.state is NoticeState.ACCEPTED
+    assert "slack-deployments@audio refused: channel_not_found: there is no #audio that the app may see" in told.detail
+
+
+async def test_a_webhook_cannot_choose_a_teams_channel(post: Post) -> None:
+    post.put(SecretKey.SLACK_WEBHOOK_URL, post.workspace.webhook("T1/B1/s"))
+    record = await post.tell(of_team("video", 1, NoticeClass.PAGE))
+    assert [each.channel for each in post.workspace.posted] == [DEPLOYMENTS]
+    (told,) = record.notices
+    assert told.state is NoticeState.ACCEPTED

@@ -22,6 +22,7 @@ from rollguard.model.channels import (
     SLACK_WARNINGS,
     TICKETS,
     SecretKey,
+    is_slack,
 )
 from rollguard.model.policy import Policy
 from rollguard.notify import ticket_payload
@@ -76,19 +77,26 @@ class PolicyChannels:
         self._always = always
 
     def connect(self, policy: Policy) -> tuple[Notifier, ...]:
-        """One for each fixed channel that the policy has a part for, also while its secret is not there, and for each
-        webhook."""
+        """One for each fixed channel that the policy has a part for, also while its secret is not there, for each
+        channel of a team, and for each webhook."""
         means = Means(policy=policy, secrets=self._secrets, clock=self._clock)
         made = [make(means) for make in MAKERS.values()]
+        made += [_slack(channel)(means) for channel in policy.slack.of_teams()]
         hooks = [Webhook(hook, self._secrets) for hook in policy.webhooks]
         return (*self._always, *(notifier for notifier in made if notifier is not None), *hooks)
 
     def lacking(self, policy: Policy) -> dict[str, str]:
-        """Fixed channel -> what it still needs, as of now, for those by which nothing can be sent."""
+        """Channel -> what it still needs, as of now, for those by which nothing can be sent; of webhooks nothing is
+        said."""
         present = self._secrets.present()
         slack = {
             channel: f"`{SecretKey.SLACK_BOT_TOKEN}`, `{own}` or `{SecretKey.SLACK_WEBHOOK_URL}` in the Secret"
             for channel, own in OWN_WEBHOOKS.items()
+            if self._secrets.slack(channel) is None
+        }
+        slack |= {
+            channel: f"`{SecretKey.SLACK_BOT_TOKEN}` in the Secret: a webhook cannot choose its channel"
+            for channel in policy.slack.of_teams()
             if self._secrets.slack(channel) is None
         }
         pager = [SecretKey.PAGERDUTY_API_KEY, SecretKey.PAGERDUTY_SERVICE_ID]
@@ -104,7 +112,7 @@ class PolicyChannels:
     def place(self, channel: str, policy: Policy) -> str:
         """The webhook of Slack that serves it, or its own name: for a bot each channel of Slack is a place, but one
         that the policy names twice."""
-        if channel not in OWN_WEBHOOKS:
+        if not is_slack(channel):
             return channel
         key = self._secrets.slack(channel)
         if key is None:

@@ -126,7 +126,7 @@ class Slack:
         clock: Clock,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        """`name`: one of the three of Slack; `channels`: which channel that is, and where a bot posts."""
+        """`name`: one of the three of Slack, or a team's; `channels`: which channel that is, and where a bot posts."""
         self._name = name
         self._channel = channels.named(name)
         self._api = httpx2.URL(channels.post_message)
@@ -185,6 +185,8 @@ class Slack:
         key = self._secrets.slack(self._name)
         value = self._secrets.read(key) if key is not None else None
         if key is None or value is None:
+            if self._name not in OWN_WEBHOOKS:
+                return NotConfigured(detail=f"the Secret has no {SecretKey.SLACK_BOT_TOKEN}")
             keys = f"{SecretKey.SLACK_BOT_TOKEN}, {OWN_WEBHOOKS[self._name]} and {SecretKey.SLACK_WEBHOOK_URL}"
             return NotConfigured(detail=f"the Secret has none of {keys}")
         if key is SecretKey.SLACK_BOT_TOKEN:

@@ -96,7 +96,7 @@ async def _test(policy: Policy, values: Secrets, channel: str) -> tuple[Tested, 
     channels = PolicyChannels(values, SystemClock())
     connected = {notifier.name: notifier for notifier in channels.connect(policy)}
     hooks = [hook.name for hook in policy.webhooks]
-    names = [name for name in [*FIXED, *hooks] if name not in (LOG, TICKETS)]
+    names = [name for name in [*FIXED, *policy.slack.of_teams(), *hooks] if name not in (LOG, TICKETS)]
     if channel and channel not in names:
         raise exits.CommandError(f"there is no channel {channel}: expected one of {', '.join(names)}", exits.USAGE)
     lacking = channels.lacking(policy)

@@ -55,8 +55,18 @@ OWN_WEBHOOKS: Mapping[str, SecretKey] = MappingProxyType(
 """Channel of Slack -> the key of the webhook that is its alone."""
 
 
+def of_team(channel: str, team: str) -> str:
+    """The name of a team's own channel of Slack for what goes to that one: `slack-incidents@video`."""
+    return f"{channel}@{team}"
+
+
+def is_slack(channel: str) -> bool:
+    """Whether that is a channel of Slack, of all or of a team."""
+    return channel.partition("@")[0] in OWN_WEBHOOKS
+
+
 def slack_key(channel: str, present: Container[SecretKey]) -> SecretKey | None:
     """By which of the present keys that channel of Slack is reached: the bot's token, its own webhook, the one for all;
-    None where there is no way to it."""
-    ways = (SecretKey.SLACK_BOT_TOKEN, OWN_WEBHOOKS[channel], SecretKey.SLACK_WEBHOOK_URL)
-    return next((key for key in ways if key in present), None)
+    None where there is no way to it. A team's channel is the bot's alone: a webhook cannot choose where it writes."""
+    own = (OWN_WEBHOOKS[channel], SecretKey.SLACK_WEBHOOK_URL) if channel in OWN_WEBHOOKS else ()
+    return next((key for key in (SecretKey.SLACK_BOT_TOKEN, *own) if key in present), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rollguard.model.channels import SLACK_DEPLOYMENTS, SLACK_INCIDENTS, SLACK_WARNINGS
+from rollguard.model.channels import SLACK_DEPLOYMENTS, SLACK_INCIDENTS, SLACK_WARNINGS, of_team
 from rollguard.model.signals import LevelName
 
 
@@ -33,6 +33,25 @@ class Tickets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TeamChannels:
+    """A team's own channels of Slack, by what goes there: names with their `#`, or ids; empty where it has none."""
+
+    team: str
+    deployments: str = ""
+    warnings: str = ""
+    incidents: str = ""
+
+    def named(self) -> dict[str, str]:
+        """Channel of notices -> channel of Slack, for those that it has."""
+        found = {
+            SLACK_DEPLOYMENTS: self.deployments,
+            SLACK_WARNINGS: self.warnings,
+            SLACK_INCIDENTS: self.incidents,
+        }
+        return {of_team(channel, self.team): name for channel, name in found.items() if name}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SlackChannels:
     """The channels of Slack by what goes there: names with their `#`, or ids."""
 
@@ -40,12 +59,26 @@ class SlackChannels:
     warnings: str = "#deployment-warnings"
     incidents: str = "#production-incidents"
     api: str = "https://slack.com/api"
+    teams: tuple[TeamChannels, ...] = ()
+    """By team, sorted."""
 
     def named(self, channel: str) -> str:
         """Which of them one of Slack's channels of notices is. KeyError for any other."""
-        return {SLACK_DEPLOYMENTS: self.deployments, SLACK_WARNINGS: self.warnings, SLACK_INCIDENTS: self.incidents}[
-            channel
-        ]
+        found = {
+            SLACK_DEPLOYMENTS: self.deployments,
+            SLACK_WARNINGS: self.warnings,
+            SLACK_INCIDENTS: self.incidents,
+        }
+        return {**found, **self.of_teams()}[channel]
+
+    def of_teams(self) -> dict[str, str]:
+        """Channel of notices -> channel of Slack, for those that are a team's own."""
+        return {channel: name for team in self.teams for channel, name in team.named().items()}
+
+    def own(self, channel: str, team: str) -> tuple[str, ...]:
+        """The team's own channel of notices for what goes to that one of all; none where it has none."""
+        name = of_team(channel, team)
+        return (name,) if name in self.of_teams() else ()
 
     @property
     def post_message(self) -> str:

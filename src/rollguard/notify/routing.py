@@ -43,8 +43,7 @@ class Route:
     """Names of channels."""
 
 
-_DEPLOYMENTS = Route(name="deployments", ways=(SLACK_DEPLOYMENTS,))
-_WARNINGS = Route(name="warnings", ways=(SLACK_WARNINGS, SLACK_INCIDENTS, SLACK_DEPLOYMENTS))
+_WARNINGS = (SLACK_WARNINGS, SLACK_INCIDENTS, SLACK_DEPLOYMENTS)
 _INCIDENTS = Route(name="incidents", ways=(SLACK_INCIDENTS, SLACK_DEPLOYMENTS, EMAIL))
 _PAGING = Route(name="paging", ways=(PAGERDUTY, PAGERDUTY_EVENTS, SLACK_INCIDENTS, EMAIL))
 _SUMMARY = Route(name="summary", ways=(EMAIL,))
@@ -53,13 +52,21 @@ _LOG = Route(name="log", ways=(LOG,))
 
 
 def routes(notice: Notice, policy: Policy) -> tuple[Route, ...]:
-    """All routes of the notice, the most urgent first: each must end with a channel that took it, or without any."""
+    """All routes of the notice, the most urgent first: each must end with a channel that took it, or without any.
+
+    What is about a team's workloads goes to the team's own channel of Slack where it has one, and to that of all where
+    this does not take it. A page goes to both: an incident is everybody's business, whoever's workload it began in.
+    """
     if notice.ticket is not None:
         return (_TICKETS,)
     paged = notice.class_ is NoticeClass.PAGE
+    incidents, warnings, deployments = (
+        policy.slack.own(channel, notice.team) for channel in (SLACK_INCIDENTS, SLACK_WARNINGS, SLACK_DEPLOYMENTS)
+    )
     found = [_PAGING] if paged or notice.topic in RESOLVING else []
     found += [_INCIDENTS] if paged else []
-    found += [_WARNINGS] if notice.class_ is NoticeClass.WARNING else []
-    found += [_DEPLOYMENTS]
+    found += [Route(name="team", ways=(*incidents, *_INCIDENTS.ways))] if paged and incidents else []
+    found += [Route(name="warnings", ways=(*warnings, *_WARNINGS))] if notice.class_ is NoticeClass.WARNING else []
+    found += [Route(name="deployments", ways=(*deployments, SLACK_DEPLOYMENTS))]
     found += [_SUMMARY] if notice.topic in ENDING else []
     return (*found, *(Route(name=hook.name, ways=(hook.name,)) for hook in policy.webhooks), _LOG)

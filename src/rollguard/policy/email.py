@@ -8,7 +8,6 @@ from pydantic import Field
 
 from rollguard.model.channels import SecretKey
 from rollguard.model.destinations import EmailChannel, MailTls
-from rollguard.policy.mistakes import nearest
 from rollguard.policy.part import File, Host, MailAddress, Part, Port
 from rollguard.policy.yaml_text import Marked
 
@@ -33,27 +32,14 @@ class EmailPart(Part):
     """A file with the certificates that vouch for the server; those of the system where it is not given."""
 
 
-class TeamPart(Part):
-    """How a team is told beside everybody else."""
-
-    email: Annotated[list[MailAddress], Field(min_length=1, max_length=50)]
-    """Who gets mail about its workloads, beside those of `notify.email`."""
-
-
-def check_email(
-    part: EmailPart | None, teams: dict[str, TeamPart], secrets: tuple[SecretKey, ...], marked: Marked
-) -> None:
-    """What is wrong within `spec.notify.email`, and in the lists of teams."""
-    for name, team in teams.items():
-        place = ("spec", "notify", "teams", name, "email")
-        _check_once(team.email, place, marked)
-        if part is None:
-            marked.wrong(place, team.email[0], "`notify.email` beside it: it says by which server mails go")
+def check_email(part: EmailPart | None, secrets: tuple[SecretKey, ...], marked: Marked) -> None:
+    """What is wrong within `spec.notify.email`."""
     if part is not None:
         _check_server(part, secrets, marked)
 
 
-def _check_once(addresses: list[str], place: tuple[str, ...], marked: Marked) -> None:
+def check_once(addresses: list[str], place: tuple[str, ...], marked: Marked) -> None:
+    """An address that stands twice in a list."""
     for index, address in enumerate(addresses):
         if address.lower() in (other.lower() for other in addresses[:index]):
             marked.wrong((*place, index), address, "each address once")
@@ -61,7 +47,7 @@ def _check_once(addresses: list[str], place: tuple[str, ...], marked: Marked) ->
 
 def _check_server(part: EmailPart, secrets: tuple[SecretKey, ...], marked: Marked) -> None:
     path = ("spec", "notify", "email")
-    _check_once(part.to, (*path, "to"), marked)
+    check_once(part.to, (*path, "to"), marked)
     if part.tls == "tls" and part.port == STARTTLS_PORT:
         words = f"the port that speaks TLS from the first byte, mostly 465: on {STARTTLS_PORT} it is `tls: starttls`"
         key = "port" if marked.has((*path, "port")) else "tls"
@@ -73,15 +59,8 @@ def _check_server(part: EmailPart, secrets: tuple[SecretKey, ...], marked: Marke
         marked.wrong((*path, "tls"), part.tls, words)
 
 
-def check_teams(teams: dict[str, TeamPart], known: frozenset[str], marked: Marked) -> None:
-    """A team that no watch names would never be told."""
-    for name in teams.keys() - known:
-        words = "the `team` of a watch"
-        marked.wrong(("spec", "notify", "teams", name), name, words, near=nearest(name, known), key=True)
-
-
-def email_of(part: EmailPart | None, teams: dict[str, TeamPart]) -> EmailChannel | None:
-    """The channel of a part without mistakes."""
+def email_of(part: EmailPart | None, teams: tuple[tuple[str, tuple[str, ...]], ...]) -> EmailChannel | None:
+    """The channel of a part without mistakes; `teams`: who else gets what is about a team's workloads, sorted."""
     if part is None:
         return None
     return EmailChannel(
@@ -91,5 +70,5 @@ def email_of(part: EmailPart | None, teams: dict[str, TeamPart]) -> EmailChannel
         port=part.port,
         tls=MailTls(part.tls),
         ca_file=part.ca_file or "",
-        teams=tuple(sorted((name, tuple(team.email)) for name, team in teams.items())),
+        teams=teams,
     )

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
 from rollguard.model.channels import FIXED, SecretKey
 from rollguard.model.destinations import SlackChannels, WebhookChannel
-from rollguard.policy import checks
-from rollguard.policy.email import EmailPart, TeamPart, check_email
+from rollguard.policy.email import EmailPart, check_email
 from rollguard.policy.pagerduty import PagerDutyPart
-from rollguard.policy.part import File, Name, Part, SecuredUrl, TeamName, Url
+from rollguard.policy.part import File, Name, Part, SecuredUrl, SlackChannel, TeamName, Url
 from rollguard.policy.response import RespondPart, TicketsPart
+from rollguard.policy.teams import TeamPart, channels_of, check_means
 from rollguard.policy.yaml_text import Marked
 
-Channel = Annotated[
-    str,
-    BeforeValidator(checks.slack_channel),
-    WithJsonSchema({"type": "string", "description": "a Slack channel", "examples": ["#deployments"]}),
-]
 SecretName = Literal[
     "slack-webhook-url",
     "pagerduty-api-key",
@@ -56,11 +51,11 @@ class Webhook(Part):
 class SlackPart(Part):
     """The channels of Slack, each in quotes: without them YAML takes `#` for a comment."""
 
-    deployments: Channel = SlackChannels().deployments
+    deployments: SlackChannel = SlackChannels().deployments
     """All notices of deployments."""
-    warnings: Channel = SlackChannels().warnings
+    warnings: SlackChannel = SlackChannels().warnings
     """What is worth a look, and needs nobody at once."""
-    incidents: Channel = SlackChannels().incidents
+    incidents: SlackChannel = SlackChannels().incidents
     """What is critical, and incidents."""
     api: SecuredUrl = SlackChannels().api
     """Where a bot's token is sent; in GovSlack `https://slack-gov.com/api`."""
@@ -110,7 +105,8 @@ def check_notify(part: Notify, marked: Marked) -> None:
         if len(set(alone)) == 1:
             words = f"both `{pair[0]}` and `{pair[1]}`, or neither"
             marked.wrong((*path, "secrets", part.secrets.index(alone[0])), alone[0], words)
-    check_email(part.email, part.teams, secrets_of(part), marked)
+    check_email(part.email, secrets_of(part), marked)
+    check_means(part.teams, marked, by_mail=part.email is not None)
 
 
 def webhooks_of(part: Notify) -> tuple[WebhookChannel, ...]:
@@ -127,6 +123,7 @@ def slack_of(part: Notify) -> SlackChannels:
         warnings=part.slack.warnings,
         incidents=part.slack.incidents,
         api=part.slack.api,
+        teams=channels_of(part.teams),
     )
 
 

@@ -30,6 +30,11 @@ Matchers = Annotated[str, AfterValidator(checks.matchers)]
 LabelKey = Annotated[str, AfterValidator(checks.label_key)]
 ServiceName = Annotated[str, AfterValidator(checks.service_name)]
 Pattern = Annotated[str, AfterValidator(checks.name_pattern)]
+SlackChannel = Annotated[
+    str,
+    BeforeValidator(checks.slack_channel),
+    WithJsonSchema({"type": "string", "description": "a Slack channel", "examples": ["#deployments"]}),
+]
 MailAddress = Annotated[str, AfterValidator(checks.mail_address)]
 TeamName = Annotated[str, AfterValidator(checks.line)]
 Host = Annotated[str, AfterValidator(checks.host)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rollguard.model.channels import SecretKey
 from rollguard.model.policy import Policy
 from rollguard.policy.mistakes import Mistakes
+from rollguard.policy.teams import remark_on_slack
 from rollguard.policy.yaml_text import read
 
 
@@ -18,4 +19,5 @@ def remarks(policy: Policy, text: str, file: str) -> Mistakes:
         for place in named:
             words = "`notify.pagerduty.from` beside it: PagerDuty opens no incident that is in nobody's name"
             marked.wrong(place, SecretKey.PAGERDUTY_API_KEY.value, words)
+    remark_on_slack(policy.slack.teams, policy.notification_secrets, marked)
     return tuple(sorted(marked.mistakes, key=lambda mistake: (mistake.line, mistake.column)))

@@ -41,7 +41,7 @@ from rollguard.policy.document import (
     WatchPart,
     Window,
 )
-from rollguard.policy.email import check_teams, email_of
+from rollguard.policy.email import email_of
 from rollguard.policy.journal import JournalPart, check_journal, journal_of
 from rollguard.policy.levels import signal_of
 from rollguard.policy.mistakes import Mistakes, nearest
@@ -51,6 +51,7 @@ from rollguard.policy.pagerduty import paging_of
 from rollguard.policy.quiet import windows
 from rollguard.policy.response import tickets_of
 from rollguard.policy.shape import fit, salvage
+from rollguard.policy.teams import check_teams, mails_of
 from rollguard.policy.watches import watches_of
 from rollguard.policy.yaml_text import Marked, read
 
@@ -363,7 +364,7 @@ def _policy(document: Document, timing: Timing, signals: tuple[Signal, ...], wat
         slack=slack_of(spec.notify),
         tickets=tickets_of(spec.notify.tickets),
         paging=paging_of(spec.notify.pagerduty),
-        email=email_of(spec.notify.email, spec.notify.teams),
+        email=email_of(spec.notify.email, mails_of(spec.notify.teams)),
         journal=journal_of(spec.journal),
         notification_secrets=secrets_of(spec.notify),
         links=Links(dashboard=links.dashboard or "", runbook=links.runbook or ""),

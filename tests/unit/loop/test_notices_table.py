@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rollguard.model.channels import FIXED, OWN_WEBHOOKS, PAGERDUTY, SLACK_DEPLOYMENTS, TICKETS
+from rollguard.model.destinations import SlackChannels, TeamChannels
 from rollguard.model.notices import Notice
 from rollguard.model.policy import Mode, Policy
 from rollguard.model.records import RolloutRecord
@@ -28,6 +30,9 @@ FINE = "registry.lab/api:v2"
 EVERY = tuple(name for name in FIXED if name != TICKETS)
 THREE_KEYS = (*OWN_WEBHOOKS, PAGERDUTY)
 """What the platform's three keys configure; its three channels of Slack are one webhook."""
+
+VIDEO = TeamChannels(team="video", deployments="#video", incidents="#video-fire")
+OF_A_TEAM = (*EVERY, *VIDEO.named())
 
 
 class Absent:
@@ -89,7 +94,11 @@ def begun(stage: Stage, configured: tuple[str, ...]) -> tuple[Running, Desk]:
 
 
 def rolling(
-    image: str, *, mode: Mode = Mode.AUTOMATIC, configured: tuple[str, ...] = EVERY, killed_at: int | None = None
+    image: str,
+    *,
+    policy: Policy | None = None,
+    configured: tuple[str, ...] = EVERY,
+    killed_at: int | None = None,
 ) -> Desk:
     """A release of that image, to the end of its rollout."""
     desks: list[Desk] = []
@@ -109,13 +118,19 @@ def rolling(
             following.begin()
         await ended(stage)
 
-    play(story, policy=policies.policy(mode=mode))
+    play(story, policy=policy or policies.policy())
     return desks[0]
 
 
 async def ended(stage: Stage) -> None:
     await stage.until(lambda: bool(stage.rollouts()) and stage.rollout().closed is not None, within=900)
     await stage.until(stage.all_sent, within=60)
+
+
+def of_a_team(policy: Policy) -> Policy:
+    """The policy whose workloads are a team's, which has two channels of Slack of its own."""
+    watches = tuple(replace(watch, team=VIDEO.team) for watch in policy.watches)
+    return replace(policy, watches=watches, slack=SlackChannels(teams=(VIDEO,)))
 
 
 def switched(image: str, *, configured: tuple[str, ...] = EVERY) -> Desk:
@@ -140,8 +155,13 @@ STORIES: dict[str, Callable[[], Desk]] = {
     "rolling: errors, rolled back": lambda: rolling(FAILING),
     "rolling: a crash loop, rolled back": lambda: rolling(CRASHING),
     "rolling: errors, rolled back, with the platform's three keys": lambda: rolling(FAILING, configured=THREE_KEYS),
-    "rolling: errors in mode observe": lambda: rolling(FAILING, mode=Mode.OBSERVE),
-    "rolling: errors in mode approve, and nobody answers": lambda: rolling(FAILING, mode=Mode.APPROVE),
+    "rolling: errors in mode observe": lambda: rolling(FAILING, policy=policies.policy(mode=Mode.OBSERVE)),
+    "rolling: errors in mode approve, and nobody answers": lambda: rolling(
+        FAILING, policy=policies.policy(mode=Mode.APPROVE)
+    ),
+    "rolling: errors, rolled back, of a team with two channels of its own": lambda: rolling(
+        FAILING, policy=of_a_team(policies.policy()), configured=OF_A_TEAM
+    ),
     "blue-green: a healthy switch": lambda: switched(FINE),
     "blue-green: errors, switched back": lambda: switched(FAILING),
     "blue-green: errors, switched back, with the platform's three keys": lambda: switched(

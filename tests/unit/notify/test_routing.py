@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rollguard.model.destinations import WebhookChannel
+from rollguard.model.destinations import SlackChannels, TeamChannels, WebhookChannel
 from rollguard.model.handling import Ticket, TicketState
 from rollguard.model.notices import Notice, NoticeClass
 from rollguard.notify.routing import routes
@@ -61,3 +61,37 @@ def test_only_the_end_of_a_rollout_is_summed_up_by_mail() -> None:
     assert ways(NoticeClass.INFO, "summary", "ended") == ("email",)
     assert "summary" in named(NoticeClass.PAGE, "did-not-help")
     assert "summary" not in named(NoticeClass.INFO, "healthy")
+
+
+VIDEO = TeamChannels(team="video", deployments="#video", warnings="#video-warn", incidents="#video-fire")
+OF_TEAMS = replace(POLICY, slack=SlackChannels(teams=(TeamChannels(team="audio", warnings="#audio"), VIDEO)))
+
+
+def ways_of(team: str, class_: NoticeClass) -> dict[str, tuple[str, ...]]:
+    told = replace(notice(class_, "topic"), team=team)
+    return {route.name: route.ways for route in routes(told, OF_TEAMS)}
+
+
+def test_a_teams_notices_go_to_its_own_channels_and_to_those_of_all_where_these_do_not_take_them() -> None:
+    found = ways_of("video", NoticeClass.WARNING)
+    assert found["deployments"] == ("slack-deployments@video", "slack-deployments")
+    assert found["warnings"] == ("slack-warnings@video", "slack-warnings", "slack-incidents", "slack-deployments")
+
+
+def test_a_teams_page_goes_to_the_team_beside_everybody_who_is_told_of_pages() -> None:
+    found = ways_of("video", NoticeClass.PAGE)
+    assert found["team"] == ("slack-incidents@video", "slack-incidents", "slack-deployments", "email")
+    for route in ("paging", "incidents"):
+        assert found[route] == ways(NoticeClass.PAGE, route)
+
+
+def test_what_a_team_has_no_channel_for_goes_where_that_of_others_goes() -> None:
+    page, warning = ways_of("audio", NoticeClass.PAGE), ways_of("audio", NoticeClass.WARNING)
+    assert "team" not in page
+    assert page["deployments"] == ("slack-deployments",)
+    assert warning["warnings"][:2] == ("slack-warnings@audio", "slack-warnings")
+
+
+@pytest.mark.parametrize("team", ["", "Video", "nobody"])
+def test_without_a_team_of_that_name_no_channel_of_a_team_is_told(team: str) -> None:
+    assert not [way for class_ in NoticeClass for all_ in ways_of(team, class_).values() for way in all_ if "@" in way]

@@ -52,32 +52,3 @@ def test_a_password_does_not_go_over_a_way_that_others_can_read() -> None:
 
 def test_a_user_name_without_its_password_is_a_mistake() -> None:
     assert "both `smtp-username` and `smtp-password`" in only(added("notify: {secrets: [smtp-username]}"))
-
-
-def of_video(text: str) -> str:
-    """The policy with a team for its watch."""
-    assert text.count("namespace: production") >= 1
-    return text.replace("namespace: production", "namespace: production\n      team: video", 1)
-
-
-def test_a_team_gets_mail_about_its_own_workloads_beside_everybody_else() -> None:
-    text = f"notify: {{email: {{{MAIL}}}, teams: {{video: {{email: [v@example.com, OPS@example.com]}}}}}}"
-    channel = good(of_video(added(text))).email
-    assert channel is not None
-    assert channel.recipients("video") == ("ops@example.com", "v@example.com")
-    assert channel.recipients("") == channel.recipients("audio") == ("ops@example.com",)
-
-
-def test_a_teams_list_without_a_server_is_a_mistake() -> None:
-    text = added("notify: {teams: {video: {email: [v@example.com]}}}")
-    assert "by which server mails go" in only(of_video(text))
-
-
-def test_each_address_of_a_team_stands_once() -> None:
-    text = f"notify: {{email: {{{MAIL}}}, teams: {{video: {{email: [v@example.com, V@example.com]}}}}}}"
-    assert "each address once" in only(of_video(added(text)))
-
-
-def test_a_team_that_no_watch_names_would_never_be_told() -> None:
-    text = f"notify: {{email: {{{MAIL}}}, teams: {{vidoe: {{email: [v@example.com]}}}}}}"
-    assert "the `team` of a watch; did you mean `video`?" in only(of_video(added(text)))
