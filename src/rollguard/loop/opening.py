@@ -104,11 +104,12 @@ def _naming(id_: RolloutId) -> Callable[[UnitRecord], UnitRecord]:
 
 
 async def open_rollout(
-    context: Context, memory: Memory, begun: Begun, facts: UnitFacts, *, order: str = ""
+    context: Context, memory: Memory, begun: Begun, facts: UnitFacts, *, order: str = "", quiet: bool = False
 ) -> RolloutRecord | None:
     """The rollout, open and current; None where that very rollout was closed before.
 
-    `order` is the id of the order that it is opened for, where nothing rolls out: then no rollout is told of.
+    `order` is the id of the order that it is opened for, where nothing rolls out: then no rollout is told of. Nor is it
+    where it is `quiet`.
     """
     now = context.now()
 
@@ -123,7 +124,7 @@ async def open_rollout(
     text = _beginning(begun, order)
     line = TimelineEntry(at=record.started, kind="rollout", text=text)
     record = changes.with_entries(record, (line,))
-    if not order:
+    if not order and not quiet:
         tell = Tell(class_=NoticeClass.INFO, topic="rollout-began", reason=text)
         record = changes.told(record, tell, unit=unit, policy=context.policy, now=now)
     stored = await context.store.create_rollout(record)

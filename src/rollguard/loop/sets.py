@@ -56,14 +56,39 @@ def taken_over(context: Context, memory: Memory) -> RolloutId | None:
 
     A colour is watched by itself until it is switched to: what it does then is the set's to judge.
     """
+    record = _of_whole(context, memory)
+    if record is None:
+        return None
+    return record.id if any(passage.new.workload == memory.workload for passage in record.passages) else None
+
+
+def tells(context: Context, memory: Memory, begun: Begun) -> bool:
+    """Whether the beginning of a colour's own rollout is the release set's to tell, which it has done already.
+
+    It is for the version that serves by the set's open rollout, and within `joinWindow` for what is put into the colour
+    of another member that the set is being switched to: that joins. What goes wrong with it is told all the same.
+    """
+    record = _of_whole(context, memory)
+    if record is None or record.order:
+        return False
+    if any((p.new.workload, p.new.digest) == (begun.workload, begun.target_digest) for p in record.passages):
+        return True
+    release_set, timing = unit_of(context, record.unit).release_set, context.policies.of(record).timing
+    found = release_set.member_of(begun.workload.name) if release_set is not None else None
+    if found is None or record.state in OWN_UNDO or stopped_half(record):
+        return False
+    beside = all(p.member != found[0].name and p.new.colour == found[1] for p in record.passages)
+    return beside and begun.since.since(record.started) <= timing.join_within
+
+
+def _of_whole(context: Context, memory: Memory) -> RolloutRecord | None:
+    """The open rollout of the release set that the unit is a colour of."""
     workload = memory.workload
     if not memory.watch.colour_of:
         return None
     name = UnitName.of_workload(WorkloadName(workload.namespace, WorkloadKind.RELEASE_SET, memory.watch.colour_of))
     record = context.store.rollout(name)
-    if record is None or record.closed is not None:
-        return None
-    return record.id if any(passage.new.workload == workload for passage in record.passages) else None
+    return record if record is not None and record.closed is None else None
 
 
 async def _rest(context: Context, unit: UnitRecord, release_set: ReleaseSet, facts: UnitFacts) -> None:

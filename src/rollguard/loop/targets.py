@@ -72,7 +72,8 @@ async def opened(context: Context, memory: Memory, facts: UnitFacts) -> RolloutR
     replaced = memory.replaced.get(facts.members[0].template.digest)
     begun = observe.rollout_begun(unit, facts, context.server_now(), replaced=replaced)
     if begun is not None:
-        return await opening.open_rollout(context, memory, begun, facts)
+        quiet = sets.tells(context, memory, begun)
+        return await opening.open_rollout(context, memory, begun, facts, quiet=quiet)
     await opening.adopt(context, unit, facts)
     return None
 

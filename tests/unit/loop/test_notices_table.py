@@ -21,7 +21,7 @@ from rollguard.ports import Accepted, NotConfigured, Notifier, Refused, Retry
 from rollguard.sim.channels import Inbox, SimChannels, SimNotifier
 from rollguard.sim.faults import Fault
 from tests.simulation import policies
-from tests.unit.loop.colours import Colours, play_set, set_policy
+from tests.unit.loop.colours import UNIT, Colours, play_set, set_policy
 from tests.unit.loop.stage import CRASHING, FAILING, Running, Stage, play
 from tests.unit.loop.test_sets import ALL
 
@@ -150,6 +150,28 @@ def switched(image: str, *, configured: tuple[str, ...] = EVERY) -> Desk:
     return desks[0]
 
 
+def one_by_one() -> Desk:
+    """A switch of the release set whose frontend gets its version, and is switched, once the others are under guard."""
+    desks: list[Desk] = []
+
+    async def story(stage: Stage, colours: Colours) -> None:
+        desks.append(begun(stage, EVERY)[1])
+        await stage.until(colours.adopted)
+        colours.release(FINE, "backend", "workers")
+        await stage.until(lambda: colours.ready("backend", "workers"))
+        colours.switch("backend")
+        await stage.until(lambda: any(r.unit == UNIT for r in stage.rollouts()))
+        colours.release(FINE, "frontend")
+        await stage.until(lambda: colours.ready("frontend"))
+        colours.switch("frontend")
+        await stage.until(lambda: any(len(r.passages) == len(ALL) and r.closed for r in stage.rollouts()), within=900)
+        await stage.until(stage.all_sent, within=60)
+
+    policy = set_policy()
+    play_set(story, policy=replace(policy, timing=replace(policy.timing, join_within=60.0)))
+    return desks[0]
+
+
 STORIES: dict[str, Callable[[], Desk]] = {
     "rolling: a healthy release": lambda: rolling(FINE),
     "rolling: errors, rolled back": lambda: rolling(FAILING),
@@ -163,6 +185,7 @@ STORIES: dict[str, Callable[[], Desk]] = {
         FAILING, policy=of_a_team(policies.policy()), configured=OF_A_TEAM
     ),
     "blue-green: a healthy switch": lambda: switched(FINE),
+    "blue-green: a healthy switch, one member after the other": one_by_one,
     "blue-green: errors, switched back": lambda: switched(FAILING),
     "blue-green: errors, switched back, with the platform's three keys": lambda: switched(
         FAILING, configured=THREE_KEYS
