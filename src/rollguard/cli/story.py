@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rollguard import undo
 from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Session
 from rollguard.model.action import Plan, Unknown
@@ -63,7 +64,8 @@ def restored(rollout: RolloutRecord, plan: Plan, request: HumanRequest, format_:
         "images": ", ".join(image for _, image in target.images),
     }
     if target.colour:
-        what = {"colour": target.colour, "members": [passage.member for passage in rollout.passages]}
+        moved = undo.members_moved(plan)
+        what = {"colour": target.colour, "members": [p.member for p in rollout.passages if p.member in moved]}
     told = output.as_object(
         workload=str(rollout.workload),
         order=request.id,

@@ -14,7 +14,7 @@ from rollguard.model.names import UnitName
 from rollguard.model.requests import Freeze, HumanRequest, RequestKind
 from rollguard.model.time import Instant
 from tests.unit.decide.situations import watched_rollout
-from tests.unit.records import PLAN, START, WORKLOAD
+from tests.unit.records import PLAN, START, WORKLOAD, set_record
 
 UNIT = UnitName("production", "deployment-api")
 FREEZE = Freeze(until=Instant(1_800_000_000.0), actor="ana", reason="launch day")
@@ -39,6 +39,15 @@ def test_a_rollback_is_told_as_json() -> None:
     assert (told["order"], told["plan"], told["revision"]) == ("r1", PLAN.id, PLAN.target.number)
     tried = json.loads(rollback.would(WORKLOAD, PLAN, Format.JSON))
     assert (tried["dry_run"], tried["revision"]) == (True, PLAN.target.number)
+
+
+def test_of_a_release_set_the_members_that_go_back_are_told() -> None:
+    request = HumanRequest(id="r1", kind=RequestKind.ROLLBACK, actor="ana", at=START, reason="slow", only="backend")
+    record = set_record()
+    assert record.plan is not None
+    told = json.loads(story.restored(record, record.plan, request, Format.JSON))
+    assert (told["colour"], told["members"]) == ("blue", ["backend"])
+    assert [passage.member for passage in record.passages] == ["backend", "workers"]
 
 
 def test_a_change_that_is_watched_is_one_json_object() -> None:
