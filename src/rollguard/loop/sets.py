@@ -17,6 +17,7 @@ from rollguard.model.lifecycle import NewTarget, WorkloadGone
 from rollguard.model.names import RolloutId, UnitName, WorkloadKind, WorkloadName
 from rollguard.model.policy import ReleaseSet
 from rollguard.model.records import OWN_UNDO, LifecycleState, Passage, RolloutRecord, Side, TimelineEntry, UnitRecord
+from rollguard.observe import Begun
 
 SETTLING = 5.0
 """Seconds that the caches may take to show what the guard wrote."""
