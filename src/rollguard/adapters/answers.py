@@ -18,6 +18,11 @@ def passing(response: httpx2.Response) -> bool:
     return response.status_code in (_REQUEST_TIMEOUT, TOO_MANY_REQUESTS) or response.status_code >= _SERVER_ERRORS
 
 
+def words(response: httpx2.Response) -> str:
+    """What the answer says, as UTF-8 whatever it calls itself: every text can be kept in a record."""
+    return response.content.decode(errors="replace")
+
+
 def pause(response: httpx2.Response, header: str = "Retry-After") -> float:
     """Seconds until then, as the server says in that header, within bounds."""
     seconds = whole_number(response.headers.get(header, ""))

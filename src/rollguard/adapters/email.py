@@ -141,13 +141,12 @@ class Email:
         message["Subject"] = words.subject
         message["Date"] = format_datetime(datetime.fromtimestamp(notice.at.seconds, UTC))
         message["Message-ID"] = self._id(notice.id)
-        if rollout is not None:
-            # One thread for each rollout in mail programs.
-            message["References"] = self._id(rollout.id)
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(words.text, cte="quoted-printable")
         message.add_alternative(words.html, subtype="html", cte="quoted-printable")
-        return message.as_bytes()
+        # One thread for each rollout in mail programs. `email` would write a long id as encoded words, which is none.
+        thread = f"References: {self._id(rollout.id)}\r\n" if rollout is not None else ""
+        return thread.encode() + message.as_bytes()
 
     def _id(self, text: str) -> str:
         domain = self._channel.sender.rpartition("@")[2]
@@ -184,7 +183,9 @@ class Email:
         return f"{self._channel.host}:{self._channel.port}"
 
     def _shown(self, text: str) -> str:
-        return self._secrets.redact(" ".join(text.split()))[:ANSWER_SHOWN]
+        """A server need not speak UTF-8: its other bytes come as halves of pairs, which no record can keep."""
+        said = text.encode(errors="surrogateescape").decode(errors="replace")
+        return self._secrets.redact(" ".join(said.split()))[:ANSWER_SHOWN]
 
 
 async def _sent(

@@ -13,7 +13,7 @@ from typing import TypeVar
 import httpx2
 import msgspec
 
-from rollguard.adapters.answers import PAUSE_S, passing, pause
+from rollguard.adapters.answers import PAUSE_S, passing, pause, words
 from rollguard.adapters.secrets import Secrets
 from rollguard.model.action import Unknown
 from rollguard.model.channels import PAGERDUTY, SecretKey
@@ -267,8 +267,8 @@ class PagerDuty:
 
     def _not_done(self, response: httpx2.Response) -> _NotDoneError:
         error = _error(response)
-        words = "; ".join([error.message, *error.errors]) if error.message else response.text
-        detail = f"HTTP {response.status_code} {self._secrets.redact(words)[:ANSWER_SHOWN]}".strip()
+        said = "; ".join([error.message, *error.errors]) if error.message else words(response)
+        detail = f"HTTP {response.status_code} {self._secrets.redact(said)[:ANSWER_SHOWN]}".strip()
         if passing(response):
             header = "Retry-After" if "Retry-After" in response.headers else "ratelimit-reset"
             return _NotDoneError(Retry(after=pause(response, header), detail=detail))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx2
 import msgspec
 
-from rollguard.adapters.answers import PAUSE_S, passing, pause
+from rollguard.adapters.answers import PAUSE_S, passing, pause, words
 from rollguard.adapters.secrets import Secrets
 from rollguard.model.channels import PAGERDUTY_EVENTS, SecretKey
 from rollguard.model.destinations import Paging
@@ -50,7 +50,7 @@ class PagerDutyEvents:
             response = await self._client.post(self._address, content=body, headers=headers, timeout=timeout)
         except httpx2.HTTPError as problem:
             return Retry(after=PAUSE_S, detail=f"PagerDuty: {type(problem).__name__}")
-        answer = self._secrets.redact(response.text)[:ANSWER_SHOWN]
+        answer = self._secrets.redact(words(response))[:ANSWER_SHOWN]
         detail = f"HTTP {response.status_code} {answer}".strip()
         if response.status_code == ACCEPTED:
             return Accepted(detail=detail)

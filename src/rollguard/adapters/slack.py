@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import httpx2
 import msgspec
 
-from rollguard.adapters.answers import PAUSE_S, TOO_MANY_REQUESTS, passing, pause
+from rollguard.adapters.answers import PAUSE_S, TOO_MANY_REQUESTS, passing, pause, words
 from rollguard.adapters.client import client
 from rollguard.adapters.secrets import Secrets
 from rollguard.model.channels import OWN_WEBHOOKS, SecretKey
@@ -210,7 +210,7 @@ class Slack:
         return self._by_api(response, way) if way.token else self._by_webhook(response, way)
 
     def _by_webhook(self, response: httpx2.Response, way: _Way) -> Outcome:
-        said = response.text.strip()
+        said = words(response).strip()
         if response.status_code == httpx2.codes.OK:
             if said == "ok":
                 return Accepted(detail="HTTP 200 ok")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from rollguard.adapters.answers import PAUSE_S, passing, pause
+from rollguard.adapters.answers import PAUSE_S, passing, pause, words
 from rollguard.adapters.client import client
 from rollguard.adapters.secrets import Secrets
 from rollguard.model.channels import SecretKey
@@ -79,7 +79,7 @@ class Webhook:
 
 
 def _outcome(response: httpx2.Response, secrets: Secrets) -> Accepted | Refused | Retry:
-    detail = f"HTTP {response.status_code} {secrets.redact(response.text)[:BODY_SHOWN]}".strip()
+    detail = f"HTTP {response.status_code} {secrets.redact(words(response))[:BODY_SHOWN]}".strip()
     if response.is_success:
         return Accepted(detail=detail)
     if passing(response):

@@ -26,6 +26,17 @@ PAGE_WAITS = 30.0
 WHY_MAX, DETAIL_MAX = 200, 500
 
 
+def reached(notice: Notice, beyond: Notice) -> Notice:
+    """The notice as its record has it, with how far it had come beyond that."""
+    return replace(
+        notice,
+        taken=tuple(dict.fromkeys((*notice.taken, *beyond.taken))),
+        given_up=tuple({**dict(notice.given_up), **dict(beyond.given_up)}.items()),
+        tries=beyond.tries,
+        waits=beyond.waits,
+    )
+
+
 @dataclass(slots=True, kw_only=True)
 class Delivery:
     """One notice under way."""

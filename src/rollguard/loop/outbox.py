@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from rollguard.loop import changes
-from rollguard.loop.delivery import Answer, Delivery
+from rollguard.loop.delivery import Answer, Delivery, reached
 from rollguard.loop.leader import Gate, LeadershipLost
 from rollguard.loop.settings import Log, Settings
 from rollguard.loop.store import Store, Unavailable, Vanished
@@ -27,6 +27,7 @@ from rollguard.model.names import UnitName, WorkloadName
 from rollguard.model.notices import Notice, NoticeClass, NoticeState
 from rollguard.model.policy import Policy
 from rollguard.model.records import RolloutRecord, UnitRecord
+from rollguard.model.time import Mono
 from rollguard.notify.routing import routes
 from rollguard.ports import Accepted, Channels, Clock, Cluster, Notifier, Pager, Refused, Retry
 
@@ -39,6 +40,9 @@ GRACE = 1.0
 MARK_WITHIN = 1.0
 """Seconds after which it is marked who took a notice, though another channel has not answered yet."""
 ERROR_PAUSE = 1.0
+MARK_AGAIN = 5.0
+"""Seconds until it is tried again to write down what became of a notice."""
+UNMARKED_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,15 @@ class WorkloadEvent:
     reason: str
     text: str
     warning: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class _Unmarked:
+    """What became of a notice, while its record does not say so: what a channel took does not go to it again."""
+
+    notice: Notice
+    references: dict[str, str]
+    again: Mono
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,6 +100,7 @@ class Outbox:
         self._connected: _Channels | None = None
         self._leaving: list[_Channels] = []
         self._under_way: set[str] = set()
+        self._unmarked: dict[str, _Unmarked] = {}
         self.policy = policy
         """By which notices go out from the next round on."""
         self.told = Told()
@@ -129,7 +143,7 @@ class Outbox:
             due += [(n, unit.name, None) for n in _pending(unit.notices) if _is_due(n, now.seconds)]
         due.sort(key=lambda entry: (entry[0].class_ is not NoticeClass.PAGE, entry[0].at, entry[0].id))
         for notice, name, record in due:
-            if notice.id not in self._under_way:
+            if notice.id not in self._under_way and not self._rests(notice):
                 self._under_way.add(notice.id)
                 channels.users += 1
                 sending.create_task(self._deliver(channels, notice, name, record))
@@ -173,24 +187,44 @@ class Outbox:
     async def _deliver(
         self, channels: _Channels, notice: Notice, unit: UnitName, rollout: RolloutRecord | None
     ) -> None:
+        """What one notice makes go wrong must not end the sending of the others."""
         try:
             await self._send(channels, notice, unit, rollout)
         except (LeadershipLost, Unavailable, Vanished) as error:
             self._log("notice-not-marked", {"notice": notice.id, "detail": str(error)})
+        except Exception:
+            if self._settings.fail_fast:
+                raise
+            self.errors += 1
+            self._log("notice-error", {"notice": notice.id, "traceback": traceback.format_exc()})
         finally:
             self._under_way.discard(notice.id)
             channels.users -= 1
 
+    def _rests(self, notice: Notice) -> bool:
+        """Whether it was just tried in vain to write down what became of it."""
+        unmarked = self._unmarked.get(notice.id)
+        return unmarked is not None and self._clock.mono() < unmarked.again
+
+    def _remember(self, notice: Notice, references: dict[str, str]) -> None:
+        """Until it is marked: also over a loss of the leadership, for that is when it cannot be."""
+        again = self._clock.mono().plus(MARK_AGAIN)
+        self._unmarked.pop(notice.id, None)
+        self._unmarked[notice.id] = _Unmarked(notice=notice, references=references, again=again)
+        if len(self._unmarked) > UNMARKED_MAX:
+            del self._unmarked[next(iter(self._unmarked))]
+
     async def _send(self, channels: _Channels, notice: Notice, unit: UnitName, rollout: RolloutRecord | None) -> None:
         """By every way that is due; at once by the next one where a way is given up or not configured."""
+        unmarked = self._unmarked.get(notice.id)
+        references = unmarked.references if unmarked is not None else {}
         delivery = Delivery(
-            notice=notice,
+            notice=reached(notice, unmarked.notice) if unmarked is not None else notice,
             routes=routes(notice, channels.of),
             connected=frozenset(channels.notifiers),
             place=cache(lambda channel: self._channels.place(channel, channels.of)),
             attempts=self._settings.notice_attempts,
         )
-        references: dict[str, str] = {}
         while due := delivery.due(self._clock.now()):
             tasks = {
                 name: asyncio.create_task(self._send_by(channels.notifiers[name], channels.room(name), notice, rollout))
@@ -205,6 +239,7 @@ class Outbox:
         if changed.state is NoticeState.FAILED:
             self._log("notice-failed", {"notice": notice.id, "detail": changed.detail})
         await self._mark(changed, references, unit, rollout)
+        self._unmarked.pop(notice.id, None)
 
     async def _fold(
         self,
@@ -226,6 +261,7 @@ class Outbox:
                 self.told.note(name, answer)
                 if isinstance(answer, Accepted) and answer.reference:
                     references.setdefault(name, answer.reference)
+            self._remember(delivery.notice, references)
             if waiting and any(isinstance(answer, Accepted) for answer in answers.values()):
                 await self._mark(delivery.notice, references, unit, rollout)
 

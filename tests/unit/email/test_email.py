@@ -12,6 +12,7 @@ from rollguard.adapters.email import Email
 from rollguard.adapters.secrets import Secrets
 from rollguard.model.channels import SecretKey
 from rollguard.model.destinations import EmailChannel, MailTls
+from rollguard.model.names import RolloutId
 from rollguard.model.notices import Notice, NoticeClass
 from rollguard.ports import Accepted, NotConfigured, Refused, Retry
 from tests.unit.email.server import PASSWORD, USER, Server, serving
@@ -298,3 +299,33 @@ async def test_no_text_becomes_a_header_or_an_address(tmp_path: Path, breaks: st
         *("From", "To", "Subject", "Date", "Message-ID", "References", "Auto-Submitted"),
         *("MIME-Version", "Content-Type"),
     }
+
+
+async def _answers_in_latin_1(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A server that refuses whoever sends, in its own language."""
+    writer.write(b"220 mail\r\n")
+    while line := await reader.readline():
+        writer.write(
+            b"250 mail\r\n" if line.upper().startswith((b"EHLO", b"QUIT")) else b"550 5.7.1 f\xfcr Sie nicht\r\n"
+        )
+    writer.close()
+
+
+async def test_an_answer_that_is_no_utf_8_can_be_kept_in_a_record(tmp_path: Path) -> None:
+    async with await asyncio.start_server(_answers_in_latin_1, "127.0.0.1", 0) as listener:
+        port = listener.sockets[0].getsockname()[1]
+        told = EmailChannel(to=(OPS,), sender=OPS, host="127.0.0.1", port=port, tls=MailTls.NONE)
+        outcome = await Email(told, secrets(tmp_path), time_zone="UTC").send(NOTICE, None, timeout=5)
+    assert isinstance(outcome, Refused)
+    assert "550 5.7.1 f\N{REPLACEMENT CHARACTER}r Sie nicht" in outcome.detail
+
+
+async def test_mails_about_a_rollout_with_a_long_name_are_one_thread_too(tmp_path: Path) -> None:
+    """A header that a mail program cannot read makes none."""
+    record = replace(rollout_record(), id=RolloutId("translation-and-other-things-of-the-media-pipeline-r2-bbb-uid1"))
+    async with serving(tmp_path) as server:
+        await email(server, tmp_path).send(replace(NOTICE, id=f"{record.id}.recovered.1"), record, timeout=5)
+    (taken,) = server.taken
+    assert taken.mail["References"] == f"<{record.id}@example.com>"
+    assert taken.mail["Message-ID"] == f"<{record.id}.recovered.1@example.com>"
+    assert "=?" not in taken.mail.as_string().partition("\n\n")[0]

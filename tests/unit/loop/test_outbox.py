@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from rollguard.loop.outbox import WorkloadEvent
+from rollguard.model.action import Absent, Unknown
 from rollguard.model.channels import PAGERDUTY, PAGERDUTY_EVENTS, SLACK_DEPLOYMENTS, SLACK_INCIDENTS
 from rollguard.model.notices import Notice, NoticeState
-from rollguard.model.records import RolloutRecord
+from rollguard.model.records import RolloutRecord, Stale, StoredRollout
 from rollguard.ports import Accepted, Held, NotConfigured, Refused, Retry
 from rollguard.sim.channels import SimNotifier
 from rollguard.sim.faults import Fault
-from tests.unit.loop.stage import CRASHING, FAILING, Stage, play
+from tests.unit.loop.stage import CRASHING, FAILING, GOOD, Stage, play
 
 ABSENT = NotConfigured(detail="no secret")
 
@@ -329,3 +330,56 @@ def test_the_guard_counts_how_each_channel_fared() -> None:
         assert known["simulated"].accepted == len(stage.inbox.arrived)
 
     play(story)
+
+
+def test_what_a_channel_took_does_not_go_to_it_again_while_its_record_cannot_be_written() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        write = running.records.replace_rollout
+        away = True
+
+        async def replace_rollout(
+            stored: StoredRollout, record: RolloutRecord
+        ) -> StoredRollout | Stale | Absent | Unknown:
+            marks = any(n.topic == "rollout-began" and (n.attempts or n.taken) for n in record.notices)
+            return Unknown(detail="422 rejected") if marks and away else await write(stored, record)
+
+        running.records.replace_rollout = replace_rollout  # type: ignore[method-assign]
+        stage.world.set_image(stage.api, GOOD.replace("v1", "v2"))
+        await stage.until(lambda: bool(stage.told("rollout-began")))
+        await asyncio.sleep(60)
+        assert len(stage.told("rollout-began")) == 1
+        away = False
+        await stage.until(stage.all_sent)
+        assert len(stage.told("rollout-began")) == 1
+        assert next(n for n in notices(stage) if n.topic == "rollout-began").taken == ("simulated",)
+
+    play(story)
+
+
+def test_what_one_notice_makes_go_wrong_does_not_end_the_sending_of_the_others() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        write = running.records.replace_rollout
+
+        async def replace_rollout(
+            stored: StoredRollout, record: RolloutRecord
+        ) -> StoredRollout | Stale | Absent | Unknown:
+            if any(n.topic == "rollout-began" and (n.attempts or n.taken) for n in record.notices):
+                raise ValueError("no record can keep it")
+            return await write(stored, record)
+
+        running.records.replace_rollout = replace_rollout  # type: ignore[method-assign]
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: bool(stage.told("rolled-back")))
+        await stage.until(
+            lambda: any(n.topic == "rolled-back" and n.state is NoticeState.ACCEPTED for n in notices(stage))
+        )
+        await asyncio.sleep(60)
+        assert len(stage.told("rollout-began")) == 1
+        assert "no record can keep it" in str(running.events("notice-error")[0]["traceback"])
+        assert not running.events("duty-error")
+
+    play(story, fail_fast=False)

@@ -144,3 +144,14 @@ async def test_a_ticket_arrives_at_its_own_address_signed_and_with_the_id_of_its
     assert (json.loads(body)["id"], json.loads(body)["state"]) == ("r/errors", "updated")
     assert seen[0].headers["Idempotency-Key"] == "n-1"
     assert seen[0].headers["X-Rollguard-Signature"] == "sha256=" + hmac.new(b"secret-key", body, "sha256").hexdigest()
+
+
+@pytest.mark.parametrize("charset", ["utf-7", "unicode_escape", "zlib", "idna"])
+async def test_an_answer_that_calls_itself_something_odd_is_what_it_is(httpserver: HTTPServer, charset: str) -> None:
+    """Decoded as it says, it would end in an error, or in a text that no record can keep."""
+    odd = {"Content-Type": f"text/plain; charset={charset}"}
+    httpserver.expect_request("/hook").respond_with_data(b"no: +2AA- \\ud800", status=400, headers=odd)
+    hook = Webhook(WebhookChannel(name="ops", url=httpserver.url_for("/hook")), NONE)
+    outcome = await hook.send(NOTICE, None, timeout=5)
+    await hook.close()
+    assert outcome == Refused(detail="HTTP 400 no: +2AA- \\ud800")
