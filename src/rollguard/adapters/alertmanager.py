@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
-from rollguard.model.alerting import Delivered, ReceivedAlert
+from rollguard.model.alerting import Category, Delivered, ReceivedAlert, Severity
 from rollguard.model.time import Instant
 from rollguard.record.schema import INSTANT_PATTERN
 
@@ -95,8 +96,14 @@ def _delivered(number: int, raw: msgspec.Raw, now: Instant) -> Delivered:
         recorded=now,
         ended=ended,
         summary=_words(alert.annotations.get("summary", "")),
+        inhibited=inhibited(alert.labels),
     )
     return Delivered(number=number, labels=tuple(sorted(alert.labels.items())), alert=received)
+
+
+def inhibited(labels: Mapping[str, str]) -> bool:
+    """Whether the rendered configuration of Alertmanager lets the guard's incident mute an alert with these labels."""
+    return (labels.get("severity"), labels.get("category")) == (Severity.CRITICAL, Category.DEPLOYMENT)
 
 
 def _instant(field: str, text: str) -> Instant:

@@ -64,6 +64,8 @@ class ReceivedAlert:
     ended: Instant | None = None
     """None while it fires, as far as is known."""
     summary: str = ""
+    inhibited: bool = True
+    """The guard's incident about its Deployment, while that is open, mutes it, and so its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from rollguard.adapters.alertmanager import Malformed, read_delivery
+from rollguard.render.routing import configuration
+from tests.simulation.policies import policy
 from tests.unit.alertmanager.deliveries import NOW, alert, delivery
 
 LATER = NOW.plus(60)
@@ -30,6 +32,32 @@ def test_an_alert_becomes_what_its_units_record_keeps() -> None:
 def test_a_resolved_one_has_its_end() -> None:
     (found,) = read(delivery(alert(status="resolved", ends=NOW.plus(30)))).alerts
     assert found.alert.ended == NOW.plus(30)
+
+
+@pytest.mark.parametrize(
+    ("labels", "mutes"),
+    [
+        ({"severity": "critical", "category": "deployment"}, True),
+        ({"severity": "critical", "category": "shop"}, False),
+        ({"severity": "warning", "category": "deployment"}, False),
+        ({"severity": "critical"}, False),
+        ({}, False),
+    ],
+)
+def test_it_is_kept_whether_the_guards_incident_mutes_it(labels: dict[str, str], mutes: bool) -> None:
+    told = alert()
+    bare = {name: value for name, value in told["labels"].items() if name not in ("severity", "category")}
+    (found,) = read(delivery({**told, "labels": {**bare, **labels}})).alerts
+    assert found.alert.inhibited is mutes
+
+
+def test_that_is_what_the_rendered_configuration_mutes() -> None:
+    rendered: Any = configuration(policy(), "monitoring")
+    first, *_rest = rendered["inhibit_rules"]
+    assert first["source_matchers"][0] == 'alertname="GuardIncidentOpen"'
+    asked = {"severity": "critical", "category": "deployment"}
+    assert first["target_matchers"][:2] == [f'{name}="{value}"' for name, value in asked.items()]
+    assert first["target_matchers"][2:] == ['namespace!=""', 'deployment!=""'], "every alert that is kept has them"
 
 
 def test_words_are_kept_on_one_line_and_cut() -> None:

@@ -90,6 +90,12 @@ def test_while_the_guards_incident_is_open_an_alert_recorded_before_is_unknown()
     assert trace(verdict).lacks.startswith("not known")
 
 
+def test_one_that_the_incident_does_not_mute_is_evidence_for_as_long_as_no_end_is_told() -> None:
+    shop = replace(SLOW, inhibited=False)
+    assert after(shop, muted=NOW).kind is VerdictKind.BAD
+    assert after(replace(shop, ended=STARTED.plus(58)), muted=NOW).kind is VerdictKind.UNDECIDED
+
+
 def test_one_that_comes_after_the_incident_was_opened_is_evidence() -> None:
     assert after(SLOW, muted=SLOW.recorded.plus(-0.001)).kind is VerdictKind.BAD
 

@@ -36,7 +36,12 @@ class Alertmanager:
         self.intake = Intake(records, lambda: policy or stage.policy, lambda _event, _fields: None)
 
     async def tells(
-        self, *deployments: str, name: str = "CheckoutSlow", began: float | None = None, ended: float | None = None
+        self,
+        *deployments: str,
+        name: str = "CheckoutSlow",
+        began: float | None = None,
+        ended: float | None = None,
+        inhibited: bool = True,
     ) -> tuple[Came, ...]:
         """An alert for each Deployment, in one delivery; times are virtual seconds, `began` is now where not said."""
         now = self.stage.world.loop.time()
@@ -58,6 +63,7 @@ class Alertmanager:
                         recorded=at(round(now, 3)),
                         ended=None if ended is None else at(round(ended, 3)),
                         summary="Checkout takes longer than 3 s",
+                        inhibited=inhibited,
                     ),
                 )
                 for number, deployment in enumerate(deployments)
@@ -139,6 +145,49 @@ def test_its_end_takes_the_question_back() -> None:
         assert stage.image() == SLOW_CHECKOUT
 
     play(story, policy=replace(APPROVE, timing=replace(APPROVE.timing, approval_within=100.0)))
+
+
+UNANSWERED = replace(APPROVE, on_timeout_roll_back=True, timing=replace(APPROVE.timing, approval_within=30.0))
+
+
+async def asked(stage: Stage, *, inhibited: bool) -> tuple[Alertmanager, float]:
+    """A release under guard, which an alert alone has led to a question about; when that began."""
+    alertmanager, began = await deployed(stage), stage.world.loop.time()
+    await alertmanager.tells("api", inhibited=inhibited)
+    await stage.until(lambda: stage.rollout().state is LifecycleState.AWAITING_APPROVAL)
+    return alertmanager, began
+
+
+def test_a_question_that_nobody_answers_is_rolled_back_where_the_alert_still_fires() -> None:
+    async def story(stage: Stage) -> None:
+        await asked(stage, inhibited=False)
+        assert 25 < await stage.until(lambda: stage.image() == GOOD, within=60) < 45
+        assert "alert CheckoutSlow: firing since" in stage.rollout().findings[0].text
+
+    play(story, policy=UNANSWERED)
+
+
+def test_nothing_is_rolled_back_unanswered_for_an_alert_that_has_ended() -> None:
+    async def story(stage: Stage) -> None:
+        alertmanager, began = await asked(stage, inhibited=False)
+        await alertmanager.tells("api", began=began, ended=stage.world.loop.time(), inhibited=False)
+        await stage.until(lambda: stage.rollout().state is LifecycleState.WATCHING, within=4)
+        await asyncio.sleep(60)
+        assert stage.image() == SLOW_CHECKOUT
+
+    play(story, policy=UNANSWERED)
+
+
+def test_nothing_is_rolled_back_unanswered_for_one_that_the_incident_mutes_for_its_end_may_not_be_told() -> None:
+    async def story(stage: Stage) -> None:
+        alertmanager, _began = await asked(stage, inhibited=True)
+        await asyncio.sleep(60)
+        assert stage.rollout().state is LifecycleState.AWAITING_APPROVAL and stage.image() == SLOW_CHECKOUT
+        # what is told nevertheless, and since, is known
+        await alertmanager.tells("api", name="CartEmpty")
+        await stage.until(lambda: stage.image() == GOOD, within=10)
+
+    play(story, policy=UNANSWERED)
 
 
 def test_what_was_recorded_before_the_incident_is_no_new_evidence_when_the_hold_could_end() -> None:

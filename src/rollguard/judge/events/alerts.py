@@ -60,8 +60,8 @@ def _why_not(alert: ReceivedAlert, observation: Observation, policy: Policy) -> 
         return f"it ended at {alert.ended.iso_second()}"
     if alert.starts <= observation.rollout.started:
         return f"it began at {alert.starts.iso_second()}, not after the rollout"
-    # of one that came before the incident the end may not be told
-    muted = observation.muted is not None and alert.recorded <= observation.muted
+    # of one that came before the incident, and is muted by it, the end may not be told
+    muted = alert.inhibited and observation.muted is not None and alert.recorded <= observation.muted
     return NOT_KNOWN if muted else ""
 
 
