@@ -58,6 +58,7 @@ CLUSTERS = (
   watch: [{name: web, namespace: shop, workloads: [web]}]
   signals:
     latency: {buckets: rpc_server_duration_seconds_bucket}
+  journal: {postgres: {}}
 """
 )
 POLICIES = {"platform": PLATFORM, "smallest": SMALLEST, "rolling": ROLLING, "clusters": CLUSTERS}

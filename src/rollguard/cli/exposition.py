@@ -94,13 +94,17 @@ class _Snapshot(Collector):
         yield watches
         yield from _alerts(self._alerts)
         if self._journal is not None:
-            yield from _of_journal(self._journal)
+            yield from _of_journal(self._journal, self._namespace)
         yield from _units(status.units)
 
 
-def _of_journal(journal: JournalState) -> Iterable[Metric]:
-    reached = not journal.problem
-    yield _gauge("rollguard_journal_reached", "0 while the journal's database does not take lines", reached)
+def _of_journal(journal: JournalState, namespace: str) -> Iterable[Metric]:
+    # With the guard's own namespace, by which the alert knows whose journal it is.
+    reached = GaugeMetricFamily(
+        "rollguard_journal_reached", "0 while the journal's database does not take lines", labels=["namespace"]
+    )
+    reached.add_metric([namespace], float(not journal.problem))
+    yield reached
     yield _gauge("rollguard_journal_waiting", "Lines that wait for the journal's database", journal.waiting)
     yield _counter("rollguard_journal_written", "Lines that the journal's database has taken", journal.written)
     yield _counter("rollguard_journal_dropped", "Lines that the journal had no room for", journal.dropped)

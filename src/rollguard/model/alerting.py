@@ -43,6 +43,7 @@ LASTING = {
     "GuardHeld": 300.0,
     "GuardRollbackStalled": 120.0,
     "GuardIncidentOpen": 0.0,
+    "GuardJournalUnreached": 300.0,
 }
 """The alerts that belong to no signal, and the seconds that each must hold before it fires, where a policy does not say
 otherwise."""

@@ -47,6 +47,7 @@ BLIND = Place(board=Board.GUARD, key="blind rollouts")
 HELD = Place(board=Board.GUARD, key="holds unanswered")
 STALLED = Place(board=Board.GUARD, key="stalled rollbacks")
 INCIDENTS = Place(board=Board.GUARD, key="open incidents")
+JOURNAL = Place(board=Board.GUARD, key="journal unreached")
 
 
 def place_of(signal: Signal, quantile: float | None = None, *, whole: bool = False) -> Place:

@@ -95,12 +95,14 @@ def test_without_a_journal_nothing_is_said_of_one_and_with_one_whether_its_datab
     assert "rollguard_journal" not in exposed(status())
     text = exposed(status(), journal=AWAY)
     assert {line for line in text.splitlines() if line.startswith("rollguard_journal")} == {
-        "rollguard_journal_reached 0.0",
+        'rollguard_journal_reached{namespace="monitoring"} 0.0',
         "rollguard_journal_waiting 3.0",
         "rollguard_journal_written_total 7.0",
         "rollguard_journal_dropped_total 2.0",
     }
-    assert "rollguard_journal_reached 1.0" in exposed(status(), journal=replace(AWAY, problem=""))
+    assert 'rollguard_journal_reached{namespace="monitoring"} 1.0' in exposed(
+        status(), journal=replace(AWAY, problem="")
+    )
 
 
 def test_a_release_set_shows_what_is_live_how_it_stands_and_which_deployments_its_rollout_brought() -> None:

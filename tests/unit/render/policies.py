@@ -35,8 +35,9 @@ spec:
   watch:
     - {name: web, namespace: production, workloads: [web]}
     - {name: jobs, namespace: batch, selector: {matchLabels: {team: jobs}}}
+  journal: {postgres: {}}
 """
-"""Several clusters in one store, which calls the labels otherwise."""
+"""Several clusters in one store, which calls the labels otherwise, and one journal."""
 
 WITHOUT_PODS = changed(
     "    address: http://prometheus:9090\n",

@@ -24,9 +24,9 @@ GUIDES = ("DEPLOYMENT_RUNBOOK.md", "NORMAL_RANGES.md", "PRODUCTION_ENVIRONMENT.m
 SOME = {
     "smallest": ("runbooks/RollbackErrors.md", "runbooks/RolloutStuck.md"),
     "rolling": ("runbooks/HighErrorRate.md", "runbooks/DatabaseMigrationFailed.md"),
-    "clusters": ("runbooks/HighResponseTime.md", "runbooks/TargetMissing.md"),
+    "clusters": ("runbooks/HighResponseTime.md", "runbooks/TargetMissing.md", "runbooks/GuardJournalUnreached.md"),
 }
-"""Two runbooks of each: all of them would only repeat the same commands."""
+"""Some runbooks of each: all of them would only repeat the same commands."""
 
 
 def rendered(name: str, directory: Path) -> dict[str, str]:

@@ -68,6 +68,12 @@ def test_what_is_the_systems_leads_to_its_health_and_what_is_the_guards_to_the_g
     assert found["GuardIncidentOpen"] == ("rollguard", "Incidents that are open")
 
 
+def test_the_alert_on_the_journal_leads_to_its_panel_and_is_there_only_with_a_journal() -> None:
+    found = {alert.name: shown(alert, policy_of("clusters")) for alert in every_alert(policy_of("clusters"))}
+    assert found["GuardJournalUnreached"] == ("rollguard", "The journal is not reached")
+    assert "GuardJournalUnreached" not in {alert.name for alert in every_alert(policy_of("platform"))}
+
+
 def test_the_link_names_what_the_alert_does_and_the_cluster_where_its_series_do() -> None:
     one, several = policy_of("platform"), policy_of("clusters")
     (errors,) = (each for each in every_alert(one) if each.name == "RollbackErrorRate")

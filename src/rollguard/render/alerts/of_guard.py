@@ -10,7 +10,7 @@ from rollguard.policy.promql import Matcher, narrowed
 from rollguard.render.alerts.alert import Alert
 from rollguard.render.alerts.cluster import WHERE, told
 from rollguard.render.alerts.lasting import lasting
-from rollguard.render.places import BLIND, HELD, INCIDENTS, LEADING, STALLED, Place
+from rollguard.render.places import BLIND, HELD, INCIDENTS, JOURNAL, LEADING, STALLED, Place
 from rollguard.signals import NAMESPACE
 
 
@@ -59,12 +59,13 @@ def of_guard(policy: Policy, namespace: str) -> tuple[Alert, ...]:
             meaning="Nobody is told by this alert: while it fires, the critical alerts on the same Deployment are not "
             "paged a second time. When the guard is dead it does not fire, and they are.",
         ),
+        *((_unreached(policy, namespace),) if policy.journal is not None else ()),
     )
 
 
 def _down(policy: Policy, namespace: str) -> Alert:
     seconds = lasting(policy, "GuardDown")
-    leading = narrowed("rollguard_leading", (Matcher(NAMESPACE, "=", namespace),), policy.metrics.match)
+    leading = _own(policy, namespace, "rollguard_leading")
     return Alert(
         name="GuardDown",
         severity=Severity.CRITICAL,
@@ -79,6 +80,29 @@ def _down(policy: Policy, namespace: str) -> Alert:
         labels=(("namespace", namespace),),
         deployment=False,
     )
+
+
+def _unreached(policy: Policy, namespace: str) -> Alert:
+    seconds = lasting(policy, "GuardJournalUnreached")
+    return Alert(
+        name="GuardJournalUnreached",
+        severity=Severity.WARNING,
+        category=Category.GUARD,
+        expr=f"min({_own(policy, namespace, 'rollguard_journal_reached')}) == 0",
+        for_seconds=seconds,
+        summary="The guard's journal is not reached",
+        description=f"The journal's database has taken no lines of the guard in {namespace} for {format_(seconds)}.",
+        meaning=f"A replica of the guard in `{namespace}` cannot write to the database that the policy's `journal` "
+        "names. Nothing waits for it: rollouts are guarded as ever.",
+        panel=JOURNAL,
+        labels=(("namespace", namespace),),
+        deployment=False,
+    )
+
+
+def _own(policy: Policy, namespace: str, series: str) -> str:
+    """A series about the guard of that namespace itself."""
+    return narrowed(series, (Matcher(NAMESPACE, "=", namespace),), policy.metrics.match)
 
 
 def _made(

@@ -8,7 +8,7 @@ from rollguard.render.dashboards import rollouts
 from rollguard.render.dashboards.deployment import links
 from rollguard.render.dashboards.panel import Dashboard, Line, Panel, PanelKind, Query, Row, Word
 from rollguard.render.dashboards.view import RATE_INTERVAL, View, at_least, of_units, view
-from rollguard.render.places import BLIND, HELD, INCIDENTS, LEADING, STALLED, Board
+from rollguard.render.places import BLIND, HELD, INCIDENTS, JOURNAL, LEADING, STALLED, Board
 
 PATH = "guard-dashboard.json"
 UNIT = ("namespace", "deployment", "set")
@@ -29,7 +29,7 @@ def guard(policy: Policy) -> Dashboard:
         variables=tuple(each for each in seen.variables() if each.name == "cluster"),
         rows=(
             Row(title="Does it guard", panels=_guards(seen)),
-            Row(title="What it does", panels=_does(seen)),
+            Row(title="What it does", panels=_does(seen, policy)),
             Row(title="What it cannot see", panels=_blind(seen)),
             Row(title="Its looks", panels=_looks(seen, policy)),
         ),
@@ -72,7 +72,7 @@ def _guards(seen: View) -> tuple[Panel, ...]:
     )
 
 
-def _does(seen: View) -> tuple[Panel, ...]:
+def _does(seen: View, policy: Policy) -> tuple[Panel, ...]:
     return (
         _series(
             "rollouts by state",
@@ -119,6 +119,27 @@ def _does(seen: View) -> tuple[Panel, ...]:
             seen.everywhere("max", "rollguard_unit_error", *UNIT),
             OF_UNIT,
             lines=RED,
+        ),
+        *(_journal(seen) if policy.journal is not None else ()),
+    )
+
+
+def _journal(seen: View) -> tuple[Panel, ...]:
+    return (
+        _series(
+            JOURNAL.key,
+            "The journal is not reached",
+            "1 while its database takes no lines: `kubectl rollguard status` has its words. Nothing waits for it.",
+            f"1 - {seen.everywhere('min', 'rollguard_journal_reached', INSTANCE)}",
+            OF_INSTANCE,
+            lines=RED,
+        ),
+        _series(
+            "journal lines",
+            "Lines that wait for the journal",
+            "Of 10,000 that there is room for; the guard's log has each of them in any case.",
+            seen.everywhere("sum", "rollguard_journal_waiting", INSTANCE),
+            OF_INSTANCE,
         ),
     )
 

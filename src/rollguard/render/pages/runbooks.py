@@ -47,6 +47,7 @@ TOPICS = {
     "GuardHeld": "guard-held",
     "GuardRollbackStalled": "guard-stalled",
     "GuardIncidentOpen": "guard-incident",
+    "GuardJournalUnreached": "guard-journal",
     "MetricsCompactorHalted": "compactor",
 }
 """What a page says beyond the rule itself, by the alert's name. Others go by the kind of their signal."""

@@ -28,6 +28,8 @@ def of_absence(setting: Setting, alerts: tuple[Alert, ...]) -> tuple[Case, ...]:
             found.append(_target(setting, alert))
         elif alert.name == "GuardDown":
             found.append(_down(setting, alert))
+        elif alert.name == "GuardJournalUnreached":
+            found.append(_unreached(setting, alert))
         elif alert.name in _GUARD:
             found.append(_told(setting, alert, _GUARD[alert.name]))
     return tuple(found)
@@ -63,6 +65,17 @@ def _down(setting: Setting, alert: Alert) -> Case:
     """Another guard leads elsewhere, and hides nothing."""
     series = (leads(setting, (1, CALM), (None, 1)), leads(setting, (1, 1), namespace=f"not-{setting.guard}"))
     return Case(fires=Firing(alert=alert, labels={}, value=1.0), series=series, begin=CALM)
+
+
+def _unreached(setting: Setting, alert: Alert) -> Case:
+    """One of two replicas does not reach it; nor does another guard elsewhere, which is not ours to tell."""
+    name, cast = "rollguard_journal_reached", setting.cast
+    series = (
+        cast.told(name, (1, CALM), (0, 1), namespace=setting.guard, pod="monitoring-1"),
+        cast.told(name, (1, 1), namespace=setting.guard, pod="monitoring-2"),
+        cast.told(name, (0, 1), namespace=f"not-{setting.guard}"),
+    )
+    return Case(fires=Firing(alert=alert, labels={}, value=0.0), series=series, begin=CALM)
 
 
 def _told(setting: Setting, alert: Alert, name: str) -> Case:
