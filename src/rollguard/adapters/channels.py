@@ -49,7 +49,10 @@ def _email(means: Means) -> Notifier | None:
 
 def _tickets(means: Means) -> Notifier | None:
     tickets = means.policy.tickets
-    return Webhook(tickets.channel, means.secrets, body=ticket_payload) if tickets is not None else None
+    if tickets is None:
+        return None
+    keys = (SecretKey.TICKETS_HMAC_KEY, SecretKey.WEBHOOK_HMAC_KEY)
+    return Webhook(tickets.channel, means.secrets, body=ticket_payload, keys=keys)
 
 
 MAKERS: Mapping[str, Callable[[Means], Notifier | None]] = MappingProxyType(

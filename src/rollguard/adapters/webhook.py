@@ -33,9 +33,12 @@ class Webhook:
         transport: httpx2.AsyncBaseTransport | None = None,
         *,
         body: Callable[[Notice, RolloutRecord | None], str] = payload,
+        keys: tuple[SecretKey, ...] = (SecretKey.WEBHOOK_HMAC_KEY,),
     ) -> None:
+        """`keys` are those of the Secret that may sign where the channel names no key file: the first that is there."""
         self._channel = channel
         self._secrets = secrets
+        self._keys = keys
         self._body = body
         self._client = client(transport)
 
@@ -71,11 +74,11 @@ class Webhook:
         return headers
 
     def _key(self) -> bytes | None:
-        """Its own key, else the one of the Secret; None where there is neither."""
+        """Its own file's, else one of the Secret; None where there is neither."""
         if self._channel.hmac_key_file:
             return Path(self._channel.hmac_key_file).read_bytes().strip()
-        shared = self._secrets.read(SecretKey.WEBHOOK_HMAC_KEY)
-        return shared.encode() if shared is not None else None
+        found = (self._secrets.read(key) for key in self._keys)
+        return next((value.encode() for value in found if value is not None), None)
 
 
 def _outcome(response: httpx2.Response, secrets: Secrets) -> Accepted | Refused | Retry:

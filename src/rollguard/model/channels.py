@@ -40,6 +40,8 @@ class SecretKey(StrEnum):
     SMTP_PASSWORD = "smtp-password"  # noqa: S105 (a name)
     WEBHOOK_HMAC_KEY = "webhook-hmac-key"
     """What signs the bodies of webhooks that name no key file of their own."""
+    TICKETS_HMAC_KEY = "tickets-hmac-key"
+    """What signs the bodies about tickets in its stead."""
     JOURNAL_DSN = "journal-dsn"
     """Where the journal is, with its password."""
     GRAFANA_TOKEN = "grafana-token"  # noqa: S105 (a name)

@@ -28,6 +28,7 @@ SecretName = Literal[
     "smtp-username",
     "smtp-password",
     "webhook-hmac-key",
+    "tickets-hmac-key",
     "journal-dsn",
     "grafana-token",
 ]
