@@ -16,6 +16,8 @@ from rollguard.model.handling import Acknowledgement
 from rollguard.model.records import RolloutRecord, TimelineEntry
 
 EVERY = 30.0
+CLOCKS_APART = 30.0
+"""Seconds by which PagerDuty's clock may be behind ours."""
 
 
 class Acknowledging:
@@ -42,14 +44,14 @@ class Acknowledging:
             answer = await context.outbox.acknowledged(reference)
             if isinstance(answer, Unknown):
                 context.log("acknowledgement-not-read", {"rollout": record.id, "detail": answer.detail})
-            elif answer is not None:
+            elif answer is not None and _answers(record, answer):
                 await self._write(record, answer)
 
     async def _write(self, record: RolloutRecord, by: Acknowledgement) -> None:
         line = TimelineEntry(at=self._context.now(), kind="human", text="Acknowledged in PagerDuty", actor=by.actor)
 
         def acknowledged(present: RolloutRecord) -> RolloutRecord:
-            if not response.calls(present):
+            if not _answers(present, by):
                 return present
             return changes.with_entries(response.acknowledged(present, by), (line,))
 
@@ -57,3 +59,9 @@ class Acknowledging:
             await note(self._context, record, acknowledged)
         except (Unavailable, Vanished, LeadershipLost) as error:
             self._context.log("acknowledgement-not-written", {"rollout": record.id, "detail": str(error)})
+
+
+def _answers(record: RolloutRecord, by: Acknowledgement) -> bool:
+    """Whether that is an answer to the present call. The incident may be acknowledged from an earlier one."""
+    since = record.called
+    return response.calls(record) and since is not None and by.at >= since.plus(-CLOCKS_APART)

@@ -22,6 +22,7 @@ from rollguard.loop.settings import Log, Settings
 from rollguard.loop.store import Store, Unavailable, Vanished
 from rollguard.loop.told import Told
 from rollguard.model.action import Unknown
+from rollguard.model.channels import PAGERDUTY
 from rollguard.model.handling import Acknowledgement
 from rollguard.model.names import UnitName, WorkloadName
 from rollguard.model.notices import Notice, NoticeClass, NoticeState
@@ -296,9 +297,11 @@ class Outbox:
             return replace(record, notices=changes.with_notice(record.notices, notice))
 
         def on_rollout(record: RolloutRecord) -> RolloutRecord:
-            first = {**references, **dict(record.references)}
+            known = {**references, **dict(record.references)}
+            if PAGERDUTY in references:  # where the first incident is resolved a page opens another: that is read then
+                known[PAGERDUTY] = references[PAGERDUTY]
             return replace(
-                record, notices=changes.with_notice(record.notices, notice), references=tuple(sorted(first.items()))
+                record, notices=changes.with_notice(record.notices, notice), references=tuple(sorted(known.items()))
             )
 
         if rollout is not None:

@@ -305,7 +305,7 @@ class RolloutRecord:
     handling: tuple[Handling, ...] = ()
     """What people have done about its findings, at most 16."""
     references: tuple[tuple[str, str], ...] = ()
-    """(channel, what it knows the rollout's first message there by): a thread of Slack, an incident of PagerDuty."""
+    """(channel, what it knows the rollout by): Slack its first message there, PagerDuty the last incident of it."""
 
     def reference(self, channel: str) -> str:
         """What that channel knows the rollout by; empty while it has no message there."""

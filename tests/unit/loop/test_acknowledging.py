@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from rollguard.loop.acknowledging import EVERY
+from rollguard.loop.acknowledging import CLOCKS_APART, EVERY
 from rollguard.model.action import Unknown
 from rollguard.model.channels import PAGERDUTY
 from rollguard.model.handling import Acknowledgement, Via
@@ -120,5 +120,20 @@ def test_where_no_channel_can_say_it_nothing_breaks() -> None:
         other = stage.start("guard-2")
         await stage.until(lambda: bool(other.events("acknowledgement-not-read")), within=2 * EVERY)
         assert stage.rollout().acknowledged is None
+
+    play(story)
+
+
+def test_who_acknowledged_an_earlier_call_has_not_answered_the_present_one() -> None:
+    async def story(stage: Stage) -> None:
+        _running, pager = await held(stage, None)
+        called = stage.rollout().called
+        assert called is not None
+        pager.answer = replace(ALICE, at=called.plus(-CLOCKS_APART - 1))
+        asked = len(pager.asked)
+        await stage.until(lambda: len(pager.asked) >= asked + 3, within=4 * EVERY)
+        assert stage.rollout().acknowledged is None
+        pager.answer = replace(ALICE, at=called.plus(-CLOCKS_APART + 1))
+        await stage.until(lambda: stage.rollout().acknowledged == pager.answer, within=EVERY + 5)
 
     play(story)

@@ -383,3 +383,27 @@ def test_what_one_notice_makes_go_wrong_does_not_end_the_sending_of_the_others()
         assert not running.events("duty-error")
 
     play(story, fail_fast=False)
+
+
+class Reopening(Answering):
+    """PagerDuty, where somebody resolves each incident at once: each page opens another."""
+
+    async def send(
+        self, notice: Notice, rollout: RolloutRecord | None, *, timeout: float
+    ) -> Accepted | Refused | Retry | NotConfigured:
+        await super().send(notice, rollout, timeout=timeout)
+        return Accepted(detail="opened", reference=f"Q{len(self.asked)}")
+
+
+def test_who_acknowledges_is_looked_for_in_the_last_incident_that_was_opened() -> None:
+    async def story(stage: Stage) -> None:
+        pager = Reopening(PAGERDUTY, ABSENT)
+        running = stage.start()
+        running.channels.notifiers = (pager, *running.channels.notifiers)
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, CRASHING)
+        await stage.until(lambda: len(pager.asked) > 1)
+        await stage.until(stage.all_sent)
+        assert stage.rollout().reference(PAGERDUTY) == f"Q{len(pager.asked)}"
+
+    play(story)
