@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -14,9 +14,14 @@ from rollguard.model.time import Instant
 from rollguard.record.schema import INSTANT_PATTERN
 
 VERSION = "4"
+ALERTS_MAX = 10_000
+"""Of one delivery: the reasons of more that cannot be read would fill the memory, and keep the Lease from being
+renewed."""
 NAME_MAX = 200
 FINGERPRINT_MAX = 64
 _FINGERPRINT = re.compile(rf"[0-9A-Za-z]{{1,{FINGERPRINT_MAX}}}", re.ASCII)
+MANY = 1_000_000_000
+"""As many as are told of those that Alertmanager left out: it may say any number."""
 SUMMARY_MAX = 300
 SHOWN = 80
 """Characters of a value that a reason repeats."""
@@ -47,7 +52,7 @@ class Delivery:
 
 class _Body(msgspec.Struct, rename="camel"):
     version: str
-    alerts: list[msgspec.Raw]
+    alerts: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=ALERTS_MAX)]
     truncated_alerts: int = 0
 
 
@@ -76,7 +81,7 @@ def read_delivery(body: bytes, *, now: Instant) -> Delivery:
             alerts.append(_delivered(number, raw, now))
         except (msgspec.MsgspecError, ValueError, RecursionError) as problem:
             bad.append(BadAlert(number=number, reason=str(problem)))
-    return Delivery(alerts=tuple(alerts), bad=tuple(bad), truncated=max(whole.truncated_alerts, 0))
+    return Delivery(alerts=tuple(alerts), bad=tuple(bad), truncated=min(max(whole.truncated_alerts, 0), MANY))
 
 
 def _delivered(number: int, raw: msgspec.Raw, now: Instant) -> Delivered:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rollguard.adapters.alertmanager import Malformed, read_delivery
+from rollguard.adapters.alertmanager import ALERTS_MAX, MANY, Malformed, read_delivery
 from rollguard.render.routing import configuration
 from tests.simulation.policies import policy
 from tests.unit.alertmanager.deliveries import NOW, alert, delivery
@@ -73,6 +73,7 @@ def test_words_are_kept_on_one_line_and_cut() -> None:
         ({"version": 4}, r"Expected `str`, got `int` - at `\$.version`"),
         ({"alerts": None}, r"Expected `array`, got `null` - at `\$.alerts`"),
         ({"alerts": {}}, r"Expected `array`, got `object` - at `\$.alerts`"),
+        ({"alerts": [1] * (ALERTS_MAX + 1)}, r"Expected `array` of length <= 10000 - at `\$.alerts`"),
     ],
 )
 def test_another_body_is_refused_with_the_reason(change: dict[str, Any], reason: str) -> None:
@@ -126,3 +127,8 @@ def test_one_bad_alert_is_named_and_loses_no_other(bad: Any, reason: str) -> Non
 
 def test_fields_that_are_not_known_are_passed_over() -> None:
     assert len(read(delivery({**alert(), "silencedBy": [1]}, notificationReason="first")).alerts) == 1
+
+
+def test_any_number_of_alerts_that_alertmanager_left_out_can_be_told() -> None:
+    assert read(delivery(alert(), truncatedAlerts=10**40)).truncated == MANY
+    assert read(delivery(alert(), truncatedAlerts=-1)).truncated == 0
