@@ -50,7 +50,7 @@ async def handle_all(context: Context, memory: Memory, facts: UnitFacts) -> None
 
 async def _decide(context: Context, unit: UnitRecord, request: HumanRequest, record: RolloutRecord | None) -> None:
     """Approvals, rejections, and who looks into it: of the rollout that is meant, else they come too late."""
-    meant = record if record is not None and request.rollout in (None, record.id) else None
+    meant = record if record is not None and record.is_meant(request) else None
     state = meant.state if meant is not None else LifecycleState.CLOSED
     line = _line(request)
     given: ApprovalGiven | ApprovalRefused | TakenOn | None = None
@@ -83,9 +83,9 @@ def _unasked(kind: RequestKind, record: RolloutRecord | None) -> str:
 
 
 async def _said(context: Context, unit: UnitRecord, request: HumanRequest, record: RolloutRecord | None) -> None:
-    """What changes no state: of the named rollout, open or closed, or of the present one."""
-    meant = record
-    if request.rollout is not None and (record is None or record.id != request.rollout):
+    """What changes no state: of the named rollout of the unit, open or closed, or of the present one."""
+    meant = record if record is not None and record.is_meant(request) else None
+    if meant is None and request.rollout is not None:
         meant = await context.store.fetch_rollout(unit.name, request.rollout)
     if meant is None:
         await _unheard(context, unit, request, _unasked(request.kind, None), None)

@@ -152,15 +152,21 @@ class Store:
         return found.record
 
     async def fetch_rollout(self, unit: UnitName, id_: RolloutId) -> RolloutRecord | None:
-        """That rollout by a fresh read, open or closed, known from now on; None where it does not exist.
+        """That rollout of the unit by a fresh read, open or closed, known from now on; None where it does not exist.
 
-        Raises Unavailable without an answer.
+        A name is no right: who may write into one unit need not have a say in another's. Raises Unavailable without an
+        answer.
         """
+        known = self._rollouts.get(id_)
+        if known is not None and known.record.unit != unit:
+            return None
         found = await self._records.read_rollout(unit, id_)
         if isinstance(found, Unknown):
             raise Unavailable(f"rollout {id_}: {found.detail}")
         if isinstance(found, Absent):
             self._forget(id_)
+            return None
+        if found.record.unit != unit:
             return None
         self._rollouts[id_] = found
         return found.record

@@ -233,8 +233,7 @@ class UnitRecord:
     def rejection(self, rollout: RolloutRecord) -> HumanRequest | None:
         """The newest order that the rollout is not rolled back; None where nobody gave one."""
         for request in reversed(self.requests):
-            meant = request.rollout == rollout.id or (request.rollout is None and request.at >= rollout.started)
-            if meant and request.kind is RequestKind.REJECT:
+            if rollout.is_meant(request) and request.kind is RequestKind.REJECT:
                 return request
         return None
 
@@ -310,6 +309,10 @@ class RolloutRecord:
     def reference(self, channel: str) -> str:
         """What that channel knows the rollout by; empty while it has no message there."""
         return dict(self.references).get(channel, "")
+
+    def is_meant(self, request: HumanRequest) -> bool:
+        """Whether a person's answer is about it: by its name, or by none where it had begun by then."""
+        return request.rollout == self.id or (request.rollout is None and request.at >= self.started)
 
     def digests(self) -> tuple[str, ...]:
         """Those of the templates that it brought: one, or of a release set one for each member that changed."""

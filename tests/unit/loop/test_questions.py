@@ -10,14 +10,14 @@ import pytest
 from rollguard import decide, lifecycle
 from rollguard.decide.interlocks.every import Interlock
 from rollguard.loop import changes
-from rollguard.model.action import Decision, DecisionKind
+from rollguard.model.action import Absent, Decision, DecisionKind, Unknown
 from rollguard.model.judgement import Verdict, VerdictKind
 from rollguard.model.lifecycle import Decided
 from rollguard.model.metrics import GapCause
-from rollguard.model.names import UnitName
+from rollguard.model.names import RolloutId, UnitName
 from rollguard.model.policy import Limits, Mode
-from rollguard.model.records import LifecycleState, RolloutRecord
-from rollguard.model.requests import Freeze, RequestKind
+from rollguard.model.records import LifecycleState, RolloutRecord, StoredRollout
+from rollguard.model.requests import Freeze, HumanRequest, RequestKind
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
 from rollguard.sim.objects import at
@@ -209,3 +209,56 @@ def test_what_begins_again_within_the_interval_is_paged_again(kind: DecisionKind
     again = after(after(record, DecisionKind.CONTINUE, VerdictKind.UNDECIDED, 2), kind, VerdictKind.BAD, 3)
     assert [notice.topic for notice in again.notices if notice.topic == kind.value] == [kind.value] * 2
     assert len({notice.id for notice in again.notices}) == len(again.notices)
+
+
+def test_an_approval_from_before_the_rollout_that_names_none_is_not_for_it() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        early = HumanRequest(
+            id="approve-1",
+            kind=RequestKind.APPROVE,
+            actor="alice",
+            at=at(stage.world.loop.time()),
+            reason="the last one",
+        )
+        await asked(stage)
+        stage.world.records.request(UnitName.of_workload(stage.api.name), early)
+        await stage.until(lambda: bool(stage.told("answer-unasked")), within=10)
+        assert stage.rollout().state is LifecycleState.AWAITING_APPROVAL
+        assert stage.rollout().acknowledged is None
+
+    play(story, policy=LONG)
+
+
+@pytest.mark.parametrize("kind", [RequestKind.ACKNOWLEDGE, RequestKind.RESOLVE, RequestKind.NOTE])
+def test_who_may_write_into_one_unit_has_no_say_in_anothers_rollout(kind: RequestKind) -> None:
+    async def story(stage: Stage) -> None:
+        other = stage.deploy("other")
+        await stage.warm_up()
+        running = stage.start()
+
+        async def by_name(unit: UnitName, id_: RolloutId) -> StoredRollout | Absent | Unknown:
+            """As the API server finds it: in the namespace."""
+            return next((s for (_, i), s in stage.world.records.rollouts.items() if i == id_), Absent())
+
+        running.records.read_rollout = by_name  # type: ignore[method-assign]
+        await asked(stage)
+        before, unit = stage.rollout(), UnitName.of_workload(other.name)
+        word = HumanRequest(
+            id="word-1",
+            kind=kind,
+            actor="mallory",
+            at=at(stage.world.loop.time()),
+            reason="mine",
+            rollout=before.id,
+        )
+        stage.world.records.request(unit, word)
+        await stage.until(lambda: "word-1" in stage.world.records.units[unit].record.handled_requests, within=10)
+        after = stage.rollout()
+        assert (after.acknowledged, after.incident_resolved) == (None, None)
+        assert not any(line.actor == "mallory" for line in after.timeline)
+        await stage.until(lambda: bool(stage.told("answer-unasked")), within=10)
+        assert "no rollout that it could be for" in stage.told("answer-unasked")[0]
+
+    play(story, policy=LONG)
