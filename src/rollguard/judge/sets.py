@@ -19,9 +19,12 @@ _WORST_FIRST = (
 
 def with_finding(verdict: Verdict, finding: Finding) -> Verdict:
     """The verdict with a finding that no signal of the policy makes: bad where it asks for a rollback, else degraded at
-    least."""
+    least.
+
+    A verdict that was blind is so no more: that pods which are gone answer nothing is what is found.
+    """
     kind = VerdictKind.BAD if finding.level is LevelName.ROLLBACK else VerdictKind.DEGRADED
-    if _WORST_FIRST.index(verdict.kind) < _WORST_FIRST.index(kind):
+    if verdict.kind is VerdictKind.BAD and kind is not VerdictKind.BAD:
         return replace(verdict, findings=(*verdict.findings, finding))
     return replace(verdict, kind=kind, why=finding.text, findings=(finding, *verdict.findings))
 

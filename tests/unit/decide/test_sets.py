@@ -12,7 +12,7 @@ from rollguard.model.judgement import Attribution, Verdict, VerdictKind
 from rollguard.model.records import GoodRevision, Passage
 from rollguard.model.situation import Situation
 from rollguard.observe import good_side, member_record, passages
-from tests.unit.decide.situations import BEFORE, CRASH_LOOP, sibling, situation, verdict
+from tests.unit.decide.situations import BEFORE, CRASH_LOOP, gap, sibling, situation, verdict
 from tests.unit.observe.building import LONG_AGO, NOW
 from tests.unit.observe.sets import SET, facts_of, named, resting, side
 from tests.unit.records import ERRORS
@@ -171,6 +171,14 @@ def test_without_a_service_a_deserted_colour_is_paged_and_moves_nothing() -> Non
     decision = decided(stage(seen()), workers=with_finding(FINE, found))
     assert decision.kind is DecisionKind.PAGE
     assert "workers-green was deleted: nobody works" in decision.reason
+
+
+def test_a_deserted_colour_is_told_as_that_and_not_as_blind() -> None:
+    found = live_colour(moved()[1], NOW.plus(-10), NOW, old_ready=0)
+    assert found is not None
+    blind = replace(FINE, kind=VerdictKind.BLIND, gaps=(gap(),), why="latency has no complete answer")
+    told = with_finding(blind, found)
+    assert (told.kind, told.why, told.gaps) == (VerdictKind.DEGRADED, found.text, blind.gaps)
 
 
 def test_a_deserted_colour_beside_a_worse_verdict_is_told_and_does_not_hide_it() -> None:

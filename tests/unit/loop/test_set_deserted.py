@@ -116,5 +116,7 @@ def test_workers_without_a_deployment_are_paged_and_do_not_take_the_others_back(
         assert "workers: live-colour: workers-green was deleted: nobody works" in pages(stage)[0]
         await asyncio.sleep(30)
         assert (colours.live("backend"), of_set(stage).plan) == ("green", None)
+        # that their signals have no answer any more is no news
+        assert len(pages(stage)) == 1 and of_set(stage).state is LifecycleState.WATCHING
 
     play_set(story)
