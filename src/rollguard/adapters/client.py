@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import logging
-import ssl
-from functools import cache
 
 import httpx2
 
+from rollguard.adapters.proxies import outward
+
 
 def client(transport: httpx2.AsyncBaseTransport | None = None) -> httpx2.AsyncClient:
-    """A client that asks the named server alone, and whose own log tells no address: it would at level INFO."""
+    """A client that asks the named server alone, by the proxy that leads to it, and whose own log tells no address: it
+    would at level INFO."""
     logging.getLogger("httpx2").setLevel(logging.WARNING)
-    return httpx2.AsyncClient(trust_env=False, transport=transport, follow_redirects=False, verify=_authorities())
-
-
-@cache
-def _authorities() -> ssl.SSLContext:
-    """Read once: a policy may name hundreds of channels, and each reading takes as long as a request."""
-    return httpx2.create_ssl_context(trust_env=False)
+    return httpx2.AsyncClient(trust_env=False, transport=transport or outward(), follow_redirects=False)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from rollguard.adapters import proxies
 from rollguard.doctor.facts import Channel, SecretFile
 from rollguard.model.channels import SecretKey
 from rollguard.model.destinations import WebhookChannel
@@ -16,7 +16,6 @@ from rollguard.model.policy import Policy
 
 CONNECT_S = 5.0
 PORTS = {"http": 80, "https": 443}
-INSIDE = (".svc", ".cluster.local")
 
 
 def files(policy: Policy, secrets: Path) -> tuple[SecretFile, ...]:
@@ -32,12 +31,7 @@ async def channels(policy: Policy) -> tuple[Channel, ...]:
 
 def only_inside(address: str) -> bool:
     """Whether an address is one that only a cluster's own name service knows, as `http://prometheus.monitoring.svc`."""
-    host = urlsplit(address).hostname or ""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return host != "localhost" and (host.endswith(INSIDE) or "." not in host)
-    return False
+    return proxies.inside(urlsplit(address).hostname or "")
 
 
 def _named(policy: Policy) -> Iterator[tuple[str, str]]:
@@ -78,10 +72,12 @@ def _unreadable(path: str) -> str:
 
 
 async def _channel(hook: WebhookChannel) -> Channel:
-    """Only the host is named: the path of a webhook may be its secret."""
-    parts = urlsplit(hook.url)
-    host = parts.hostname or ""
-    return Channel(name=hook.name, host=host, problem=await _refused(host, parts.port or PORTS.get(parts.scheme, 443)))
+    """Only the host is named: the path of a webhook may be its secret. Where a proxy leads there, that is tried."""
+    proxy = proxies.present().to(hook.url)
+    parts = urlsplit(proxy or hook.url)
+    problem = await _refused(parts.hostname or "", parts.port or PORTS.get(parts.scheme, 443))
+    where = "the proxy on the way there: " if proxy and problem else ""
+    return Channel(name=hook.name, host=urlsplit(hook.url).hostname or "", problem=f"{where}{problem}")
 
 
 async def _refused(host: str, port: int) -> str:
