@@ -221,7 +221,7 @@ class Outbox:
         references = unmarked.references if unmarked is not None else {}
         delivery = Delivery(
             notice=reached(notice, unmarked.notice) if unmarked is not None else notice,
-            routes=routes(notice, channels.of),
+            routes=routes(notice, channels.of, rollout),
             connected=frozenset(channels.notifiers),
             place=cache(lambda channel: self._channels.place(channel, channels.of)),
             attempts=self._settings.notice_attempts,

@@ -11,7 +11,7 @@ from rollguard.model.handling import Ticket, TicketState
 from rollguard.model.notices import Notice, NoticeClass
 from rollguard.notify.routing import routes
 from tests.simulation import policies
-from tests.unit.records import START
+from tests.unit.records import START, rollout_record
 
 POLICY = replace(policies.policy(), webhooks=(WebhookChannel(name="chat", url="https://chat.test"),))
 
@@ -95,3 +95,12 @@ def test_what_a_team_has_no_channel_for_goes_where_that_of_others_goes() -> None
 @pytest.mark.parametrize("team", ["", "Video", "nobody"])
 def test_without_a_team_of_that_name_no_channel_of_a_team_is_told(team: str) -> None:
     assert not [way for class_ in NoticeClass for all_ in ways_of(team, class_).values() for way in all_ if "@" in way]
+
+
+@pytest.mark.parametrize(("by", "also"), [("pagerduty", False), ("pagerduty-events", True)])
+def test_what_ends_an_incident_goes_to_the_integration_too_where_a_page_went_by_it(by: str, also: bool) -> None:
+    paged = replace(notice(NoticeClass.PAGE, "rolled-back"), taken=(by,))
+    record = replace(rollout_record(), notices=(paged,))
+    found = {route.name: route.ways for route in routes(notice(NoticeClass.INFO, "recovered"), POLICY, record)}
+    assert found.get("events") == (("pagerduty-events",) if also else None)
+    assert "events" not in {route.name for route in routes(paged, POLICY, record)}
