@@ -23,6 +23,10 @@ from rollguard.ports import Accepted, Refused, Retry
 BODY_SHOWN = 200
 
 
+class _NoKey(Exception):
+    """The key that the policy names is not there; the text says why."""
+
+
 class Webhook:
     """A `Notifier` that posts to one address. The signature is `sha256=<hex HMAC of the body>`."""
 
@@ -54,8 +58,8 @@ class Webhook:
         body = self._body(notice, rollout).encode()
         try:
             headers = self._headers(notice, body)
-        except OSError as problem:
-            return Retry(after=PAUSE_S, detail=f"the HMAC key cannot be read: {problem.strerror}")
+        except _NoKey as problem:
+            return Retry(after=PAUSE_S, detail=f"the HMAC key cannot be read: {problem}")
         try:
             response = await self._client.post(self._channel.url, content=body, headers=headers, timeout=timeout)
         except httpx2.HTTPError as problem:
@@ -76,9 +80,20 @@ class Webhook:
     def _key(self) -> bytes | None:
         """Its own file's, else one of the Secret; None where there is neither."""
         if self._channel.hmac_key_file:
-            return Path(self._channel.hmac_key_file).read_bytes().strip()
+            return _own(Path(self._channel.hmac_key_file))
         found = (self._secrets.read(key) for key in self._keys)
         return next((value.encode() for value in found if value is not None), None)
+
+
+def _own(file: Path) -> bytes:
+    """The key in the file. Raises _NoKey, also where it is empty: what that signs anybody can sign."""
+    try:
+        key = file.read_bytes().strip()
+    except OSError as problem:
+        raise _NoKey(problem.strerror) from None
+    if not key:
+        raise _NoKey("it is empty")
+    return key
 
 
 def _outcome(response: httpx2.Response, secrets: Secrets) -> Accepted | Refused | Retry:

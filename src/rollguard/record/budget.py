@@ -22,6 +22,8 @@ FINDINGS_MAX = 8
 PODS_MAX = 200
 TIMELINE_MAX = 60
 NOTICES_MAX = 32
+LOST_MAX = 16
+"""Pages that did not arrive, and that stay beyond that: the definition of the record takes no list without an end."""
 HANDLED_MAX = 64
 """Requests that are gone by now, but that a late copy of a write may bring back."""
 LOOK_MAX = 64
@@ -192,24 +194,27 @@ def _short(text: str, most: int) -> str:
 
 
 def thinned(notices: tuple[Notice, ...], most: int) -> tuple[Notice, ...]:
-    """At most so many notices: sent ones with a newer one of the same kind go first, then the oldest sent ones.
+    """At most so many notices: those that were told again since go first, then the oldest sent ones, then the oldest
+    pages that did not arrive.
 
-    An unsent one never goes, nor a page that did not arrive.
+    An unsent one never goes, nor the last pages that did not arrive.
     """
     surplus = max(0, len(notices) - most)
     repeated = _repeated(notices)
-    others = [notice for notice in notices if _sent(notice) and not any(notice is known for known in repeated)]
-    gone = {id(notice) for notice in (*repeated, *others)[:surplus]}
+    once = [notice for notice in notices if not any(notice is known for known in repeated)]
+    lost = [notice for notice in once if _lost(notice)][:-LOST_MAX]
+    sent = [notice for notice in once if notice.state is not NoticeState.PENDING and not _lost(notice)]
+    gone = {id(notice) for notice in (*repeated, *sent, *lost)[:surplus]}
     return tuple(notice for notice in notices if id(notice) not in gone)
 
 
 def _repeated(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
-    """Those that are done with and that were told again since: their ids differ in the last part alone."""
+    """Those that are not on their way any more and were told again since: their ids differ in the last part alone."""
     kinds = [notice.id.rpartition(".")[0] for notice in notices]
-    return tuple(n for i, n in enumerate(notices) if _sent(n) and kinds[i] and kinds[i] in kinds[i + 1 :])
+    over = [notice.state is not NoticeState.PENDING for notice in notices]
+    return tuple(n for i, n in enumerate(notices) if over[i] and kinds[i] and kinds[i] in kinds[i + 1 :])
 
 
-def _sent(notice: Notice) -> bool:
-    """Whether it is done with, as far as anybody can tell."""
-    lost = notice.state is NoticeState.FAILED and notice.class_ is NoticeClass.PAGE
-    return notice.state is not NoticeState.PENDING and not lost
+def _lost(notice: Notice) -> bool:
+    """A page that did not arrive."""
+    return notice.state is NoticeState.FAILED and notice.class_ is NoticeClass.PAGE

@@ -117,6 +117,17 @@ def test_of_too_many_notices_those_go_first_that_were_told_again_since() -> None
     assert thinned((unsent, *repeated), 1) == (unsent,)
 
 
+def test_pages_that_never_arrive_do_not_fill_the_record_beyond_what_the_server_takes() -> None:
+    kept: tuple[Notice, ...] = ()
+    other: tuple[Notice, ...] = ()
+    for number in range(300):
+        lost = dataclasses.replace(notice(number, NoticeState.FAILED), class_=NoticeClass.PAGE)
+        kept = thinned((*kept, dataclasses.replace(lost, id=f"all.policy-invalid.abcd1234.{number}")), 24)
+        other = thinned((*other, dataclasses.replace(lost, id=f"all.policy-invalid.{number:08}.1")), 24)
+    assert [each.id.rpartition(".")[2] for each in kept] == [str(number) for number in range(276, 300)]
+    assert [each.id.split(".")[2] for each in other] == [f"{number:08}" for number in range(276, 300)]
+
+
 def test_a_request_that_still_stands_is_not_forgotten_as_handled() -> None:
     standing = HumanRequest(id="standing", kind=RequestKind.APPROVE, actor="ana", at=START, reason="ok")
     ids = ("standing", *(f"gone-{n}" for n in range(100)))

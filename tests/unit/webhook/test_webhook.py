@@ -155,3 +155,18 @@ async def test_an_answer_that_calls_itself_something_odd_is_what_it_is(httpserve
     outcome = await hook.send(NOTICE, None, timeout=5)
     await hook.close()
     assert outcome == Refused(detail="HTTP 400 no: +2AA- \\ud800")
+
+
+async def test_a_key_file_without_a_key_signs_nothing_and_sends_nothing(httpserver: HTTPServer, tmp_path: Path) -> None:
+    """Anybody can sign with no key."""
+    key = tmp_path / "key"
+    key.write_text("\n")
+    httpserver.expect_request("/hook").respond_with_data("ok")
+    hook = Webhook(WebhookChannel(name="ops", url=httpserver.url_for("/hook"), hmac_key_file=str(key)), NONE)
+    empty = await hook.send(NOTICE, None, timeout=5)
+    key.write_text("secret-key")
+    there = await hook.send(NOTICE, None, timeout=5)
+    await hook.close()
+    assert empty == Retry(after=5.0, detail="the HMAC key cannot be read: it is empty")
+    assert isinstance(there, Accepted)
+    assert len(httpserver.log) == 1
