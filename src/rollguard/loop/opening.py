@@ -134,7 +134,8 @@ async def open_rollout(
             await context.store.change_unit(begun.unit, lambda u: replace(u, last_target=begun.target))
         return None
     context.store.make_current(stored)
-    context.journal.append(stored.unit, stored.id, line)
+    for entry in (entry for entry in record.timeline if entry in stored.timeline):
+        context.journal.append(stored.unit, stored.id, entry)
     tell_workloads(context, stored, "RolloutGuarded", text, warning=False)
     context.log("rollout-opened", {"unit": str(stored.unit), "rollout": stored.id})
     return stored

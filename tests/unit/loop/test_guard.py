@@ -68,6 +68,22 @@ def test_errors_are_undone_once_and_recovery_is_verified() -> None:
     play(story)
 
 
+def test_every_line_of_a_rollouts_story_is_in_the_journal_from_its_first_notice_on() -> None:
+    async def story(stage: Stage) -> None:
+        stage.start()
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, FAILING)
+        await stage.until(lambda: bool(stage.rollouts()) and stage.rollout().closed is not None)
+        await stage.until(stage.all_sent)
+        record = stage.rollout()
+        told = [entry.text for entry in record.timeline if entry.kind == "notice"]
+        assert told[0].startswith("Rollout began")
+        kept = [entry for unit, rollout, entry in stage.journal.lines if (unit, rollout) == (record.unit, record.id)]
+        assert set(record.timeline) <= set(kept)
+
+    play(story)
+
+
 def test_a_healthy_rollout_becomes_a_target_and_its_template_is_saved() -> None:
     async def story(stage: Stage) -> None:
         stage.start()
