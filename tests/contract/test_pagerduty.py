@@ -271,6 +271,18 @@ async def test_acknowledged_there_is_acknowledged_here_with_name_and_time(accoun
     assert resolved.actor == "Bob"
 
 
+async def test_a_secret_in_a_persons_name_or_in_a_time_is_masked(account: Account, rest: PagerDuty) -> None:
+    reference = (await told(rest, HOLD, bad())).reference
+    account.acknowledge(account.incidents[0], f"Alice {account.token}")
+    taken = await rest.acknowledged(reference, timeout=5)
+    assert isinstance(taken, Acknowledgement)
+    assert taken.actor == "Alice [pagerduty-api-key]"
+    account.incidents[0].acknowledged = ("Alice", account.token)
+    strange = await rest.acknowledged(reference, timeout=5)
+    assert isinstance(strange, Unknown)
+    assert account.token not in strange.detail
+
+
 async def test_what_pagerduty_does_not_say_is_unknown_and_no_acknowledgement(account: Account, rest: PagerDuty) -> None:
     reference = (await told(rest, HOLD, bad())).reference
     assert isinstance(await rest.acknowledged("Q999999", timeout=5), Unknown)

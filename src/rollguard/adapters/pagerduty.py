@@ -7,7 +7,7 @@ incident that somebody has resolved from one that is open: a later page is a not
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import httpx2
@@ -149,13 +149,14 @@ class PagerDuty:
         try:
             async with asyncio.timeout(timeout):
                 answer = await self._ask(account, "GET", f"/incidents/{reference}", _One)
-            return _taken_by(answer.incident)
+            taken = _taken_by(answer.incident)
+            return replace(taken, actor=self._secrets.redact(taken.actor)) if taken is not None else None
         except TimeoutError:
             return Unknown(detail=f"PagerDuty: no whole answer within {timeout:g} s")
         except _NotDoneError as problem:
             return Unknown(detail=problem.outcome.detail)
         except ValueError as problem:
-            return Unknown(detail=f"PagerDuty: an answer in another shape: {problem}")
+            return Unknown(detail=self._secrets.redact(f"PagerDuty: an answer in another shape: {problem}"))
 
     async def close(self) -> None:
         """Closes the connections."""
