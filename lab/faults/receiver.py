@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -11,7 +14,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from lab.faults.serving import serving
@@ -22,7 +25,13 @@ class Receiver:
     """What arrived, in order, each with its time (`arrived`, seconds since the epoch)."""
 
     url: str = ""
+    key: str = ""
+    """What each body has to be signed with; empty: nothing is asked."""
+    says: dict[str, str] = field(default_factory=dict)
+    """Topic -> the words with which its notices are refused for good."""
     notices: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    """Why, of each that was not taken."""
 
     def times(self) -> Counter[str]:
         """How often each notice arrived, by its id."""
@@ -33,7 +42,15 @@ class Receiver:
         return list({n["id"]: n for n in self.notices if n["topic"] == topic}.values())
 
     async def _take(self, request: Request) -> Response:
-        notice = await request.json()
+        body = await request.body()
+        signature = "sha256=" + hmac.new(self.key.encode(), body, hashlib.sha256).hexdigest()
+        if self.key and request.headers.get("X-Rollguard-Signature") != signature:
+            self.refused.append("another signature, or none")
+            return PlainTextResponse(self.refused[-1], 401)
+        notice = json.loads(body)
+        if notice["topic"] in self.says:
+            self.refused.append(self.says[notice["topic"]])
+            return PlainTextResponse(self.refused[-1], 400)
         self.notices.append({**notice, "id": request.headers["Idempotency-Key"], "arrived": time.time()})
         return JSONResponse({})
 

@@ -20,7 +20,7 @@ from lab.scenarios import words
 from lab.world import Lab, LabError
 
 LOOK_EVERY_S = 0.5
-GUARD_S = 60.0
+GUARD_S = 120.0
 ENDING_S = 120.0
 KNOWN_S = policies.WINDOW_S + 4
 """One a second: a release is compared with the time before where that is known for half a window at least."""
@@ -43,6 +43,8 @@ class Stage:
     say: Callable[[str], None] = print
     started: float = field(default_factory=time.monotonic)
     guards: list[Controller] = field(default_factory=list)
+    flags: tuple[str, ...] = ()
+    """More of them for each controller that it starts."""
     _told: dict[str, int] = field(default_factory=dict)
     _last: dict[str, str] = field(default_factory=dict)
 
@@ -112,6 +114,7 @@ class Stage:
             kubeconfig=self.account,
             name=f"controller-{self.namespace}",
             namespace=self.guard_namespace,
+            extra=self.flags,
         )
         self.guards.append(guard)
         return guard
@@ -137,7 +140,7 @@ class Stage:
             found.update(await self.lab.prometheus.query(f"count_over_time({series}[10m])"))
             return sum(count >= seconds for count in found.values()) >= wanted
 
-        await self.until(known, what=f"the time before of {name}", timeout_s=seconds + 60.0, seen=lambda: found)
+        await self.until(known, what=f"the time before of {name}", timeout_s=seconds + GUARD_S, seen=lambda: found)
 
     async def release(self, name: str, tag: str) -> None:
         """Sets the image of a Deployment, as `kubectl set image` does."""
@@ -279,7 +282,7 @@ class Stage:
 
     async def expect_running(self, name: str, tag: str) -> None:
         """Template, ReplicaSets and pods are all of that version, and only of it, and available."""
-        await self.lab.until_rolled_out(self.namespace, name)
+        await self.lab.until_rolled_out(self.namespace, name, timeout_s=ENDING_S)
         self.expect_equal(await self.tag(name), tag, f"the version that {name} asks for")
         sets = [item for item in await self.replica_sets(name) if item["spec"]["replicas"]]
         self.expect_equal([words.tag_of(item["spec"]["template"]) for item in sets], [tag], "ReplicaSets with replicas")

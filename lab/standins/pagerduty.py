@@ -96,6 +96,8 @@ class PagerDuty:
     """So many of the next requests are answered 429."""
     broken: int = 0
     """So many of the next changes are answered 500 though they take effect."""
+    echoing: int = 0
+    """So many of the next requests are answered 500 with all headers that came, the key among them."""
 
     @property
     def enqueue(self) -> str:
@@ -170,6 +172,9 @@ class PagerDuty:
             self.limited -= 1
             limits = {"ratelimit-limit": "960", "ratelimit-remaining": "0", "ratelimit-reset": str(AFTER_S)}
             return JSONResponse({"error": {"message": "Rate Limit Exceeded", "code": 2020}}, 429, limits)
+        if self.echoing:
+            self.echoing -= 1
+            return JSONResponse({"error": {"message": f"Internal Server Error at {request.headers.raw}"}}, 500)
         try:
             if request.headers.get("Authorization") != f"Token token={self.token}":
                 raise RefusedError(401, 2006, "another key, or none, or not as `Token token=`")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.standins.mail import PASSWORD, USER, Server, serving
 from rollguard.adapters.email import Email
 from rollguard.adapters.secrets import Secrets
 from rollguard.model.channels import SecretKey
@@ -15,7 +16,6 @@ from rollguard.model.destinations import EmailChannel, MailTls
 from rollguard.model.names import RolloutId
 from rollguard.model.notices import Notice, NoticeClass
 from rollguard.ports import Accepted, NotConfigured, Refused, Retry
-from tests.unit.email.server import PASSWORD, USER, Server, serving
 from tests.unit.records import START, rollout_record
 
 OPS, BOSS = "ops-team@example.com", "boss@example.com"

@@ -12,12 +12,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from lab.database import PASSWORD, Database, running
 from rollguard.adapters.journal.line import Line, LineStore, NotWritten, line_of
 from rollguard.adapters.journal.postgres import PostgresStore
 from rollguard.adapters.journal.sqlite import SqliteStore
 from rollguard.model.names import RolloutId
 from rollguard.model.records import TimelineEntry
-from tests.unit.journal.database import PASSWORD, Database, running
 from tests.unit.records import START, UNIT
 
 ENTRY = TimelineEntry(at=START.plus(0.25), kind="human", text="Rollback approved: déjà vu", actor="alice")

@@ -1,4 +1,4 @@
-"""A real mail server on loopback for the tests: it keeps what it takes, and answers as a test says."""
+"""A real mail server on loopback: it keeps what it takes, and answers as a test says."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ class Taken:
 class Server:
     """What it has taken, and the next answers."""
 
+    user: str = USER
+    password: str = PASSWORD
     port: int = 0
     certificate: Path = Path("/nonexistent")
     taken: list[Taken] = field(default_factory=list)
@@ -46,7 +48,7 @@ class Server:
     """It keeps the mail and goes away without an answer."""
 
     async def handle_RCPT(
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         """Takes the address, unless the test says otherwise."""
         answer = self.recipients.get(address, "250 2.1.5 ok")
@@ -79,29 +81,37 @@ class Server:
             transport.abort()
         return self.data
 
-
-def _authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object) -> AuthResult:
-    assert isinstance(data, LoginPassword)
-    good = (data.login, data.password) == (USER.encode(), PASSWORD.encode())
-    return AuthResult(success=good, handled=False)
+    def authenticate(
+        self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: object
+    ) -> AuthResult:
+        """Knows one user."""
+        assert isinstance(data, LoginPassword)
+        good = (data.login, data.password) == (self.user.encode(), self.password.encode())
+        return AuthResult(success=good, handled=False)
 
 
 @asynccontextmanager
 async def serving(
-    directory: Path, *, starttls: bool = True, tls: bool = False, authentication: bool = False
+    directory: Path,
+    *,
+    starttls: bool = True,
+    tls: bool = False,
+    authentication: bool = False,
+    user: str = USER,
+    password: str = PASSWORD,
 ) -> AsyncIterator[Server]:
     """A server that offers STARTTLS, or speaks TLS from the first byte, or neither; it may demand a password."""
     keys = pki.create(directory)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(keys.certificate, keys.key)
-    server = Server(certificate=keys.certificate)
+    server = Server(certificate=keys.certificate, user=user, password=password)
 
     def protocol() -> SMTP:
         return SMTP(
             server,
             hostname="mail.example.com",
             tls_context=context if starttls and not tls else None,
-            authenticator=_authenticate if authentication else None,
+            authenticator=server.authenticate if authentication else None,
             auth_required=authentication,
             auth_require_tls=not tls,
         )

@@ -1,4 +1,4 @@
-"""A real PostgreSQL on loopback for the tests, of the programs that the machine has."""
+"""A real PostgreSQL on loopback, of the programs that the machine has."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ class Database:
     port: int
     directory: Path
     child: Child
+    password: str = PASSWORD
     made: int = 0
 
-    def dsn(self, name: str = "postgres", user: str = "owner", password: str = PASSWORD) -> str:
-        """How to reach the database of that name."""
-        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{name}"
+    def dsn(self, name: str = "postgres", user: str = "owner", password: str = "") -> str:
+        """How to reach the database of that name; by default with the owner's own password."""
+        return f"postgresql://{user}:{password or self.password}@127.0.0.1:{self.port}/{name}"
 
     async def fresh(self) -> str:
         """How to reach a new, empty database."""
@@ -83,22 +84,23 @@ async def _started(directory: Path, port: int) -> Child:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Database]:
+async def running(password: str = PASSWORD) -> AsyncIterator[Database]:
     """A server until the end, with a superuser called `owner`."""
     with tempfile.TemporaryDirectory(prefix="rollguard-postgres-") as place:
         directory = Path(place)
-        password = directory / "password"
-        password.write_text(PASSWORD)
+        file = directory / "password"
+        file.write_text(password)
         if os.geteuid() == 0:
-            for path in (directory, password):
+            for path in (directory, file):
                 shutil.chown(path, UNPRIVILEGED)
         make = [
-            *(str(_program("initdb")), "-D", str(directory / "data"), "-U", "owner", "--pwfile", str(password)),
+            *(str(_program("initdb")), "-D", str(directory / "data"), "-U", "owner", "--pwfile", str(file)),
             *("--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--no-sync"),
         ]
         await asyncio.to_thread(subprocess.run, _as_unprivileged(make), check=True, capture_output=True)
         port = free_port()
-        database = Database(port=port, directory=directory, child=await _started(directory, port))
+        child = await _started(directory, port)
+        database = Database(port=port, directory=directory, child=child, password=password)
         try:
             yield database
         finally:
