@@ -35,12 +35,12 @@ class Database:
         """How to reach the database of that name; by default with the owner's own password."""
         return f"postgresql://{user}:{password or self.password}@127.0.0.1:{self.port}/{name}"
 
-    async def fresh(self) -> str:
+    async def fresh(self, encoding: str = "UTF8") -> str:
         """How to reach a new, empty database."""
         self.made += 1
         name = f"journal_{self.made}"
         async with await psycopg.AsyncConnection.connect(self.dsn(), autocommit=True) as connection:
-            await connection.execute(f"CREATE DATABASE {name}".encode())
+            await connection.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0".encode())
         return self.dsn(name)
 
     async def stop(self) -> None:

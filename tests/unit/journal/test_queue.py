@@ -154,3 +154,25 @@ async def test_the_story_survives_a_restart_of_the_guard(tmp_path: Path) -> None
             ("first life",),
             ("second life",),
         ]
+
+
+class Broken(Stubborn):
+    """A database that does what none should, once."""
+
+    async def write(self, lines: Sequence[Line]) -> None:
+        if not self.writes:
+            self.writes.append(0)
+            raise ZeroDivisionError("a bug")
+        await super().write(lines)
+
+
+async def test_an_error_of_our_own_is_told_and_the_lines_are_tried_again() -> None:
+    store, log = Broken(), Told()
+    async with journal(store, log) as queue:
+        append(queue, "a")
+        await queue.settled()
+        assert queue.problem() == ""
+    assert list(store.kept.values()) == ["a"]
+    (error,) = [fields for event, fields in log.lines if event == "journal-error"]
+    assert "a bug" in str(error["traceback"])
+    assert [fields["problem"] for event, fields in log.lines if event == "journal"] == ["none any more"]

@@ -155,6 +155,24 @@ async def test_once_the_tables_are_there_the_right_to_insert_is_enough(database:
         assert reader.execute("SELECT text FROM rollguard_journal ORDER BY text").fetchall() == [("a",), ("b",)]
 
 
+async def test_a_database_that_cannot_keep_every_sign_is_named_before_the_first_line(database: Database) -> None:
+    """Else the first sign that it has not would hold up all lines after it."""
+    dsn = await database.fresh("LATIN1")
+    store = PostgresStore(lambda: dsn)
+    with pytest.raises(NotWritten, match="its encoding is LATIN1, which has not every sign"):
+        await store.write([])
+    await store.close()
+
+
+async def test_what_the_connection_string_says_of_the_encoding_changes_no_text(database: Database) -> None:
+    dsn = await database.fresh("SQL_ASCII")
+    store = PostgresStore(lambda: f"{dsn}?client_encoding=latin1")
+    await store.write([line("cut here \u2026")])
+    await store.close()
+    with psycopg.connect(dsn, client_encoding="UTF8") as reader:
+        assert reader.execute("SELECT text FROM rollguard_journal").fetchall() == [("cut here \u2026",)]
+
+
 async def test_a_wrong_password_is_told_without_it(database: Database) -> None:
     store = PostgresStore(lambda: database.dsn(password="wr0ng-phrase"))
     with pytest.raises(NotWritten, match="password authentication failed") as told:

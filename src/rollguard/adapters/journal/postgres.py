@@ -12,6 +12,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from rollguard.adapters.journal.line import VERSION, Line, NotWritten
 
 CONNECT_SECONDS = 5
+EVERY_TEXT = ("UTF8", "SQL_ASCII")
+"""Encodings of a database that keeps whatever a line says."""
 _LOCK = 7_264_851_023
 """Of the making of the tables: two guards may begin at once."""
 _TABLES = """
@@ -77,7 +79,9 @@ class PostgresStore:
         if dsn is None:
             raise NotWritten("the Secret has no `journal-dsn`")
         try:
-            return make_conninfo(dsn, connect_timeout=CONNECT_SECONDS, application_name="rollguard")
+            return make_conninfo(
+                dsn, connect_timeout=CONNECT_SECONDS, application_name="rollguard", client_encoding="UTF8"
+            )
         except psycopg.ProgrammingError:
             # The error's words would have parts of it.
             raise NotWritten("`journal-dsn` is no connection string: postgresql://USER:PASSWORD@HOST/DB") from None
@@ -85,6 +89,9 @@ class PostgresStore:
 
 async def _prepare(connection: psycopg.AsyncConnection) -> None:
     """Makes the tables where there are none. Afterwards the right to insert, and to read the version, is enough."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding not in EVERY_TEXT:
+        raise NotWritten(f"its encoding is {encoding}, which has not every sign: create it with ENCODING 'UTF8'")
     async with connection.transaction(), connection.cursor() as cursor:
         if not await _is_made(cursor):
             await cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))

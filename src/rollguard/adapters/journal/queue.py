@@ -7,6 +7,7 @@ first: what is kept has no holes before the last. The log has every line in any 
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -95,7 +96,7 @@ class QueuedJournal:
         await self._settled.wait()
 
     async def __aenter__(self) -> Self:
-        self._writer = asyncio.create_task(self._write())
+        self._begin(after=0.0)
         return self
 
     async def __aexit__(
@@ -108,14 +109,28 @@ class QueuedJournal:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._settled.wait(), FAREWELL_SECONDS)
         writer.cancel()
-        with suppress(asyncio.CancelledError):
-            await writer
+        await asyncio.wait([writer])
         if self._lines:
             self._log("journal-left", {"lines": len(self._lines), "detail": self._problem})
         await self._store.close()
 
-    async def _write(self) -> None:
-        """Goes on until cancelled."""
+    def _begin(self, *, after: float) -> None:
+        self._writer = asyncio.create_task(self._write(after))
+        self._writer.add_done_callback(self._ended)
+
+    def _ended(self, writer: asyncio.Task[None]) -> None:
+        """A writer that ended by an error of ours begins again: the queue must not fill without a word."""
+        error = None if writer.cancelled() else writer.exception()
+        if error is None:
+            return
+        self._problem = f"unexpected {type(error).__name__}, see the log"
+        self._log("journal-error", {"traceback": "".join(traceback.format_exception(error))})
+        if self._writer is writer:
+            self._begin(after=self._pauses[-1])
+
+    async def _write(self, after: float) -> None:
+        """Begins after so many seconds, and goes on until cancelled."""
+        await asyncio.sleep(after)
         failures = 0
         while True:
             batch = [self._lines[n] for n in range(min(AT_ONCE, len(self._lines)))]
