@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from rollguard import undo
-from rollguard.lifecycle import findings, response
+from rollguard.lifecycle import findings, recurring, response
 from rollguard.model.action import Fruitless, Plan, Step, StepState
 from rollguard.model.facts import UnitFacts
 from rollguard.model.handling import Acknowledgement
@@ -100,7 +100,7 @@ def advanced(
                 entry = TimelineEntry(at=now, kind="plan", text=f"Rollback ordered: {reason}", actor=actor)
                 ordered = Ordered(at=to_milliseconds(now), actor=actor, reason=reason)
                 # somebody acts: what people were called for is seen to
-                record = with_entries(replace(record, ordered=ordered, called=None), (entry,))
+                record = with_entries(replace(record, ordered=ordered, called=None, over_untold=""), (entry,))
             case AskApproval() if record.investigating is None:
                 record = replace(record, asked_until=now.plus(policy.timing.approval_within))
             case EndQuestion():
@@ -118,6 +118,7 @@ def advanced(
                 record = with_entries(replace(record, outcome=outcome, closed=now, why=reason), (entry,))
             case _:
                 pass  # Act and MarkHealthy change other objects; a second OpenIncident or AskApproval changes nothing
+    record = with_over_told(record, unit=unit, policy=policy, now=now)
     for effect in transition.effects:
         if isinstance(effect, Tell):
             record = told(record, effect, unit=unit, policy=policy, now=now)
@@ -129,8 +130,25 @@ def told(record: RolloutRecord, tell: Tell, *, unit: UnitRecord, policy: Policy,
 
     What it is about is the reason, not its words: a value that moves or another pod is not news, and to be blind is one
     state whatever hides the values now. What a person has acknowledged is not repeated at all. What begins anew is told
-    anew.
+    anew, but a hold that comes and goes: see `recurring`.
     """
+    if recurring.kept_back(record, tell, policy.timing.repeat_notice, now):
+        return replace(record, over_untold=tell.reason)
+    anew = tell.anew and not recurring.stands(record, tell)
+    if recurring.corrects(tell):
+        record = replace(record, over_untold="")
+    return _with_told(record, replace(tell, anew=anew), unit=unit, policy=policy, now=now)
+
+
+def with_over_told(record: RolloutRecord, *, unit: UnitRecord, policy: Policy, now: Instant) -> RolloutRecord:
+    """The record with the notice that a hold is over, where that was kept back and is due now."""
+    tell = recurring.over(record, policy.timing.repeat_notice, now)
+    if tell is None:
+        return record
+    return _with_told(replace(record, over_untold=""), tell, unit=unit, policy=policy, now=now)
+
+
+def _with_told(record: RolloutRecord, tell: Tell, *, unit: UnitRecord, policy: Policy, now: Instant) -> RolloutRecord:
     key = _key(tell)
     mine = [n for n in record.notices if n.topic == tell.topic]
     same = [n for n in mine if n.id.rsplit(".", 1)[0] == f"{record.id}.{tell.topic}.{key}"]

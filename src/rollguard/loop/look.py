@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollguard import decide, judge, observe, undo
+from rollguard.lifecycle import recurring
 from rollguard.loop import (
     changes,
     conditions,
@@ -299,7 +300,14 @@ def _with_verdict(
     updated = kept.with_look(changes.with_pods(record, facts), decision, timing, now, news=not same)
     if same:
         return updated
-    return replace(updated, phase=present, verdict=verdict.kind, why=decision.reason, findings=findings)
+    return replace(
+        updated,
+        phase=present,
+        verdict=verdict.kind,
+        why=decision.reason,
+        findings=findings,
+        recurrences=recurring.counted(record, findings, now),
+    )
 
 
 def _lines(

@@ -1,4 +1,5 @@
-"""Tells others where nobody has acknowledged a page in time, also of a rollout that is over by then."""
+"""Tells others where nobody has acknowledged a page in time, also of a rollout that is over by then; and what was kept
+back of something that comes and goes."""
 
 from __future__ import annotations
 
@@ -29,5 +30,6 @@ async def remind(context: Context) -> None:
 
 def _reminded(context: Context, unit: UnitRecord, now: Instant, record: RolloutRecord) -> RolloutRecord:
     policy = context.policies.of(record)
+    record = changes.with_over_told(record, unit=unit, policy=policy, now=now)
     tell = response.escalation(record, policy.timing.respond_within, now)
     return record if tell is None else changes.told(record, tell, unit=unit, policy=policy, now=now)

@@ -111,6 +111,18 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recurrence:
+    """How often something was found of one signal, and was gone in between."""
+
+    signal: str
+    member: str = ""
+    """Of a release set; empty for a workload."""
+    first: Instant
+    """When it was found for the first time."""
+    times: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ordered:
     """Who wants the rollback, since when and why: what a plan is made for."""
 
@@ -305,6 +317,10 @@ class RolloutRecord:
     """What people have done about its findings, at most 16."""
     references: tuple[tuple[str, str], ...] = ()
     """(channel, what it knows the rollout by): Slack its first message there, PagerDuty the last incident of it."""
+    recurrences: tuple[Recurrence, ...] = ()
+    """Of what was found so far, what came last at the end; at most 16."""
+    over_untold: str = ""
+    """Why its hold was over, where people were not told, for it comes and goes; empty where they know how it is."""
 
     def reference(self, channel: str) -> str:
         """What that channel knows the rollout by; empty while it has no message there."""

@@ -13,6 +13,7 @@ from rollguard.model.names import WorkloadKind
 from rollguard.model.policy import Mode, Policy
 from rollguard.model.records import RolloutRecord, Side, UnitRecord
 from rollguard.model.time import Instant
+from rollguard.policy import durations
 
 TITLES = {
     "rollout-began": "Rollout began",
@@ -107,6 +108,7 @@ def words(tell: Tell, rollout: RolloutRecord | None, unit: UnitRecord, policy: P
     if rollout is not None:
         lines += _passage(rollout)
         lines += [f"- {_evidence(finding, policy)}" for finding in rollout.findings]
+        lines += _returned(rollout, policy)
         lines += _observed(tell.topic, rollout)
     lines += [f"{TIME}{both_times(now, policy.time_zone)}"]
     lines += _next(tell.topic, rollout, unit)
@@ -160,6 +162,25 @@ def _side(side: Side) -> str:
 
 def _evidence(finding: Finding, policy: Policy) -> str:
     return f"{finding.text} (since {both_times(finding.since, policy.time_zone)})"
+
+
+def _returned(rollout: RolloutRecord, policy: Policy) -> list[str]:
+    """What of the present findings was gone in between."""
+    found = {(finding.member, finding.signal) for finding in rollout.findings}
+    back = [each for each in rollout.recurrences if each.times > 1 and (each.member, each.signal) in found]
+    names = ((f"{each.member}, {each.signal}" if each.member else each.signal, each) for each in back)
+    lines = [
+        f"{name} comes and goes: for the {_nth(each.times)} time since {both_times(each.first, policy.time_zone)}"
+        for name, each in names
+    ]
+    often = durations.format_(policy.timing.repeat_notice)
+    return [*lines, f"That it comes and goes is told at most every {often}."] if lines else []
+
+
+def _nth(number: int) -> str:
+    """The ordinal: 1st, 2nd, 3rd, 4th, 11th."""
+    last = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{last}"
 
 
 def _observed(topic: str, rollout: RolloutRecord) -> list[str]:

@@ -31,6 +31,7 @@ LOOK_MAX = 64
 RESPONSES_MAX = 16
 HANDLING_MAX = 16
 """Findings of which is kept what people have done about them."""
+RECURRENCES_MAX = 16
 LINE_SHORT, FINDING_SHORT = 120, 300
 """Characters of a line of the timeline and of a finding, where nothing else is left to cut."""
 TIMELINE_HEAD = 3
@@ -102,6 +103,7 @@ def _capped(record: RolloutRecord) -> RolloutRecord:
         last_look=_look(record.last_look, LOOK_MAX, LOOK_MAX) if record.last_look is not None else None,
         responses=record.responses[:RESPONSES_MAX],
         handling=record.handling[-HANDLING_MAX:],
+        recurrences=record.recurrences[-RECURRENCES_MAX:],
     )
 
 

@@ -133,6 +133,11 @@ def of_a_team(policy: Policy) -> Policy:
     return replace(policy, watches=watches, slack=SlackChannels(teams=(VIDEO,)))
 
 
+def repeating(policy: Policy) -> Policy:
+    """The policy by which what stands is told again after 30 s, and a page is to be acknowledged within 20."""
+    return replace(policy, timing=replace(policy.timing, respond_within=20.0, repeat_notice=30.0))
+
+
 def switched(image: str, *, configured: tuple[str, ...] = EVERY) -> Desk:
     """A switch of the release set to green with that image in its backend, to the end of its rollout."""
     desks: list[Desk] = []
@@ -180,6 +185,9 @@ STORIES: dict[str, Callable[[], Desk]] = {
     "rolling: errors in mode observe": lambda: rolling(FAILING, policy=policies.policy(mode=Mode.OBSERVE)),
     "rolling: errors in mode approve, and nobody answers": lambda: rolling(
         FAILING, policy=policies.policy(mode=Mode.APPROVE)
+    ),
+    "rolling: errors in mode approve, and nobody answers, with pages that are repeated": lambda: rolling(
+        FAILING, policy=repeating(policies.policy(mode=Mode.APPROVE))
     ),
     "rolling: errors, rolled back, of a team with two channels of its own": lambda: rolling(
         FAILING, policy=of_a_team(policies.policy()), configured=OF_A_TEAM
