@@ -14,7 +14,7 @@ import httpx2
 import msgspec
 
 from rollguard.adapters.answers import PAUSE_S, passing, pause, words
-from rollguard.adapters.proxies import outward
+from rollguard.adapters.client import client
 from rollguard.adapters.secrets import Secrets
 from rollguard.model.action import Unknown
 from rollguard.model.channels import PAGERDUTY, SecretKey
@@ -108,9 +108,7 @@ class PagerDuty:
         self._paging = paging
         self._secrets = secrets
         self._cluster = cluster
-        self._client = httpx2.AsyncClient(
-            trust_env=False, transport=transport or outward(), follow_redirects=False, base_url=paging.api
-        )
+        self._client = client(transport, base_url=paging.api)
 
     async def send(
         self, notice: Notice, rollout: RolloutRecord | None, *, timeout: float

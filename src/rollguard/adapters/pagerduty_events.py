@@ -6,7 +6,7 @@ import httpx2
 import msgspec
 
 from rollguard.adapters.answers import PAUSE_S, passing, pause, words
-from rollguard.adapters.proxies import outward
+from rollguard.adapters.client import client
 from rollguard.adapters.secrets import Secrets
 from rollguard.model.channels import PAGERDUTY_EVENTS, SecretKey
 from rollguard.model.destinations import Paging
@@ -30,7 +30,7 @@ class PagerDutyEvents:
         self._address = f"{paging.events}/v2/enqueue"
         self._secrets = secrets
         self._cluster = cluster
-        self._client = httpx2.AsyncClient(trust_env=False, transport=transport or outward(), follow_redirects=False)
+        self._client = client(transport)
 
     async def send(
         self, notice: Notice, rollout: RolloutRecord | None, *, timeout: float

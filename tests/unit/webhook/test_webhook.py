@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import hmac
 import json
 import logging
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx2
 import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from rollguard.adapters.client import ANSWER_MAX, PACKED_MAX
 from rollguard.adapters.secrets import Secrets
 from rollguard.adapters.webhook import Webhook
 from rollguard.model.destinations import WebhookChannel
@@ -155,6 +159,36 @@ async def test_an_answer_that_calls_itself_something_odd_is_what_it_is(httpserve
     outcome = await hook.send(NOTICE, None, timeout=5)
     await hook.close()
     assert outcome == Refused(detail="HTTP 400 no: +2AA- \\ud800")
+
+
+class Endless(httpx2.AsyncByteStream):
+    """A body of 64 MB, or one of 64 MB that is 2 GB when it is unpacked."""
+
+    def __init__(self, part: bytes) -> None:
+        self._part = part
+        self.taken = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while self.taken < 64 * 1024 * 1024:
+            self.taken += len(self._part)
+            yield self._part
+
+    async def aclose(self) -> None:
+        """There is nothing to end."""
+
+
+@pytest.mark.parametrize(("packed", "most"), [(False, ANSWER_MAX), (True, PACKED_MAX)])
+async def test_an_answer_without_an_end_is_taken_for_what_it_begins_with(packed: bool, most: int) -> None:
+    part = b"no " * 1024
+    body = Endless(gzip.compress(part) if packed else part)
+    headers = {"Content-Encoding": "gzip"} if packed else {}
+    over = httpx2.MockTransport(lambda _: httpx2.Response(400, headers=headers, stream=body))
+    hook = Webhook(WebhookChannel(name="ops", url="https://hook.test/x"), NONE, transport=over)
+    outcome = await hook.send(NOTICE, None, timeout=60)
+    await hook.close()
+    assert isinstance(outcome, Refused)
+    assert outcome.detail.startswith("HTTP 400 no no no")
+    assert body.taken <= most + len(part)
 
 
 async def test_a_key_file_without_a_key_signs_nothing_and_sends_nothing(httpserver: HTTPServer, tmp_path: Path) -> None:
