@@ -294,6 +294,11 @@ class Channels(Protocol):
         """Where the channel's messages arrive now: two channels that share a secret may have one place."""
         ...
 
+    def needs(self, policy: Policy) -> tuple[tuple[str, str], ...]:
+        """Each channel by which people may be told, and what it still needs now, empty where it is set up; none where
+        that is for another process to say."""
+        ...
+
 
 class Journal(Protocol):
     """A copy for readers; the loop never reads it. Never blocks acting."""
@@ -302,8 +307,8 @@ class Journal(Protocol):
         """Idempotent by content."""
         ...
 
-    def problem(self) -> str:
-        """Why lines do not reach its readers now; empty while they do."""
+    def problem(self) -> str | None:
+        """Why lines do not reach its database now; empty while they do, None where it has none or has not asked it."""
         ...
 
 

@@ -14,6 +14,8 @@ from rollguard.adapters.slack import Slack
 from rollguard.adapters.webhook import Webhook
 from rollguard.model.channels import (
     EMAIL,
+    FIXED,
+    LOG,
     OWN_WEBHOOKS,
     PAGERDUTY,
     PAGERDUTY_EVENTS,
@@ -111,6 +113,14 @@ class PolicyChannels:
             EMAIL: "`notify.email` in the policy" if policy.email is None else "",
         }
         return {channel: needs for channel, needs in found.items() if needs}
+
+    def needs(self, policy: Policy) -> tuple[tuple[str, str], ...]:
+        """The fixed channels but the log, that of tickets only where the policy has an address for it, those of teams,
+        then its webhooks."""
+        lacking = self.lacking(policy)
+        without = {LOG} if policy.tickets is not None else {LOG, TICKETS}
+        names = [*(name for name in FIXED if name not in without), *policy.slack.of_teams()]
+        return tuple((name, lacking.get(name, "")) for name in [*names, *(hook.name for hook in policy.webhooks)])
 
     def place(self, channel: str, policy: Policy) -> str:
         """The webhook of Slack that serves it, or its own name: for a bot each channel of Slack is a place, but one

@@ -86,6 +86,5 @@ class LogJournal:
             },
         )
 
-    def problem(self) -> str:
-        """A log has none that it could tell of."""
-        return ""
+    def problem(self) -> None:
+        """A log has no database."""

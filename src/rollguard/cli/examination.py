@@ -19,10 +19,10 @@ from rollguard.cli.store_door import opened_store
 from rollguard.doctor import Check
 from rollguard.doctor.facts import Facts, NamespaceSeen, Place, StoreSeen
 from rollguard.doctor.selection import watched
-from rollguard.model.action import Unknown
-from rollguard.model.names import WorkloadName
+from rollguard.model.action import Absent, Unknown
+from rollguard.model.names import UnitName, WorkloadName
 from rollguard.model.policy import Policy
-from rollguard.model.records import UnitRecord
+from rollguard.model.records import EVERYTHING, StoredUnit, UnitRecord
 from rollguard.ports import Clock
 from rollguard.render.deployment import SECRETS_PATH
 
@@ -56,6 +56,7 @@ class Examiner:
             asyncio.to_thread(reach.files, policy, self.secrets),
         )
         store = await self._store(policy, cluster.namespaces)
+        everything = await self._everything()
         return Facts(
             now=self.clock.now(),
             place=self.place,
@@ -71,6 +72,7 @@ class Examiner:
             store=store,
             files=files,
             channels=channels,
+            everything=everything,
         )
 
     async def _me(self) -> str:
@@ -79,10 +81,16 @@ class Examiner:
 
     async def _units(self, policy: Policy) -> tuple[UnitRecord, ...] | Unknown:
         """Those of the watched namespaces, whatever namespace the caller's context names."""
-        namespaces = policy.namespaces()
-        rng = random.Random()  # noqa: S311 (jitter of watches, of which there is none here)
-        listed = await KubernetesRecords(self.api, self.clock, rng, namespaces=namespaces).list_units()
+        listed = await self._records(policy.namespaces()).list_units()
         return listed if isinstance(listed, Unknown) else tuple(stored.record for stored in listed)
+
+    async def _everything(self) -> UnitRecord | Absent | Unknown:
+        stored = await self._records((self.guard_namespace,)).read_unit(UnitName(self.guard_namespace, EVERYTHING))
+        return stored.record if isinstance(stored, StoredUnit) else stored
+
+    def _records(self, namespaces: tuple[str, ...]) -> KubernetesRecords:
+        rng = random.Random()  # noqa: S311 (jitter of watches, of which there is none here)
+        return KubernetesRecords(self.api, self.clock, rng, namespaces=namespaces)
 
     async def _store(self, policy: Policy, namespaces: tuple[NamespaceSeen, ...]) -> StoreSeen:
         """From the guard's place at its address, as the guard asks; from elsewhere on whatever way leads there."""

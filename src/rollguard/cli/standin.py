@@ -73,6 +73,10 @@ class NoChannels:
         """Its name."""
         return channel
 
+    def needs(self, policy: Policy) -> tuple[tuple[str, str], ...]:  # noqa: ARG002
+        """It is for the controller to say."""
+        return ()
+
 
 class NoJournal:
     """No copy of the story: the command prints it, line by line, as it is written into the record."""
@@ -80,9 +84,8 @@ class NoJournal:
     def append(self, unit: UnitName, rollout: RolloutId | None, entry: TimelineEntry) -> None:
         """Writes nothing."""
 
-    def problem(self) -> str:
+    def problem(self) -> None:
         """It has none."""
-        return ""
 
 
 async def dry_run(opened: Session, workload: WorkloadName, request: HumanRequest) -> Plan:

@@ -10,8 +10,8 @@ from rollguard.cli import exits, lookup, output
 from rollguard.cli.connect import Connection, Session, session, unanswered
 from rollguard.lifecycle import response
 from rollguard.model.action import Unknown
-from rollguard.model.names import WorkloadKind
-from rollguard.model.records import EVERYTHING, LifecycleState, Outcome, RolloutRecord, UnitRecord
+from rollguard.model.names import UnitName, WorkloadKind
+from rollguard.model.records import EVERYTHING, LifecycleState, Outcome, RolloutRecord, StoredUnit, UnitRecord
 from rollguard.model.time import Instant
 from rollguard.record import rollout_to_json, unit_to_json
 
@@ -32,7 +32,7 @@ def status(
 async def _status(connection: Connection, format_: output.Format, *, headers: bool) -> int:
     async with session(connection) as opened:
         units, rollouts = await look(opened)
-        leader = await opened.leader()
+        leader, told_by = await opened.leader(), await channels(opened)
     if format_.for_programs:
         listed = output.as_json([document(unit, rollouts) for unit in units])
         output.say(output.document(listed, format_))
@@ -44,8 +44,18 @@ async def _status(connection: Connection, format_: output.Format, *, headers: bo
         within=output.width(format_),
     )
     output.say(page(units, rollouts, opened.clock.now(), shown))
+    output.note(told_by)
     output.note(leader)
     return exits.OK
+
+
+async def channels(opened: Session) -> str:
+    """One line on the channels of notices, for people, as the controller that leads, or led last, has found them."""
+    stored = await opened.records.read_unit(UnitName(opened.guard_namespace, EVERYTHING))
+    if isinstance(stored, Unknown):
+        return f"By which channels notices go out is not known: {stored.detail}"
+    told = report.channels(stored.record) if isinstance(stored, StoredUnit) else ""
+    return told or f"By which channels notices go out is not known: no controller in {opened.guard_namespace} has said."
 
 
 async def look(opened: Session) -> tuple[list[UnitRecord], dict[str, RolloutRecord]]:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from rollguard.doctor import clocks, cluster, guard, notices, owners, rights, sets, signals, store, watches, workloads
+from rollguard.doctor import (
+    clocks,
+    cluster,
+    guard,
+    notices,
+    outlets,
+    owners,
+    rights,
+    sets,
+    signals,
+    store,
+    watches,
+    workloads,
+)
 from rollguard.doctor.check import Check, Topic
 from rollguard.doctor.facts import Facts
 
@@ -20,6 +33,7 @@ GROUPS: tuple[Callable[[Facts], Iterator[Check]], ...] = (
     store.checks,
     signals.checks,
     notices.checks,
+    outlets.checks,
 )
 
 TOPICS: tuple[Topic, ...] = (
@@ -34,6 +48,7 @@ TOPICS: tuple[Topic, ...] = (
     *store.TOPICS,
     *signals.TOPICS,
     *notices.TOPICS,
+    *outlets.TOPICS,
 )
 """Everything that is checked."""
 

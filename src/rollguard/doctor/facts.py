@@ -204,3 +204,5 @@ class Facts:
     store: StoreSeen
     files: tuple[SecretFile, ...]
     channels: tuple[Channel, ...]
+    everything: UnitRecord | Absent | Unknown
+    """The unit that stands for all: what the guard has found of channels and journal."""

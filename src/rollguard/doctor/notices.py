@@ -18,7 +18,7 @@ FILE = Topic(
 CHANNEL = Topic(
     group=GROUP,
     name="channel",
-    about="Each channel's host resolves and takes connections; no message is sent",
+    about="Each webhook's host resolves and takes connections; no message is sent",
     remedy="correct the address in `spec.notify`, and let the guard's namespace reach it",
 )
 TOPICS = (FILE, CHANNEL)
@@ -45,10 +45,6 @@ def _files(facts: Facts) -> Iterator[Check]:
 
 
 def _channels(facts: Facts) -> Iterator[Check]:
-    if not facts.channels:
-        do = "`rollguard notify test`, where the guard runs, says which channels the Secret gives; nobody reads a log"
-        said = "no webhook: without channels of the Secret notices go to the guard's log alone"
-        yield CHANNEL.warning("notify", said, do)
     for channel in facts.channels:
         subject = f"{channel.name} ({channel.host})"
         if channel.problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 from rollguard.loop import changes, conditions
 from rollguard.loop.context import Context
@@ -12,22 +13,23 @@ from rollguard.model.lifecycle import Tell
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.notices import NoticeClass
 from rollguard.model.policy import Policy
-from rollguard.model.records import EVERYTHING, RolloutRecord, UnitRecord
+from rollguard.model.records import EVERYTHING, JOURNAL_UNREACHED, RolloutRecord, UnitRecord
 from rollguard.model.time import Instant
 
 POLICY_INVALID, POLICY_UNREAD, NAMESPACE_UNREAD = "PolicyInvalid", "PolicyUnread", "NamespaceUnread"
-JOURNAL_UNREACHED = "JournalUnreached"
-"""Conditions of `rollguard-all`, beside `Unseen`."""
+"""Conditions of `rollguard-all`, beside `Unseen` and `JournalUnreached`."""
 TOPIC_UNSEEN = "unseen"
 UNITS = 3
 """How many are named."""
+CHANNELS = 100
+"""How many are told: teams and webhooks may bring more, after the fixed ones, than a record has room for."""
 MISTAKES = 3
 """How many mistakes are told; the log and the policy object have them all."""
 
 
 async def tell(context: Context, unread: tuple[str, ...]) -> None:
     """Says what is wrong with the policy and the journal, which namespaces cannot be read and what hides units, as long
-    as it is so.
+    as it is so; and by which channels notices go out.
 
     What hides many units is one page.
     """
@@ -57,9 +59,9 @@ async def _say(context: Context, unread: tuple[str, ...]) -> None:
     mistakes, missing = _mistakes(context.policies.mistakes), "; ".join(unread)
     unseen, unjudged = conditions.unseen(context), _unjudged(context)
     hidden = unseen | unjudged | _long_unread(context, unread)
-    journal = context.journal.problem()
-    wrong = mistakes or missing or unseen or unjudged or journal
-    unit = await create(context) if wrong else context.store.unit(name_of_all(context))
+    journal, needs = context.journal.problem(), context.outbox.needs()
+    due = mistakes or missing or unseen or unjudged or journal or needs
+    unit = await create(context) if due else context.store.unit(name_of_all(context))
     policy, now = context.policy, context.now()
     reason = f"{mistakes}; the policy {policy.digest[:12]} stays in force"
     page = Tell(class_=NoticeClass.PAGE, topic="policy-invalid", reason=reason)
@@ -73,13 +75,20 @@ async def _say(context: Context, unread: tuple[str, ...]) -> None:
             told = changes.told_unit(told, blind, policy=policy, now=now)
         told = changes.with_present_condition(told, POLICY_INVALID, mistakes)
         told = changes.with_present_condition(told, conditions.UNSEEN, "; ".join(unseen.values()))
-        told = changes.with_present_condition(told, JOURNAL_UNREACHED, journal)
+        told = changes.with_present_condition(told, JOURNAL_UNREACHED, journal or "")
+        told = _with_outlets(told, needs, journal)
         told = changes.with_present_condition(told, POLICY_UNREAD, "; ".join(unjudged.values()))
         return changes.with_present_condition(told, NAMESPACE_UNREAD, missing)
 
     if unit is not None and said(unit) != unit:
         await context.store.change_unit(unit.name, said)
     context.told = frozenset(hidden)
+
+
+def _with_outlets(unit: UnitRecord, needs: tuple[tuple[str, str], ...], journal: str | None) -> UnitRecord:
+    """With what notices and the journal's lines go out by; as it is where another process knows that."""
+    reached = None if journal is None else not journal
+    return replace(unit, channels=needs[:CHANNELS], journal_reached=reached) if needs else unit
 
 
 def _unjudged(context: Context) -> dict[str, str]:

@@ -124,6 +124,11 @@ class Outbox:
             len(_pending(u.notices)) for u in self._store.units
         )
 
+    def needs(self) -> tuple[tuple[str, str], ...]:
+        """Each channel of the policy and what it still needs, empty where it is set up; none where that is not known
+        here."""
+        return self._channels.needs(self.policy)
+
     async def send_due(self, sending: asyncio.TaskGroup) -> None:
         """Begins to send every notice that is due and not under way, pages first, each as a task of `sending`.
 

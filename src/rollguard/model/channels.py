@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -72,3 +72,26 @@ def slack_key(channel: str, present: Container[SecretKey]) -> SecretKey | None:
     None where there is no way to it. A team's channel is the bot's alone: a webhook cannot choose where it writes."""
     own = (OWN_WEBHOOKS[channel], SecretKey.SLACK_WEBHOOK_URL) if channel in OWN_WEBHOOKS else ()
     return next((key for key in (SecretKey.SLACK_BOT_TOKEN, *own) if key in present), None)
+
+
+NAMED = 8
+"""Channels that are named in a line for people; each team may have some."""
+
+
+def set_up(channels: Iterable[tuple[str, str]]) -> str:
+    """The channels that need nothing, of (channel, what it still needs), in words; empty where there is none."""
+    return _listed([name for name, needs in channels if not needs])
+
+
+def lacking(channels: Iterable[tuple[str, str]]) -> str:
+    """The others with what they need, those together that need the same; empty where there is none."""
+    by_needs: dict[str, list[str]] = {}
+    for name, needs in channels:
+        if needs:
+            by_needs.setdefault(needs, []).append(name)
+    return "; ".join(f"{_listed(names)} (needs {needs})" for needs, names in by_needs.items())
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

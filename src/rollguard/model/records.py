@@ -18,6 +18,8 @@ from rollguard.model.time import Instant
 
 EVERYTHING = "rollguard-all"
 """Name of the GuardedUnit, in the guard's namespace, that carries a freeze of everything."""
+JOURNAL_UNREACHED = "JournalUnreached"
+"""Its condition while the journal's database takes no lines."""
 CLOSED_KEPT = 10
 """Closed rollouts of a unit that are kept, beside those with an open incident."""
 
@@ -228,6 +230,11 @@ class UnitRecord:
     """What the set consists of, as the policy in force says: commands read it here."""
     alerts: tuple[ReceivedAlert, ...] = ()
     """Of its Deployments, as Alertmanager told them, the first to begin first; at most 32. Any replica writes them."""
+    channels: tuple[tuple[str, str], ...] = ()
+    """Of the unit that stands for all: (channel of notices, what it still needs, empty where it is set up), as the
+    leader finds them, at most 100; none where no leader has said."""
+    journal_reached: bool | None = None
+    """Of the same: whether the journal's database takes lines; None where there is none, or that is not known."""
 
     def good(self) -> tuple[GoodRevision, ...]:
         """What may be gone back to, the newest first: each revision judged healthy, and the adopted ones.

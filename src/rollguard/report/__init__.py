@@ -1,5 +1,6 @@
 """Records -> what people read: an incident as Markdown, a history, why. Pure: text out."""
 
+from rollguard.report.channels import channels
 from rollguard.report.history import (
     account,
     decisions,
@@ -20,6 +21,7 @@ __all__ = [
     "Figures",
     "account",
     "cause",
+    "channels",
     "decisions",
     "ending",
     "figures",

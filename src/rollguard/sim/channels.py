@@ -83,6 +83,7 @@ class SimChannels:
 
     def __init__(self, *notifiers: Notifier) -> None:
         self.notifiers = notifiers
+        self.needed: tuple[tuple[str, str], ...] = ()
 
     def connect(self, policy: Policy) -> tuple[Notifier, ...]:  # noqa: ARG002
         """The same at each time."""
@@ -92,19 +93,23 @@ class SimChannels:
         """Its name."""
         return channel
 
+    def needs(self, policy: Policy) -> tuple[tuple[str, str], ...]:  # noqa: ARG002
+        """What a test has put there."""
+        return self.needed
+
 
 class SimJournal:
     """Keeps what is appended, once."""
 
     def __init__(self) -> None:
         self.lines: dict[tuple[UnitName, RolloutId | None, TimelineEntry], None] = {}
-        self.away = ""
-        """Why its readers get nothing now; empty while they do."""
+        self.away: str | None = None
+        """Why its readers get nothing now; empty while they do, None where it has none."""
 
     def append(self, unit: UnitName, rollout: RolloutId | None, entry: TimelineEntry) -> None:
         """Idempotent by content."""
         self.lines[unit, rollout, entry] = None
 
-    def problem(self) -> str:
+    def problem(self) -> str | None:
         """What a test has put there."""
         return self.away

@@ -47,7 +47,7 @@ async def test_without_a_journal_the_log_has_every_line(tmp_path: Path) -> None:
     stream = io.StringIO()
     async with journal.opened(good(GOOD), Secrets(tmp_path), log_of(stream)) as story:
         story.journal.append(UNIT, RolloutId("r"), ENTRY)
-        assert (story.state(), story.journal.problem()) == (None, "")
+        assert (story.state(), story.journal.problem()) == (None, None)
     assert [line["text"] for line in told(stream, "audit")] == ["approved"]
 
 

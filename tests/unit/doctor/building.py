@@ -28,10 +28,10 @@ from rollguard.doctor.facts import (
 )
 from rollguard.model.facts import UnitFacts
 from rollguard.model.metrics import MetricsAnswer, Reading, Snapshot
-from rollguard.model.names import UnitName
+from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.permissions import Permission, Scope
 from rollguard.model.policy import Policy
-from rollguard.model.records import GoodRevision, UnitRecord
+from rollguard.model.records import EVERYTHING, GoodRevision, UnitRecord
 from rollguard.model.time import Instant, Slot
 from rollguard.policy import load
 from tests.unit.observe.building import NAME, OLD, pod, revision, workload
@@ -70,6 +70,7 @@ spec:
       levels: {warning: {above: 70, for: 5m}}
   notify:
     webhooks: [{name: hook, url: "https://hooks.example.com/x"}]
+    secrets: [slack-webhook-url, pagerduty-routing-key]
 """
 
 
@@ -168,6 +169,20 @@ def store(**changes: Any) -> StoreSeen:
     return replace(found, **changes)
 
 
+def everything(**changes: Any) -> UnitRecord:
+    """What the guard says where the Secret has no keys of PagerDuty's REST API, which the policy does not name."""
+    name = UnitName("monitoring", EVERYTHING)
+    channels = (
+        ("slack-incidents", ""),
+        ("pagerduty", "`pagerduty-api-key` in the Secret"),
+        ("pagerduty-events", ""),
+        ("email", "`notify.email` in the policy"),
+        ("hook", ""),
+    )
+    workload = WorkloadName("monitoring", WorkloadKind.DEPLOYMENT, EVERYTHING)
+    return replace(UnitRecord(name=name, workload=workload, channels=channels, journal_reached=True), **changes)
+
+
 def facts(**changes: Any) -> Facts:
     """Facts of a sound cluster, but for the changes."""
     sound = Facts(
@@ -201,5 +216,6 @@ def facts(**changes: Any) -> Facts:
         store=store(),
         files=(SecretFile(path="/secrets/token", purpose="the store's token", problem=""),),
         channels=(Channel(name="hook", host="hooks.example.com", problem=""),),
+        everything=everything(),
     )
     return replace(sound, **changes)

@@ -27,11 +27,13 @@ from rollguard.doctor.facts import (
     WorkloadSeen,
 )
 from rollguard.model.action import Absent, Unknown
+from rollguard.model.channels import SecretKey
 from rollguard.model.destinations import JournalKind, JournalPlace
 from rollguard.model.facts import Owner, Tool
 from rollguard.model.metrics import GapCause, NoSnapshot
 from rollguard.model.names import UnitName
-from rollguard.model.records import UnitRecord
+from rollguard.model.policy import Policy
+from rollguard.model.records import JOURNAL_UNREACHED, UnitRecord
 from tests.unit.doctor import building
 from tests.unit.doctor.building import (
     NOW,
@@ -41,6 +43,7 @@ from tests.unit.doctor.building import (
     TEXT,
     UNIT,
     answered,
+    everything,
     facts,
     histogram,
     namespace,
@@ -65,7 +68,7 @@ def test_on_a_sound_cluster_nothing_is_found() -> None:
 
 def test_a_sound_cluster_shows_every_topic_but_the_information() -> None:
     looked_at = {check.name for check in examine(facts())}
-    assert {topic.name for topic in TOPICS} - looked_at == {"unwatched", "release-set", "journal"}
+    assert {topic.name for topic in TOPICS} - looked_at == {"unwatched", "release-set", "journal", "journal reached"}
 
 
 def test_values_and_traffic_are_shown() -> None:
@@ -89,6 +92,32 @@ def installed(**changes: Any) -> Facts:
 
 def a_journal(place: JournalPlace) -> Facts:
     return facts(policy=replace(policy(), journal=place))
+
+
+def journalled(**changes: Any) -> Facts:
+    return replace(a_journal(JournalPlace(kind=JournalKind.POSTGRES)), everything=everything(**changes))
+
+
+def lacking(channel: str, needs: str) -> Facts:
+    told = tuple((name, needs if name == channel else known) for name, known in everything().channels)
+    return facts(everything=everything(channels=told))
+
+
+def with_secrets(*keys: SecretKey) -> Policy:
+    return replace(policy(), notification_secrets=keys)
+
+
+def said(found: UnitRecord | Unknown) -> Facts:
+    """What the guard says, of a policy that names no key for Alertmanager's pages."""
+    return facts(policy=with_secrets(SecretKey.SLACK_WEBHOOK_URL), everything=found)
+
+
+ALL_OF_PAGERDUTY = (
+    SecretKey.PAGERDUTY_API_KEY,
+    SecretKey.PAGERDUTY_SERVICE_ID,
+    SecretKey.PAGERDUTY_ROUTING_KEY,
+)
+REST = everything(channels=(("slack-incidents", ""), ("pagerduty", ""), ("pagerduty-events", "`x` in the Secret")))
 
 
 def guard(**changes: Any) -> Facts:
@@ -401,7 +430,43 @@ ONE: dict[str, tuple[Callable[[], Facts], str, State, str]] = {
         State.FAILED,
         "connection refused",
     ),
-    "no channel": (lambda: facts(channels=()), "channel", State.WARNING, "no webhook: without channels of the Secret"),
+    "a key that the policy names and the Secret has not": (
+        lambda: lacking("slack-incidents", "`slack-webhook-url` in the Secret"),
+        "set up",
+        State.WARNING,
+        "not set up: slack-incidents (needs `slack-webhook-url` in the Secret)",
+    ),
+    "nobody who is told": (
+        lambda: facts(everything=everything(channels=(("email", "`notify.email` in the policy"),))),
+        "set up",
+        State.WARNING,
+        "set up: none, so notices go to the log alone",
+    ),
+    "a guard that has not said it": (
+        lambda: said(everything(channels=())),
+        "set up",
+        State.UNKNOWN,
+        "the guard has not said it yet",
+    ),
+    "a guard whose word may not be read": (lambda: said(NOT_ALLOWED), "set up", State.UNKNOWN, "403 you may not ask"),
+    "REST keys alone": (
+        lambda: facts(policy=with_secrets(*ALL_OF_PAGERDUTY[:2]), everything=REST),
+        "alertmanager",
+        State.WARNING,
+        "with the guard dead Alertmanager cannot page",
+    ),
+    "a journal that is away": (
+        lambda: journalled(journal_reached=False, conditions=((JOURNAL_UNREACHED, "connection refused"),)),
+        "journal reached",
+        State.WARNING,
+        "connection refused",
+    ),
+    "a journal that the guard has not taken up": (
+        lambda: journalled(journal_reached=None),
+        "journal reached",
+        State.UNKNOWN,
+        "has not asked it yet",
+    ),
 }
 
 
@@ -464,6 +529,35 @@ def test_a_workload_at_zero_is_told_with_its_autoscaler_and_its_signals() -> Non
     found = problems(a_workload(desired=0))
     assert {check.state for check in found} == {State.WARNING}
     assert {check.name for check in found} >= {"replicas", "autoscaler"}
+
+
+def test_a_channel_that_the_policy_does_not_ask_for_may_be_missing_and_is_named_with_what_it_needs() -> None:
+    (check,) = (each for each in examine(facts()) if each.name == "set up")
+    assert check.state is State.OK
+    assert check.found == (
+        "set up: slack-incidents, pagerduty-events, hook; not set up: pagerduty (needs `pagerduty-api-key` in the"
+        " Secret); email (needs `notify.email` in the policy)"
+    )
+
+
+def test_a_pagerduty_that_lacks_only_the_sender_in_the_policy_is_a_warning() -> None:
+    told = (("slack-incidents", ""), ("pagerduty", "`notify.pagerduty.from` in the policy"), ("pagerduty-events", ""))
+    found = facts(policy=with_secrets(*ALL_OF_PAGERDUTY), everything=everything(channels=told))
+    assert [(check.name, check.state) for check in problems(found)] == [("set up", State.WARNING)]
+
+
+def test_a_routing_key_that_the_policy_names_and_the_secret_has_not_is_a_warning_about_alertmanager() -> None:
+    found = problems(lacking("pagerduty-events", "`pagerduty-routing-key` in the Secret"))
+    assert [(check.name, check.state) for check in found] == [
+        ("set up", State.WARNING),
+        ("alertmanager", State.WARNING),
+    ]
+
+
+def test_without_a_leader_nothing_is_said_of_channels_and_journal_but_what_the_policy_says() -> None:
+    policy = with_secrets(*ALL_OF_PAGERDUTY[:2])
+    found = problems(replace(guard(lease=Absent()), policy=policy))
+    assert [check.name for check in found] == ["leader", "alertmanager"]
 
 
 def test_workloads_that_no_watch_selects_are_an_information() -> None:

@@ -90,6 +90,12 @@ async def test_a_database_that_refuses_is_told_once_and_asked_again_until_it_tak
     assert [fields["problem"] for _, fields in log.lines] == ["the disk is full", "none any more"]
 
 
+async def test_before_the_database_was_asked_nothing_is_known_of_it() -> None:
+    queue = journal(Stubborn(), Told())
+    assert queue.problem() is None
+    assert queue.state().problem == ""
+
+
 async def test_whether_it_could_write_is_known_before_there_is_a_line() -> None:
     store, log = Stubborn(refuses="nobody there"), Told()
     async with journal(store, log) as queue:
@@ -119,7 +125,7 @@ async def test_a_database_that_hangs_is_given_up_for_the_moment() -> None:
         while not queue.problem():
             store.asked.clear()
             await store.asked.wait()
-        assert "no answer within 0.01 s" in queue.problem()
+        assert "no answer within 0.01 s" in (queue.problem() or "")
         store.hangs = False
         await queue.settled()
     assert list(store.kept.values()) == ["a"]

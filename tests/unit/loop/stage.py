@@ -207,8 +207,13 @@ class Stage:
 
     def conditions_of_all(self) -> dict[str, str]:
         """Those of `rollguard-all`."""
+        record = self.of_all()
+        return dict(record.conditions) if record is not None else {}
+
+    def of_all(self) -> UnitRecord | None:
+        """`rollguard-all`, as it is written."""
         stored = self.world.records.units.get(UnitName(NAMESPACE, EVERYTHING))
-        return dict(stored.record.conditions) if stored is not None else {}
+        return stored.record if stored is not None else None
 
     def told(self, topic: str) -> list[str]:
         """Texts of the notices of a topic that arrived."""

@@ -121,6 +121,29 @@ def test_a_journal_that_is_not_reached_is_said_and_nothing_waits_for_it() -> Non
     play(story)
 
 
+def test_the_channels_and_the_journal_are_told_as_they_are_now() -> None:
+    def told(stage: Stage) -> tuple[tuple[tuple[str, str], ...], bool | None]:
+        record = stage.of_all()
+        return (record.channels, record.journal_reached) if record is not None else ((), None)
+
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        await stage.until(stage.adopted)
+        assert stage.of_all() is None
+        needed = (("slack-incidents", "`slack-bot-token` in the Secret"), ("hook", ""))
+        running.channels.needed = needed
+        await stage.until(lambda: told(stage) == (needed, None))
+        stage.journal.away = "connection refused"
+        await stage.until(lambda: told(stage) == (needed, False))
+        stage.journal.away, running.channels.needed = "", (("slack-incidents", ""), ("hook", ""))
+        await stage.until(lambda: told(stage) == ((("slack-incidents", ""), ("hook", "")), True))
+        assert stage.conditions_of_all() == {}
+        running.channels.needed = tuple((f"hook-{number}", "") for number in range(300))
+        await stage.until(lambda: len(told(stage)[0]) == 100)
+
+    play(story)
+
+
 def test_a_watch_that_is_away_for_some_seconds_is_no_news() -> None:
     async def story(stage: Stage) -> None:
         running = stage.start()

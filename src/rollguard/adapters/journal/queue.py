@@ -66,7 +66,7 @@ class QueuedJournal:
         self._lines: deque[Line] = deque()
         self._news = asyncio.Event()
         self._settled = asyncio.Event()
-        self._problem = ""
+        self._problem: str | None = None
         self._written = self._dropped = 0
         self._writer: asyncio.Task[None] | None = None
 
@@ -75,20 +75,20 @@ class QueuedJournal:
         if len(self._lines) >= self._room:
             self._dropped += 1
             if self._dropped == 1:
-                self._log("journal-full", {"room": self._room, "detail": self._problem})
+                self._log("journal-full", {"room": self._room, "detail": self._problem or ""})
             return
         self._lines.append(line_of(self._cluster, unit, rollout, entry))
         self._settled.clear()
         self._news.set()
 
-    def problem(self) -> str:
-        """Why lines do not reach the database now; empty while they do."""
+    def problem(self) -> str | None:
+        """Why lines do not reach the database now; empty while they do, None before it was asked."""
         return self._problem
 
     def state(self) -> JournalState:
         """As of now."""
         return JournalState(
-            problem=self._problem, waiting=len(self._lines), written=self._written, dropped=self._dropped
+            problem=self._problem or "", waiting=len(self._lines), written=self._written, dropped=self._dropped
         )
 
     async def settled(self) -> None:
@@ -111,7 +111,7 @@ class QueuedJournal:
         writer.cancel()
         await asyncio.wait([writer])
         if self._lines:
-            self._log("journal-left", {"lines": len(self._lines), "detail": self._problem})
+            self._log("journal-left", {"lines": len(self._lines), "detail": self._problem or ""})
         await self._store.close()
 
     def _begin(self, *, after: float) -> None:
@@ -135,7 +135,7 @@ class QueuedJournal:
         while True:
             batch = [self._lines[n] for n in range(min(AT_ONCE, len(self._lines)))]
             problem = await self._attempt(batch)
-            if problem != self._problem:
+            if problem != (self._problem or ""):
                 self._log("journal", {"problem": problem or "none any more", "waiting": len(self._lines)})
             self._problem = problem
             if problem:

@@ -18,6 +18,7 @@ class Journals:
         for journal in self._journals:
             journal.append(unit, rollout, entry)
 
-    def problem(self) -> str:
-        """Of all that have one."""
-        return "; ".join(problem for problem in (journal.problem() for journal in self._journals) if problem)
+    def problem(self) -> str | None:
+        """Of all that have a database."""
+        known = [problem for problem in (journal.problem() for journal in self._journals) if problem is not None]
+        return "; ".join(problem for problem in known if problem) if known else None

@@ -71,9 +71,8 @@ class StoryLine:
         text = f"{head}{because}" if known and entry.kind == "decision" else entry.text
         self.view.tell(self.world.loop.time() - self.curtain, who, entry.kind, text)
 
-    def problem(self) -> str:
-        """A screen has none."""
-        return ""
+    def problem(self) -> None:
+        """A screen has no database."""
 
 
 def play(scenario: Scenario, *, speed: float, seed: int, directory: Path) -> int:
