@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from rollguard.adapters.kubernetes.connection.callers import Access
 from rollguard.adapters.numbers import whole_number
@@ -26,6 +27,10 @@ UNAUTHENTICATED = 401
 FORBIDDEN = 403
 SERVICE_UNAVAILABLE = 503
 PORT_MAX = 65535
+CONNECTIONS_MAX = 200
+"""At one address."""
+REQUEST_WITHIN_S = 10.0
+"""A connection on which no request comes in that time is ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +132,9 @@ async def serving(
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as problem:
         raise exits.CommandError(f"cannot listen on {host}:{port}: {problem.strerror}", exits.USAGE) from None
-    config = uvicorn.Config(application, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        application, http=_Caller, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
+    )
     config.load()
     config.ssl = tls
     server = _Server(config)
@@ -137,6 +144,35 @@ async def serving(
     finally:
         server.should_exit = True
         await task
+
+
+class _Caller(H11Protocol):
+    """One connection. Whoever connects and asks nothing, or asks a letter at a time, must not hold what the guard needs
+    for its own connections."""
+
+    _seen: RequestResponseCycle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        super().connection_made(transport)
+        if len(self.connections) > CONNECTIONS_MAX:
+            resting = (each for each in self.connections if isinstance(each, _Caller) and each is not self)
+            next((each for each in resting if each.rests()), self).transport.abort()
+        self.loop.call_later(REQUEST_WITHIN_S, self._look)
+
+    def rests(self) -> bool:
+        """Whether no request of it is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _look(self) -> None:
+        """Ends it where no request has come since the last look."""
+        if self.transport.is_closing():
+            return
+        if self.rests() and self.cycle is self._seen:
+            self.transport.abort()
+            return
+        self._seen = self.cycle
+        self.loop.call_later(REQUEST_WITHIN_S, self._look)
 
 
 class _Server(uvicorn.Server):

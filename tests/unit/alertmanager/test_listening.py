@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -121,3 +121,41 @@ async def test_a_slow_sender_does_not_keep_others_from_being_heard(tmp_path: Pat
         assert await delivered(f"http://127.0.0.1:{port}/alerts") == 200
         for writer in slow:
             writer.close()
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"POST /alerts HTTP/1.1\r\nHost: a", b"GET / HTTP/1.1\r\nHost: a\r\n\r\nPOST /al"]
+)
+async def test_who_connects_and_asks_nothing_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr(serve, "REQUEST_WITHIN_S", 0.05)
+    async with listening(AlertFlags(alerts=":0"), tmp_path) as (_place, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(said)
+        with suppress(ConnectionResetError):
+            while await reader.read(1000):
+                pass  # the answer to what it asked for first
+        writer.close()
+        monkeypatch.undo()
+        assert await delivered(f"http://127.0.0.1:{port}/alerts") == 200
+
+
+async def test_many_who_connect_and_ask_nothing_keep_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "CONNECTIONS_MAX", 3)
+    async with listening(AlertFlags(alerts=":0"), tmp_path) as (_place, port):
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(10)]
+        assert await delivered(f"http://127.0.0.1:{port}/alerts") == 200
+        endings = [asyncio.create_task(_ended(reader)) for reader, _ in idle]
+        while sum(ending.done() for ending in endings) < len(idle) - 3:
+            await asyncio.wait([each for each in endings if not each.done()], return_when=asyncio.FIRST_COMPLETED)
+        for _, writer in idle:
+            writer.close()
+        await asyncio.gather(*endings)
+
+
+async def _ended(reader: asyncio.StreamReader) -> None:
+    with suppress(ConnectionResetError):
+        await reader.read()
