@@ -62,9 +62,10 @@ docs-check: testbed ## run the commands of the guides in a lab; fails where they
 	@$(RUN) python -m lab.guide docs/first-day.md $(ARGS)
 
 .PHONY: pictures
-pictures: testbed ## draw the pictures of the command line and of the dashboards for the docs anew
+pictures: testbed ## draw the pictures of the command line, of the dashboards and of a mail for the docs anew
 	@$(RUN) python -m lab.layouts
 	@$(RUN) python -m lab.pictures
+	@$(RUN) python -m lab.mailed
 
 .PHONY: prove-alerts
 prove-alerts: testbed ## which alerts fire in which scenario, expected and seen; fails where they differ

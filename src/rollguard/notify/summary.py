@@ -161,7 +161,8 @@ def _html(facts: _Facts) -> str:
 def _table(rows: tuple[tuple[str, str], ...]) -> str:
     if not rows:
         return ""
-    left = f'style="text-align:left;vertical-align:top;font-weight:normal;padding:3px 12px 3px 0;color:{_PLAIN}"'
+    own = "text-align:left;vertical-align:top;font-weight:normal;white-space:nowrap;padding:3px 12px 3px 0"
+    left = f'style="{own};color:{_PLAIN}"'
     right = f'style="vertical-align:top;padding:3px 0;{_BREAK}"'
     lines = "\n".join(
         f"<tr><th {left}>{escape(what)}</th><td {right}>{escape(value)}</td></tr>" for what, value in rows
