@@ -31,6 +31,8 @@ from rollguard.sim.virtual_time import run
 from rollguard.sim.world import Blind, World, WorldSettings
 from tests.simulation import policies
 from tests.simulation.invariants import GRACE, SKEW, Watchdog
+from tests.simulation.notice_invariants import NoticeWatchdog
+from tests.simulation.outlets import POINT, Outlets, Post
 from tests.simulation.platform import Platform
 from tests.simulation.set_invariants import SetWatchdog
 from tests.simulation.set_stories import SET_STORIES, UNIT, SetStory
@@ -68,6 +70,8 @@ class Plan:
     plan_expiry: float = policies.TIMING.plan_expiry
     policy_change: str = ""
     """What people write into the policy in the middle: `signals`, `notices`, `mistakes`; else empty."""
+    outlets: Outlets | None = None
+    """The channels beside the webhook."""
 
     @classmethod
     def of(cls, seed: int) -> Plan:
@@ -98,6 +102,7 @@ class Plan:
             latency=story.latency or rng.random() < 0.15,
             length=rng.uniform(45.0, 65.0),
             policy_change=_policy_change(seed) if faulty else "",
+            outlets=Outlets.of(seed, faulty=faulty),
         )
 
     @property
@@ -111,6 +116,7 @@ class Plan:
             or self.wakes_lost
             or self.clock_error
             or self.policy_change
+            or (self.outlets is not None and self.outlets.rate)
         )
 
 
@@ -133,6 +139,7 @@ _WEIGHTS = {
     "leadership.release": 11,
     "metrics.ask": 3,
     "records.replace_rollout": 3,
+    POINT: 0,
 }
 """How often a fault is aimed at a point, where not at `_WEIGHT`: more where not every try comes to it, less where
 the faults that strike at random come to it often enough."""
@@ -270,7 +277,9 @@ class Stage:
         self.kept: dict[str, Policy] = {}
         self.inbox = Inbox()
         self.journal = SimJournal()
+        self.post = Post(plan.outlets, self.inbox, plan.seed) if plan.outlets is not None else None
         self.scene = self._scene(plan.story)
+        self._watch_channels()
         self.processes: dict[str, Process] = {}
         self.kills = 0
         self.closing = False
@@ -295,7 +304,7 @@ class Stage:
             process.adopt(task)
             if self.plan.restart and life == 0:
                 end = guard.stop if self.plan.restart == "stop" else process.kill
-                self.world.loop.call_later(self.plan.length * 0.3, end)
+                self.world.loop.call_later(self.plan.length * 0.3, self._end, end)
                 process.ending = self.plan.restart == "stop"
             if self.plan.stalls and life == 0:
                 self._stall(cluster)
@@ -310,16 +319,22 @@ class Stage:
             life += 1
             await asyncio.sleep(self.rng.uniform(0.2, 12.0))
 
+    def _end(self, end: Callable[[], None]) -> None:
+        if self.scene.watchdog.notices is not None:
+            self.scene.watchdog.notices.strike()
+        end()
+
     def _guard(self, process: Process, cluster: Cluster, leadership: Leadership) -> Guard:
         records: Records = self.wiring.records(self.world.records, process, self.faults)
         changes = bool(self.plan.policy_change)
+        webhook = SimNotifier(self.inbox, process, self.faults)
         return Guard(
             policy=self.source.latest().policy or self.policy,
             cluster=cluster,
             records=records,
             leadership=leadership,
             metrics=lambda _store: SimMetrics(self.world, process, self.faults),
-            channels=SimChannels(SimNotifier(self.inbox, process, self.faults)),
+            channels=SimChannels(webhook) if self.post is None else self.post.connect(process, webhook),
             journal=self.journal,
             clock=VirtualClock(process),
             settings=Settings(
@@ -382,6 +397,8 @@ class Stage:
         helpers.append(asyncio.create_task(self.approve()))
         await self._until_guarded(helpers)
         self.faults.rate = self.plan.rate
+        if self.post is not None:
+            self.post.begin(self.world.loop.time())
         if not early:
             self.faults.focus = self.plan.focus
             self.faults.primer = _PRIMERS.get(self.plan.focus[0]) if self.plan.focus else None
@@ -394,13 +411,29 @@ class Stage:
             helpers.append(asyncio.create_task(self.write_policy()))
         await self._run_for(helpers, self.plan.length)
         await self._join(helpers, story)
-        self.faults.stop()
+        self._calm()
         await self._run_for(helpers, QUIET)
         if not self._at_rest():
             await self._run_for(helpers, LONGEST_QUIET - QUIET)
         self.scene.watchdog.check_end(faulty=self.plan.faulty)
         self.closing = True
         return self._outcome()
+
+    def _watch_channels(self) -> None:
+        if self.post is None:
+            return
+        watchdog = NoticeWatchdog(self.world, self.post, self.policy.timing.recovery_for)
+        self.scene.watchdog.notices = watchdog
+        for faults in (self.faults, self.post.faults):
+            faults.on_strike.append(watchdog.strike)
+
+    def _calm(self) -> None:
+        """No more faults from here on."""
+        self.faults.stop()
+        if self.post is not None:
+            self.post.stop(self.world.loop.time())
+        if self.scene.watchdog.notices is not None:
+            self.scene.watchdog.notices.quiet()
 
     def _at_rest(self) -> bool:
         try:
@@ -479,7 +512,7 @@ class Stage:
         rollouts = [stored.record for stored in self.world.records.rollouts.values()]
         return Outcome(
             plan=self.plan,
-            hits=self.faults.hits,
+            hits=self.faults.hits + (self.post.faults.hits if self.post is not None else Counter()),
             visits=self.faults.visits,
             rollbacks=sum(self.scene.watchdog.restored.values()),
             pages=sum(notice.class_.value == "page" for record in rollouts for notice in record.notices),
@@ -517,4 +550,5 @@ def without_faults(seed: int) -> Plan:
         wakes_lost=0.0,
         clock_error=0.0,
         policy_change="",
+        outlets=None,
     )

@@ -21,6 +21,7 @@ from rollguard.sim.lease import SimLeadership
 from rollguard.sim.network import InvariantBroken
 from rollguard.sim.objects import RECEIPT, at
 from rollguard.sim.world import Changed, Sent, World
+from tests.simulation.notice_invariants import NoticeWatchdog
 from tests.simulation.set_stories import SetStory
 from tests.simulation.stories import Story
 
@@ -45,6 +46,10 @@ class Watchdog:
     restored: Counter[RolloutId] = field(default_factory=Counter)
     wrote: list[Changed] = field(default_factory=list)
     approved: set[RolloutId] = field(default_factory=set)
+    notices: NoticeWatchdog | None = None
+    """Where there are several channels."""
+    back_at: dict[RolloutId, float] = field(default_factory=dict)
+    """When each rollout was undone."""
     _rollback_times: list[tuple[UnitName, float]] = field(default_factory=list)
 
     def start(self) -> None:
@@ -77,6 +82,8 @@ class Watchdog:
             raise InvariantBroken(f"a write to {sent.ref.name} leaves although it is frozen")
         self._check_leadership(sent.process, sent.timeout)
         self._check_mode(record)
+        if self.notices is not None:
+            self.notices.acts(plan.id)
 
     def _check_leadership(self, process: str, timeout: float) -> None:
         """Of every write, of a workload or of a record."""
@@ -141,6 +148,7 @@ class Watchdog:
 
     def _check_once(self, record: RolloutRecord, plan: Plan, change: Changed) -> None:
         self.restored[record.id] += 1
+        self.back_at[record.id] = change.at
         if self.restored[record.id] > 1:
             raise InvariantBroken(f"{record.id} was rolled back twice")
         step = plan.steps[0]
@@ -179,6 +187,8 @@ class Watchdog:
     def _recorded(self, before: RolloutRecord | None, after: RolloutRecord) -> None:
         if before is not None and before.policy_digest != after.policy_digest:
             raise InvariantBroken(f"{after.id} began under another policy than {after.policy_digest}")
+        if self.notices is not None:
+            self.notices.recorded(after)
         for finding in after.findings:
             if before is not None and finding in before.findings:
                 continue
@@ -219,6 +229,8 @@ class Watchdog:
     def check_end(self, *, faulty: bool) -> None:
         """Everything is done, superseded or held and paged; every notice has arrived or visibly failed."""
         self._check_lease()
+        if self.notices is not None:
+            self.notices.check_end(self.back_at)
         units: Counter[UnitName] = Counter()
         for stored in self.world.records.rollouts.values():
             record = stored.record
@@ -261,7 +273,7 @@ class Watchdog:
         arrived = self.inbox.distinct()
         now = at(self.world.loop.time())
         for notice in record.notices:
-            if notice.state is NoticeState.PENDING and now.since(notice.at) > 60:
+            if notice.state is NoticeState.PENDING and now.since(notice.at) > 60 and self.notices is None:
                 raise InvariantBroken(f"notice {notice.id} is neither accepted nor failed: {notice.detail}")
             if notice.state is NoticeState.ACCEPTED and notice.id not in arrived:
                 raise InvariantBroken(f"notice {notice.id} is said to be accepted and never arrived")

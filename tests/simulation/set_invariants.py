@@ -168,7 +168,7 @@ class SetWatchdog(Watchdog):
         """Once in a rollout, to what served before."""
         record, passage = order.record, order.passage
         self.switched[record.id, change.ref.name] += 1
-        self._last_switch[record.id] = change.at
+        self._last_switch[record.id] = self.back_at[record.id] = change.at
         if self.switched[record.id, change.ref.name] > 1:
             raise InvariantBroken(f"{record.id} switched {change.ref.name} back twice")
         self._check_undo(record, change.at)

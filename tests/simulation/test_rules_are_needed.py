@@ -6,13 +6,14 @@ import pytest
 
 from rollguard.sim.network import InvariantBroken
 from tests.simulation.harness import Plan, play
+from tests.simulation.notice_variants import NOTICE_VARIANTS
 from tests.simulation.set_variants import SET_VARIANTS
 from tests.simulation.variants import VARIANTS, Variant, applied
 
 pytestmark = pytest.mark.simulation
 
 
-@pytest.mark.parametrize("variant", (*VARIANTS, *SET_VARIANTS), ids=lambda variant: variant.name)
+@pytest.mark.parametrize("variant", (*VARIANTS, *SET_VARIANTS, *NOTICE_VARIANTS), ids=lambda variant: variant.name)
 def test_taking_the_rule_away_breaks_its_invariant(variant: Variant) -> None:
     with applied(variant):
         for plan in variant.plans():

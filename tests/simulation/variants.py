@@ -33,6 +33,7 @@ from rollguard.sim.store import RecordStore
 from rollguard.sim.world import World
 from tests.simulation import policies
 from tests.simulation.harness import Plan, Wiring, without_faults
+from tests.simulation.outlets import Outlets
 from tests.simulation.set_stories import SET_STORIES, SETS_ASIDE
 from tests.simulation.stories import ASIDE, STORIES
 
@@ -251,6 +252,7 @@ class Variant:
     controllers: int = 1
     plan_expiry: float = policies.TIMING.plan_expiry
     policy_change: str = ""
+    outlets: Outlets | None = None
     seeds: tuple[int, ...] = tuple(range(25))
 
     def plans(self) -> Iterator[Plan]:
@@ -266,6 +268,7 @@ class Variant:
                 latency=story.latency,
                 plan_expiry=self.plan_expiry,
                 policy_change=self.policy_change,
+                outlets=self.outlets,
             )
 
 

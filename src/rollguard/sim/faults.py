@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from enum import StrEnum
 
 
@@ -26,6 +27,7 @@ class Fault(StrEnum):
     REFUSED = "refused by the channel"
     RETRY = "the channel asks to come again"
     ACCEPTED_TIMED_OUT = "accepted, then timed out"
+    NOT_CONFIGURED = "the channel's secret is not there"
 
 
 _READ = (
@@ -69,6 +71,16 @@ POINTS: dict[str, tuple[Fault, ...]] = {
         Fault.KILLED_AFTER,
         Fault.PAUSED_AFTER,
     ),
+    "channel.send": (
+        Fault.REFUSED,
+        Fault.RETRY,
+        Fault.NOT_CONFIGURED,
+        Fault.SLOW,
+        Fault.ACCEPTED_TIMED_OUT,
+        Fault.KILLED_BEFORE,
+        Fault.KILLED_AFTER,
+        Fault.PAUSED_AFTER,
+    ),
 }
 """Each await point of the ports, and what can happen at it."""
 
@@ -93,6 +105,7 @@ class FaultPlan:
         self.hits: Counter[tuple[str, Fault]] = Counter()
         self.visits: Counter[str] = Counter()
         self.calls = 0
+        self.on_strike: list[Callable[[str, Fault], None]] = []
 
     @classmethod
     def none(cls, seed: int = 0) -> FaultPlan:
@@ -119,4 +132,6 @@ class FaultPlan:
                 fault = None
         if fault is not None:
             self.hits[point, fault] += 1
+            for listener in self.on_strike:
+                listener(point, fault)
         return fault
