@@ -184,11 +184,13 @@ class Outbox:
                 self._leaving.append(self._connected)
             notifiers = {notifier.name: notifier for notifier in self._channels.connect(self.policy)}
             self._connected = _Channels(of=self.policy, notifiers=notifiers)
-        for old in [channels for channels in self._leaving if not channels.users]:
-            self._leaving.remove(old)
+        ended = [channels for channels in self._leaving if not channels.users]
+        self._leaving = [channels for channels in self._leaving if channels.users]
+        present = self._connected
+        for old in ended:
             for notifier in old.notifiers.values():
                 await notifier.close()
-        return self._connected
+        return present
 
     async def _deliver(
         self, channels: _Channels, notice: Notice, unit: UnitName, rollout: RolloutRecord | None

@@ -246,3 +246,15 @@ async def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     await store.write([line()])
     assert stat.S_IMODE((tmp_path / "journal.db").stat().st_mode) == 0o600
     await store.close()
+
+
+async def test_a_disk_that_hangs_holds_up_nothing_but_the_journal(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "journal.db")
+    await store.write([])
+    with store._lock:  # as a write that does not end
+        for _ in range(40):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(store.write([line()]), 0.001)
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "done"), 60) == "done"
+    await store.write([line()])
+    await store.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from rollguard.loop.outbox import WorkloadEvent
 from rollguard.model.action import Absent, Unknown
@@ -405,5 +406,32 @@ def test_who_acknowledges_is_looked_for_in_the_last_incident_that_was_opened() -
         await stage.until(lambda: len(pager.asked) > 1)
         await stage.until(stage.all_sent)
         assert stage.rollout().reference(PAGERDUTY) == f"Q{len(pager.asked)}"
+
+    play(story)
+
+
+class Leisurely(Answering):
+    """A channel that takes its time to end."""
+
+    closed = 0
+
+    async def close(self) -> None:
+        await asyncio.sleep(1.0)
+        self.closed += 1
+
+
+def test_channels_of_two_policies_that_are_left_at_once_are_each_ended_once() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.prepare("guard-0")
+        outbox, left = running.guard._context.outbox, []
+        for name in ("first", "second", "third"):
+            left.append(Leisurely(name, Accepted(detail="ok")))
+            running.channels.notifiers = (left[-1],)
+            outbox.policy = replace(stage.policy, name=name)
+            if name != "third":
+                (await outbox._present()).users += name == "first"
+        outbox._leaving[0].users = 0
+        await asyncio.gather(outbox._present(), outbox._present())
+        assert [channel.closed for channel in left] == [1, 1, 0]
 
     play(story)

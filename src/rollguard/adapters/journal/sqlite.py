@@ -7,8 +7,10 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -38,16 +40,21 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._connection: sqlite3.Connection | None = None
         self._mine: IO[bytes] | None = None
 
     async def write(self, lines: Sequence[Line]) -> None:
         """Keeps the lines, on disk when it returns."""
-        await asyncio.to_thread(self._write, lines)
+        await self._aside(partial(self._write, lines))
 
     async def close(self) -> None:
         """Closes the file."""
-        await asyncio.to_thread(self._close)
+        await self._aside(self._close)
+
+    async def _aside(self, work: Callable[[], None]) -> None:
+        """In its own thread: those of a disk that hangs must not become all that the process has."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _write(self, lines: Sequence[Line]) -> None:
         with self._lock:
