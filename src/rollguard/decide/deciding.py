@@ -7,10 +7,10 @@ from typing import assert_never
 
 from rollguard.decide.findings import decisive, names
 from rollguard.decide.interlocks.every import EVERY, Interlock
-from rollguard.decide.quiet import latest_end
 from rollguard.model.action import Decision, DecisionKind, Standing
 from rollguard.model.judgement import Finding, Verdict, VerdictKind
 from rollguard.model.policy import Mode
+from rollguard.model.quiet import latest_end
 from rollguard.model.signals import LevelName
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant

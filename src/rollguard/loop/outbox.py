@@ -29,7 +29,8 @@ from rollguard.model.notices import Notice, NoticeClass, NoticeState
 from rollguard.model.policy import Policy
 from rollguard.model.records import RolloutRecord, UnitRecord
 from rollguard.model.time import Mono
-from rollguard.notify.routing import routes
+from rollguard.notify.quiet import kept_until
+from rollguard.notify.routing import at_once, routes
 from rollguard.ports import Accepted, Channels, Clock, Cluster, Notifier, Pager, Refused, Retry
 
 NOTICE_FAILED = "NoticeFailed"
@@ -119,10 +120,10 @@ class Outbox:
         self._events.append(event)
 
     def pending(self) -> int:
-        """Notices that are neither accepted nor failed."""
-        return sum(len(_pending(r.notices)) for r in self._store.rollouts) + sum(
-            len(_pending(u.notices)) for u in self._store.units
-        )
+        """Notices that are neither accepted nor failed, without those that quiet hours keep back."""
+        of_rollouts = [n for rollout in self._store.rollouts for n in _pending(rollout.notices)]
+        of_units = [n for unit in self._store.units for n in _pending(unit.notices)]
+        return sum(not notice.kept for notice in (*of_rollouts, *of_units))
 
     def needs(self) -> tuple[tuple[str, str], ...]:
         """Each channel of the policy and what it still needs, empty where it is set up; none where that is not known
@@ -149,6 +150,8 @@ class Outbox:
             due += [(n, unit.name, None) for n in _pending(unit.notices) if _is_due(n, now.seconds)]
         due.sort(key=lambda entry: (entry[0].class_ is not NoticeClass.PAGE, entry[0].at, entry[0].id))
         for notice, name, record in due:
+            if notice.kept and kept_until(notice, record, channels.of.quiet) is not None:
+                continue  # told together with others, see `quieting`
             if notice.id not in self._under_way and not self._rests(notice):
                 self._under_way.add(notice.id)
                 channels.users += 1
@@ -226,9 +229,12 @@ class Outbox:
         """By every way that is due; at once by the next one where a way is given up or not configured."""
         unmarked = self._unmarked.get(notice.id)
         references = unmarked.references if unmarked is not None else {}
+        until = kept_until(notice, rollout, channels.of.quiet)
+        quiet = until is not None and self._clock.now() < until
+        found = routes(notice, channels.of, rollout)
         delivery = Delivery(
             notice=reached(notice, unmarked.notice) if unmarked is not None else notice,
-            routes=routes(notice, channels.of, rollout),
+            routes=at_once(found) if quiet else found,
             connected=frozenset(channels.notifiers),
             place=cache(lambda channel: self._channels.place(channel, channels.of)),
             attempts=self._settings.notice_attempts,
@@ -244,6 +250,10 @@ class Outbox:
                 for task in tasks.values():
                     task.cancel()
         changed = delivery.ended()
+        if quiet and changed.state is not NoticeState.PENDING:
+            changed = replace(changed, state=NoticeState.PENDING, kept=True)
+        elif changed.kept:
+            changed = replace(changed, kept=False)
         if changed.state is NoticeState.FAILED:
             self._log("notice-failed", {"notice": notice.id, "detail": changed.detail})
         await self._mark(changed, references, unit, rollout)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollguard.loop import everything, reminding, surroundings
+from rollguard.loop import everything, quieting, reminding, surroundings
 from rollguard.loop.asks import asks
 from rollguard.loop.context import Context
 from rollguard.loop.selection import select
@@ -76,6 +76,7 @@ class Ticks:
         if self._leads() and not context.settings.orders_only:
             await everything.tell(context, unread)
             await reminding.remind(context)
+            await quieting.tell(context)
         self._counted.ticked(started, context.clock.mono())
         return True
 

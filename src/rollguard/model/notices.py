@@ -53,5 +53,7 @@ class Notice:
     """(channel, how often it was tried there in vain), of those that are still tried."""
     waits: tuple[tuple[str, Instant], ...] = ()
     """(channel, when it may be tried there again), of the same."""
+    kept: bool = False
+    """Quiet hours keep it back: machines have it, and people are told at their end."""
     ticket: Ticket | None = None
     """What a message about a ticket says; it goes to the tickets' channel alone."""

@@ -205,7 +205,8 @@ class Owners:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietWindow:
-    """A time of the day, on some days, in which the guard pages instead of acting."""
+    """A time of the day, on some days: in one of `maintenance` the guard pages instead of acting, in one of `quiet`
+    warnings and information wait."""
 
     name: str
     days: tuple[int, ...]
@@ -279,6 +280,8 @@ class Policy:
     webhooks: tuple[WebhookChannel, ...]
     links: Links
     maintenance: tuple[QuietWindow, ...] = ()
+    quiet: tuple[QuietWindow, ...] = ()
+    """Quiet hours of the notices."""
     owners: Owners = field(default_factory=Owners)
     migration: Migration | None = None
     """None where the policy names no migrations: then nobody looks for them."""

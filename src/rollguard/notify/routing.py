@@ -53,6 +53,16 @@ _EVENTS = Route(name="events", ways=(PAGERDUTY_EVENTS,))
 _LOG = Route(name="log", ways=(LOG,))
 
 
+QUIET_OVER = "quiet-over"
+"""The topic of what tells in one message what quiet hours kept back."""
+_KEPT_BACK = frozenset({"warnings", "deployments"})
+
+
+def at_once(found: tuple[Route, ...]) -> tuple[Route, ...]:
+    """Of the routes of a notice that is kept back those by which it goes at once: to machines, and to a mailbox."""
+    return tuple(route for route in found if route.name not in _KEPT_BACK)
+
+
 def routes(notice: Notice, policy: Policy, rollout: RolloutRecord | None = None) -> tuple[Route, ...]:
     """All routes of the notice, the most urgent first: each must end with a channel that took it, or without any.
 
@@ -73,6 +83,8 @@ def routes(notice: Notice, policy: Policy, rollout: RolloutRecord | None = None)
     found += [Route(name="warnings", ways=(*warnings, *_WARNINGS))] if notice.class_ is NoticeClass.WARNING else []
     found += [Route(name="deployments", ways=(*deployments, SLACK_DEPLOYMENTS))]
     found += [_SUMMARY] if notice.topic in ENDING else []
+    if notice.topic == QUIET_OVER:
+        return tuple(found)
     return (*found, *(Route(name=hook.name, ways=(hook.name,)) for hook in policy.webhooks), _LOG)
 
 

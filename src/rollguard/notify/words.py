@@ -50,6 +50,7 @@ TITLES = {
     "unseen": "Not seen, so not guarded",
     "policy-invalid": "The policy has mistakes, an earlier one stays in force",
     "held-to-the-end": "The guard window is over, and nobody decided",
+    "quiet-over": "While it was quiet",
 }
 """Title by topic; a topic without one is written with spaces for its dashes."""
 

@@ -12,10 +12,8 @@ from rollguard.policy.journal import JournalPart
 from rollguard.policy.notify import Notify
 from rollguard.policy.operations import ContactPart, RetentionPart, RunbooksPart
 from rollguard.policy.part import (
-    ClockTime,
     Count,
     Duration,
-    EndTime,
     Expression,
     File,
     LabelName,
@@ -28,6 +26,7 @@ from rollguard.policy.part import (
     SignalName,
     Url,
 )
+from rollguard.policy.quiet import QuietPart
 from rollguard.policy.sets import ReleaseSetPart
 
 ModeName = Literal["observe", "approve", "automatic"]
@@ -288,23 +287,6 @@ class MigrationPart(Part):
     (`proven`), only the mark (`marked`); `off` never asks."""
     on_failure: Literal["ask", "rollBack"] = "ask"
     """What a failed migration does: a human is asked, or the workloads go back (the database never does)."""
-
-
-class QuietPart(Part):
-    """A time in which the guard pages instead of acting."""
-
-    name: Name
-    """A name of its own."""
-    days: Annotated[list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]], Field(min_length=1)] | None = None
-    """The days on which it begins; every day where none is named."""
-    from_: ClockTime = Field(alias="from")
-    """When it begins, in quotes: `"22:00"`."""
-    to: EndTime
-    """When it ends, on the next day where that is before `from`; `"24:00"` is the end of the day."""
-    time_zone: Annotated[str, AfterValidator(checks.time_zone)] | None = None
-    """Its time zone; else that of the policy."""
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
-    """Why, for the notice."""
 
 
 class LinksPart(Part):

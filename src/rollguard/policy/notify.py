@@ -11,6 +11,7 @@ from rollguard.model.destinations import SlackChannels, WebhookChannel
 from rollguard.policy.email import EmailPart, check_email
 from rollguard.policy.pagerduty import PagerDutyPart
 from rollguard.policy.part import File, Name, Part, SecuredUrl, SlackChannel, TeamName, Url
+from rollguard.policy.quiet import QuietHoursPart
 from rollguard.policy.response import RespondPart, TicketsPart
 from rollguard.policy.teams import TeamPart, channels_of, check_means
 from rollguard.policy.yaml_text import Marked
@@ -73,6 +74,8 @@ class Notify(Part):
     """How incidents are opened in PagerDuty."""
     respond: RespondPart = RespondPart()
     """How soon a page is answered."""
+    quiet: Annotated[list[QuietHoursPart], Field(max_length=64)] = []
+    """Quiet hours: warnings and information wait for their end; pages never do."""
     email: EmailPart | None = None
     """Summaries of rollouts, and pages that nothing else took, by mail."""
     teams: Annotated[dict[TeamName, TeamPart], Field(max_length=64)] = {}

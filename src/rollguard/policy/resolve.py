@@ -34,7 +34,6 @@ from rollguard.policy.document import (
     LinksPart,
     Metrics,
     MigrationPart,
-    QuietPart,
     SignalPart,
     Spec,
     TimingPart,
@@ -48,7 +47,7 @@ from rollguard.policy.mistakes import Mistakes, nearest
 from rollguard.policy.notify import Notify, check_notify, secrets_of, slack_of, webhooks_of
 from rollguard.policy.operations import RetentionPart, check_retention, operations_of
 from rollguard.policy.pagerduty import paging_of
-from rollguard.policy.quiet import windows
+from rollguard.policy.quiet import QuietPart, quiet_hours, windows
 from rollguard.policy.response import tickets_of
 from rollguard.policy.shape import fit, salvage
 from rollguard.policy.teams import check_teams, mails_of
@@ -107,10 +106,12 @@ def load(text: str, file: str) -> Policy | Mistakes:
     check_notify(parts.notify, marked)
     if document is not None:
         check_teams(parts.notify.teams, frozenset(watch.team for watch in watches), marked)
-    quiet = windows(parts.maintenance, document.spec.time_zone if document else "UTC", marked)
+    zone = document.spec.time_zone if document else "UTC"
+    maintenance = windows(parts.maintenance, zone, marked)
+    quiet = quiet_hours(tuple(parts.notify.quiet), zone, maintenance, marked)
     if marked.mistakes or document is None:
         return _sorted(marked)
-    policy = replace(_policy(document, timing, signals, watches), maintenance=quiet, alerting=rules)
+    policy = replace(_policy(document, timing, signals, watches), maintenance=maintenance, quiet=quiet, alerting=rules)
     return replace(policy, digest=digest(policy))
 
 

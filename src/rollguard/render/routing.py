@@ -52,17 +52,18 @@ def configuration(policy: Policy, namespace: str) -> Object:
         "inhibit_rules": _inhibitions(policy),
         "receivers": receivers(policy, namespace),
     }
-    if policy.maintenance:
-        made["time_intervals"] = [_interval(window) for window in policy.maintenance]
+    if windows := _quiet(policy):
+        made["time_intervals"] = [_interval(window) for window in windows]
     return made
 
 
 def _routes(policy: Policy) -> Object:
-    quiet: list[Json] = [window.name for window in policy.maintenance]
+    quiet: list[Json] = [window.name for window in _quiet(policy)]
     to_guard: list[Json] = [_route(GUARD, TO_GUARD, further=True)] if policy.takes_alerts else []
     warnings = _route(WARNINGS, WARNING, OF_DEPLOYMENT, further=True)
     if quiet:
-        # In a quiet window the guard pages instead of acting: pages are never muted, and #deployments tells all.
+        # In a quiet window the guard pages instead of acting, in quiet hours its own warnings wait: pages are never
+        # muted, and #deployments tells all.
         warnings["mute_time_intervals"] = quiet
     return {
         "receiver": DEPLOYMENTS,
@@ -81,6 +82,10 @@ def _routes(policy: Policy) -> Object:
             {"receiver": DEPLOYMENTS},
         ],
     }
+
+
+def _quiet(policy: Policy) -> tuple[QuietWindow, ...]:
+    return (*policy.maintenance, *policy.quiet)
 
 
 def _route(receiver: str, *matchers: str, further: bool = False) -> Object:

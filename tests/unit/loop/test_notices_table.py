@@ -23,6 +23,7 @@ from rollguard.sim.faults import Fault
 from tests.simulation import policies
 from tests.unit.loop.colours import UNIT, Colours, play_set, set_policy
 from tests.unit.loop.stage import CRASHING, FAILING, Running, Stage, play
+from tests.unit.loop.test_quieting import MINUTES, QUIET
 from tests.unit.loop.test_sets import ALL
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "notices.txt"
@@ -99,6 +100,7 @@ def rolling(
     policy: Policy | None = None,
     configured: tuple[str, ...] = EVERY,
     killed_at: int | None = None,
+    told_within: float = 60,
 ) -> Desk:
     """A release of that image, to the end of its rollout."""
     desks: list[Desk] = []
@@ -116,15 +118,15 @@ def rolling(
             following = stage.prepare("guard-1")
             desk.take_over(following)
             following.begin()
-        await ended(stage)
+        await ended(stage, told_within)
 
     play(story, policy=policy or policies.policy())
     return desks[0]
 
 
-async def ended(stage: Stage) -> None:
+async def ended(stage: Stage, told_within: float = 60) -> None:
     await stage.until(lambda: bool(stage.rollouts()) and stage.rollout().closed is not None, within=900)
-    await stage.until(stage.all_sent, within=60)
+    await stage.until(stage.all_sent, within=told_within)
 
 
 def of_a_team(policy: Policy) -> Policy:
@@ -189,6 +191,8 @@ STORIES: dict[str, Callable[[], Desk]] = {
     "rolling: errors in mode approve, and nobody answers, with pages that are repeated": lambda: rolling(
         FAILING, policy=repeating(policies.policy(mode=Mode.APPROVE))
     ),
+    "rolling: a healthy release in quiet hours": lambda: rolling(FINE, policy=QUIET, told_within=60 * MINUTES),
+    "rolling: errors, rolled back, in quiet hours": lambda: rolling(FAILING, policy=QUIET),
     "rolling: errors, rolled back, of a team with two channels of its own": lambda: rolling(
         FAILING, policy=of_a_team(policies.policy()), configured=OF_A_TEAM
     ),

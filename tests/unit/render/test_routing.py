@@ -181,6 +181,15 @@ def test_quiet_windows_mute_warnings_alone() -> None:
     assert "time_intervals" not in configured()
 
 
+def test_quiet_hours_mute_warnings_as_quiet_windows_do() -> None:
+    hours = '{name: nights, from: "22:00", to: "06:00", reason: sleep}'
+    made = configured(f"maintenance: [{hours.replace('nights', 'batch')}]\n  notify: {{quiet: [{hours}]}}")
+    assert [each["name"] for each in made["time_intervals"]] == ["batch", "nights"]
+    muted = {each["receiver"]: each.get("mute_time_intervals") for each in made["route"]["routes"]}
+    assert muted["slack-warnings"] == ["batch", "nights"]
+    assert [receiver for receiver, names in muted.items() if names] == ["slack-warnings"]
+
+
 def intervals(words: str) -> list[dict[str, Any]]:
     """The parts of the one quiet window of these words."""
     (window,) = configured(f"maintenance: [{{name: a, reason: x, {words}}}]")["time_intervals"]

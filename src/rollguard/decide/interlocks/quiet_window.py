@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from rollguard.decide.interlocks.standing import clear, forbids
-from rollguard.decide.quiet import latest_end
 from rollguard.model.action import Standing
 from rollguard.model.judgement import Verdict
+from rollguard.model.quiet import latest_end
 from rollguard.model.situation import Situation
 from rollguard.model.time import Instant
 

@@ -123,6 +123,11 @@ def guarding(policy: Policy, guard: str) -> str:
         f"Quiet window `{each.name}`: {_clock(each.begin)} to {_clock(each.end)} {each.time_zone}: {each.reason}"
         for each in policy.maintenance
     ]
+    quiet += [
+        f"Quiet hours `{each.name}`: {_clock(each.begin)} to {_clock(each.end)} {each.time_zone}, warnings and"
+        f" information wait: {each.reason}"
+        for each in policy.quiet
+    ]
     return listed(
         (
             f"Deployment `monitoring` in namespace `{guard}`.",

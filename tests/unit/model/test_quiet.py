@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rollguard.decide.quiet import latest_end, quiet_until
 from rollguard.model.policy import QuietWindow
+from rollguard.model.quiet import LONGEST, latest_end, quiet_through, quiet_until
 from rollguard.model.time import Instant
 
 
@@ -78,3 +78,23 @@ def test_of_two_windows_the_one_that_ends_last_is_told() -> None:
     assert found is not None
     assert (found[0].name, found[1].iso()) == ("long", "2026-11-28T05:00:00.000Z")
     assert latest_end((long, short), Instant.parse("2026-11-27T12:00:00Z")) is None
+
+
+def through(windows: tuple[QuietWindow, ...], now: str) -> str | None:
+    end = quiet_through(windows, Instant.parse(now))
+    return end.iso().replace(":00.000Z", "Z") if end is not None else None
+
+
+def test_windows_that_go_over_into_one_another_are_one_time_of_quiet() -> None:
+    weekend = (
+        window("22:00", "06:00", zone="UTC"),
+        window("00:00", "24:00", 5, 6, zone="UTC", name="weekend"),
+    )
+    assert through(weekend, "2026-11-27T21:59:00Z") is None
+    assert through(weekend, "2026-11-27T22:00:00Z") == "2026-11-30T06:00Z"
+    assert through(weekend, "2026-11-30T06:00:00Z") is None
+
+
+def test_a_quiet_without_an_end_ends_after_a_week() -> None:
+    assert LONGEST == 7 * 24 * 3600
+    assert through((window("00:00", "24:00", zone="UTC"),), "2026-11-27T12:00:00Z") == "2026-12-04T12:00Z"

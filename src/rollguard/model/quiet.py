@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 from rollguard.model.policy import QuietWindow
 from rollguard.model.time import Instant
 
+LONGEST = 7 * 86400.0
+"""Seconds after which it is not quiet any more, whatever the windows say."""
+
 
 def quiet_until(window: QuietWindow, now: Instant) -> Instant | None:
     """When the window ends that `now` lies in (its start belongs to it, its end does not); None outside of it.
@@ -39,3 +42,14 @@ def latest_end(windows: tuple[QuietWindow, ...], now: Instant) -> tuple[QuietWin
     """Of the windows that `now` lies in the one that ends last, with its end; None outside of all."""
     inside = [(window, end) for window in windows if (end := quiet_until(window, now)) is not None]
     return max(inside, key=lambda each: each[1], default=None)
+
+
+def quiet_through(windows: tuple[QuietWindow, ...], moment: Instant) -> Instant | None:
+    """When it is quiet no more: the end of the window that the moment lies in, or of those that it goes over into;
+    at most LONGEST later. None where it is not quiet then."""
+    limit, end = moment.plus(LONGEST), None
+    found = latest_end(windows, moment)
+    while found is not None and (end is None or end < limit):
+        end = found[1]
+        found = latest_end(windows, end)
+    return min(end, limit) if end is not None else None
