@@ -10,7 +10,7 @@ import typing
 from enum import Enum
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
@@ -66,13 +66,13 @@ def any_of(noun: type, **fixed: object) -> st.SearchStrategy[object]:
     return st.fixed_dictionaries(free).map(lambda values: noun(**values, **fixed))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(any_of(RolloutRecord, id="translation-2-abc", unit=NAME))
 def test_any_rollout_within_its_bounds_reads_as_it_was_written(record: RolloutRecord) -> None:
     assert rollout_from_json(rollout_to_json(record, version="7")) == StoredRollout(record=record, version="7")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(any_of(UnitRecord, name=NAME, workload=WORKLOAD))
 def test_any_unit_within_its_bounds_reads_as_it_was_written(record: UnitRecord) -> None:
     assert unit_from_json(unit_to_json(record, version="7")) == StoredUnit(record=record, version="7")
