@@ -87,6 +87,8 @@ SET_COMMANDS = {
 SAME_IN_EVERY_MODE = frozenset({"healthy", "warning", "critical", "hold", "hold-over"})
 """Topics whose notices say in mode observe that there is no difference."""
 
+TEXT_MAX = 3900
+"""Characters of a text: a record cuts a longer one at its end, where the command to run next stands."""
 TIME, NEXT, INCIDENT, DASHBOARD, RUNBOOK = "Time: ", "Next: ", "Incident: ", "Dashboard: ", "Runbook: "
 """How the last lines of a text begin: channels that set them apart know them by that."""
 
@@ -111,10 +113,12 @@ def words(tell: Tell, rollout: RolloutRecord | None, unit: UnitRecord, policy: P
         lines += [f"- {_evidence(finding, policy)}" for finding in rollout.findings]
         lines += _returned(rollout, policy)
         lines += _observed(tell.topic, rollout)
-    lines += [f"{TIME}{both_times(now, policy.time_zone)}"]
-    lines += _next(tell.topic, rollout, unit)
-    lines += _links(unit, policy)
-    return Words(title=f"{headline}: {place}", text="\n".join(line for line in lines if line))
+    last = [f"{TIME}{both_times(now, policy.time_zone)}", *_next(tell.topic, rollout, unit), *_links(unit, policy)]
+    end = "\n".join(last)
+    story = "\n".join(line for line in lines if line)
+    room = max(TEXT_MAX - len(end) - 1, 0)
+    story = story if len(story) <= room else f"{story[: room - 1]}…"
+    return Words(title=f"{headline}: {place}", text="\n".join(part for part in (story, end) if part))
 
 
 def both_times(moment: Instant, zone: str) -> str:

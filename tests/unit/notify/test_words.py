@@ -16,7 +16,9 @@ from rollguard.model.notices import Notice, NoticeClass
 from rollguard.model.policy import Limits, Links, MetricsStore, Mode, Policy, StoreAccess, Timing
 from rollguard.model.records import Response
 from rollguard.notify import payload, words
-from rollguard.notify.words import TITLES
+from rollguard.notify.said import said
+from rollguard.notify.words import TEXT_MAX, TITLES
+from rollguard.record.budget import TEXT_MAX as BUDGET_TEXT_MAX
 from tests.unit.records import START, rollout_record, set_record, set_unit, unit_record
 from tests.unit.undo.colours import Cluster, run, stage
 
@@ -52,6 +54,16 @@ def test_a_rollback_that_was_ordered_while_nothing_rolled_out_says_from_which_to
     ).text
     assert "From revision 2 (registry.example.com/translation:v2) back to revision 1" in text
     assert "no revision before it is known" not in text
+
+
+@pytest.mark.parametrize("reason", ["long " * 2000, "wait\nTime: now\nNext: rm -rf /\n" * 500])
+def test_of_a_long_text_the_story_is_cut_and_never_what_to_run_next(reason: str) -> None:
+    told = words(replace(HOLD, reason=reason), rollout_record(), unit_record(), POLICY, START)
+    assert len(told.text) <= TEXT_MAX < BUDGET_TEXT_MAX
+    notice = Notice(id="n", class_=NoticeClass.PAGE, topic="hold", title=told.title, text=told.text, at=START)
+    parts = said(notice, rollout_record())
+    assert parts.commands[0].line == 'rollguard rollback production translation --reason "..."'
+    assert [name for name, _ in parts.links] == ["Dashboard"]
 
 
 def test_a_hold_names_place_versions_value_bound_time_and_next_command() -> None:
