@@ -30,6 +30,8 @@ from rollguard.sim.records import SimRecords
 from rollguard.sim.virtual_time import run
 from rollguard.sim.world import Blind, World, WorldSettings
 from tests.simulation import policies
+from tests.simulation.alarm_invariants import AlarmWatchdog
+from tests.simulation.alarms import Alarms, Alertmanager
 from tests.simulation.invariants import GRACE, SKEW, Watchdog
 from tests.simulation.notice_invariants import NoticeWatchdog
 from tests.simulation.outlets import POINT, Outlets, Post
@@ -72,6 +74,8 @@ class Plan:
     """What people write into the policy in the middle: `signals`, `notices`, `mistakes`; else empty."""
     outlets: Outlets | None = None
     """The channels beside the webhook."""
+    alarms: Alarms | None = None
+    """What Alertmanager tells."""
 
     @classmethod
     def of(cls, seed: int) -> Plan:
@@ -103,6 +107,7 @@ class Plan:
             length=rng.uniform(45.0, 65.0),
             policy_change=_policy_change(seed) if faulty else "",
             outlets=Outlets.of(seed, faulty=faulty),
+            alarms=Alarms.of(seed, story, faulty=faulty),
         )
 
     @property
@@ -117,6 +122,7 @@ class Plan:
             or self.clock_error
             or self.policy_change
             or (self.outlets is not None and self.outlets.rate)
+            or (self.alarms is not None and self.alarms.rate)
         )
 
 
@@ -273,6 +279,8 @@ class Stage:
             plan_expiry=plan.plan_expiry,
             release_set=plan.story.shape.release_set if isinstance(plan.story, SetStory) else None,
         )
+        if plan.alarms is not None:
+            self.policy = policies.with_own_alert(self.policy)
         self.source = SimPolicySource(self.policy)
         self.kept: dict[str, Policy] = {}
         self.inbox = Inbox()
@@ -280,6 +288,7 @@ class Stage:
         self.post = Post(plan.outlets, self.inbox, plan.seed) if plan.outlets is not None else None
         self.scene = self._scene(plan.story)
         self._watch_channels()
+        self.alertmanager = self._watch_alarms()
         self.processes: dict[str, Process] = {}
         self.kills = 0
         self.closing = False
@@ -407,6 +416,8 @@ class Stage:
             cause = self.rng.choice(list(GapCause))
             self.world.blind.append(Blind(start=start, end=start + self.rng.uniform(5, 40), cause=cause))
         story = asyncio.create_task(self._story())
+        if self.alertmanager is not None:
+            helpers.append(asyncio.create_task(self._tell_alarms(self.alertmanager)))
         if self.plan.policy_change:
             helpers.append(asyncio.create_task(self.write_policy()))
         await self._run_for(helpers, self.plan.length)
@@ -427,11 +438,26 @@ class Stage:
         for faults in (self.faults, self.post.faults):
             faults.on_strike.append(watchdog.strike)
 
+    def _watch_alarms(self) -> Alertmanager | None:
+        if self.plan.alarms is None:
+            return None
+        alertmanager = Alertmanager(self.world, self.plan.alarms, self.policy, self.plan.seed)
+        self.scene.watchdog.alarms = AlarmWatchdog(self.world, alertmanager, self.plan.faulty)
+        return alertmanager
+
+    async def _tell_alarms(self, alertmanager: Alertmanager) -> None:
+        """From the story's beginning on; the first change of the template is the release."""
+        released = asyncio.Event()
+        self.world.on_change.append(lambda _change: released.set())
+        await alertmanager.run(released)
+
     def _calm(self) -> None:
         """No more faults from here on."""
         self.faults.stop()
         if self.post is not None:
             self.post.stop(self.world.loop.time())
+        if self.alertmanager is not None:
+            self.alertmanager.faults.stop()
         if self.scene.watchdog.notices is not None:
             self.scene.watchdog.notices.quiet()
 
@@ -551,4 +577,5 @@ def without_faults(seed: int) -> Plan:
         clock_error=0.0,
         policy_change="",
         outlets=None,
+        alarms=None,
     )

@@ -21,6 +21,7 @@ from rollguard.sim.lease import SimLeadership
 from rollguard.sim.network import InvariantBroken
 from rollguard.sim.objects import RECEIPT, at
 from rollguard.sim.world import Changed, Sent, World
+from tests.simulation.alarm_invariants import AlarmWatchdog
 from tests.simulation.notice_invariants import NoticeWatchdog
 from tests.simulation.set_stories import SetStory
 from tests.simulation.stories import Story
@@ -48,6 +49,8 @@ class Watchdog:
     approved: set[RolloutId] = field(default_factory=set)
     notices: NoticeWatchdog | None = None
     """Where there are several channels."""
+    alarms: AlarmWatchdog | None = None
+    """Where there is an Alertmanager."""
     back_at: dict[RolloutId, float] = field(default_factory=dict)
     """When each rollout was undone."""
     _rollback_times: list[tuple[UnitName, float]] = field(default_factory=list)
@@ -181,14 +184,20 @@ class Watchdog:
         if of_image(image) != HEALTHY:
             raise InvariantBroken(f"plan {plan.id} restored {image}, which is bad")
         undone = change.before.images[0][1]
-        if not self.story.bad or of_image(undone) == HEALTHY:
+        if (not self.story.bad or of_image(undone) == HEALTHY) and not self._alerted(record, plan):
             raise InvariantBroken(f"a false rollback: {undone} was undone in the story '{self.story.name}'")
+
+    def _alerted(self, record: RolloutRecord, plan: Plan) -> bool:
+        """Whether others' alerts spoke against the rollout when the plan was made."""
+        return self.alarms is not None and bool(self.alarms.against(record, plan.created.since(at(0.0))))
 
     def _recorded(self, before: RolloutRecord | None, after: RolloutRecord) -> None:
         if before is not None and before.policy_digest != after.policy_digest:
             raise InvariantBroken(f"{after.id} began under another policy than {after.policy_digest}")
         if self.notices is not None:
             self.notices.recorded(after)
+        if self.alarms is not None:
+            self.alarms.recorded(before, after)
         for finding in after.findings:
             if before is not None and finding in before.findings:
                 continue

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from rollguard.model.alerting import Category
 from rollguard.model.destinations import WebhookChannel
 from rollguard.model.policy import Limits, Links, MetricsStore, Mode, Policy, ReleaseSet, StoreAccess, Timing, Watch
-from rollguard.model.signals import EventRule, Level, LevelName, Signal, SignalKind
+from rollguard.model.signals import EventRule, Level, LevelName, Signal, SignalAlert, SignalKind
 
 SCRAPE = 2.0
 NAMESPACE = "production"
+OWN_ALERT = "RollbackErrorRate"
 
 
 def _levels(
@@ -104,6 +106,13 @@ TIMING = Timing(
 def in_mode(policy: Policy, mode: Mode, *, digest: str) -> Policy:
     """The policy, changed to that mode."""
     return replace(policy, watches=tuple(replace(watch, mode=mode) for watch in policy.watches), digest=digest)
+
+
+def with_own_alert(policy: Policy) -> Policy:
+    """The policy, with an alert about a signal that the judge reads itself."""
+    own = SignalAlert(name=OWN_ALERT, level=LevelName.ROLLBACK, category=Category.DEPLOYMENT, seconds=15.0, over=15.0)
+    first, *others = policy.signals
+    return replace(policy, signals=(replace(first, alerts=(own,)), *others))
 
 
 def policy(

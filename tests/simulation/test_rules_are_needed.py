@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rollguard.sim.network import InvariantBroken
+from tests.simulation.alarm_variants import ALARM_VARIANTS
 from tests.simulation.harness import Plan, play
 from tests.simulation.notice_variants import NOTICE_VARIANTS
 from tests.simulation.set_variants import SET_VARIANTS
@@ -13,7 +14,10 @@ from tests.simulation.variants import VARIANTS, Variant, applied
 pytestmark = pytest.mark.simulation
 
 
-@pytest.mark.parametrize("variant", (*VARIANTS, *SET_VARIANTS, *NOTICE_VARIANTS), ids=lambda variant: variant.name)
+EVERY = (*VARIANTS, *SET_VARIANTS, *NOTICE_VARIANTS, *ALARM_VARIANTS)
+
+
+@pytest.mark.parametrize("variant", EVERY, ids=lambda variant: variant.name)
 def test_taking_the_rule_away_breaks_its_invariant(variant: Variant) -> None:
     with applied(variant):
         for plan in variant.plans():

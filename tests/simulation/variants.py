@@ -32,6 +32,7 @@ from rollguard.sim.records import SimRecords
 from rollguard.sim.store import RecordStore
 from rollguard.sim.world import World
 from tests.simulation import policies
+from tests.simulation.alarms import Alarms
 from tests.simulation.harness import Plan, Wiring, without_faults
 from tests.simulation.outlets import Outlets
 from tests.simulation.set_stories import SET_STORIES, SETS_ASIDE
@@ -253,6 +254,7 @@ class Variant:
     plan_expiry: float = policies.TIMING.plan_expiry
     policy_change: str = ""
     outlets: Outlets | None = None
+    alarms: Alarms | None = None
     seeds: tuple[int, ...] = tuple(range(25))
 
     def plans(self) -> Iterator[Plan]:
@@ -269,6 +271,7 @@ class Variant:
                 plan_expiry=self.plan_expiry,
                 policy_change=self.policy_change,
                 outlets=self.outlets,
+                alarms=self.alarms,
             )
 
 
