@@ -149,7 +149,7 @@ SPOILED: dict[str, tuple[dict[str, Any], str, State, str]] = {
         "no Deployment of doctor has the labels team=nobody",
     ),
     "no such namespace": ({"namespace": "doctor-nowhere"}, "namespace", State.FAILED, "there is no such namespace"),
-    "no channel": ({}, "set up", State.WARNING, "set up: none, so notices go to the log alone"),
+    "no channel": ({}, "set up", State.WARNING, "none is set up: notices go to the guard's log alone"),
     "a dead channel": (
         {"notify": {"webhooks": [{"name": "hook", "url": f"{DEAD}/secret-path"}]}},
         "channel",

@@ -8,7 +8,7 @@ from rollguard.doctor import guard
 from rollguard.doctor.check import Check, State, Topic
 from rollguard.doctor.facts import Facts
 from rollguard.model.action import Unknown
-from rollguard.model.channels import PAGERDUTY, PAGERDUTY_EVENTS, SecretKey, lacking, set_up
+from rollguard.model.channels import PAGERDUTY, PAGERDUTY_EVENTS, SecretKey, by_needs
 from rollguard.model.policy import Policy
 from rollguard.model.records import JOURNAL_UNREACHED, UnitRecord
 
@@ -48,7 +48,7 @@ def checks(facts: Facts) -> Iterator[Check]:
     if guard.leader(facts).state is not State.OK:
         return
     said = _said(facts)
-    yield _set_up(policy, said)
+    yield from _set_up(policy, said)
     if SecretKey.PAGERDUTY_ROUTING_KEY in policy.notification_secrets:
         yield _pages(said)
     if policy.journal is not None:
@@ -69,21 +69,23 @@ def _rest_alone(policy: Policy) -> bool:
     return SecretKey.PAGERDUTY_API_KEY in named and SecretKey.PAGERDUTY_ROUTING_KEY not in named
 
 
-def _set_up(policy: Policy, said: UnitRecord | str) -> Check:
-    """What is optional may be missing; a key that the policy names may not, and somebody must be told."""
-    subject = "channels"
+def _set_up(policy: Policy, said: UnitRecord | str) -> Iterator[Check]:
+    """What is optional may be missing; what the policy names may not, and somebody must be told."""
     if isinstance(said, str):
-        return SET_UP.unknown(subject, said, LOOK)
-    present, absent = set_up(said.channels), lacking(said.channels)
-    wanted = any(needs and _named(name, needs, policy) for name, needs in said.channels)
-    words = f"set up: {present or 'none, so notices go to the log alone'}"
-    words += f"; not set up: {absent}" if absent else ""
-    return SET_UP.warning(subject, words) if wanted or not present else SET_UP.ok(subject, words)
+        yield SET_UP.unknown("channels", said, LOOK)
+        return
+    asked = tuple((name, needs) for name, needs in said.channels if _named(name, needs, policy))
+    if all(needs for _, needs in said.channels):
+        yield SET_UP.warning("channels", "none is set up: notices go to the guard's log alone")
+    for needs, names in by_needs(each for each in said.channels if each not in asked).items():
+        yield SET_UP.ok(names, f"not asked for: needs {needs}" if needs else "set up")
+    for needs, names in by_needs(asked).items():
+        yield SET_UP.warning(names, f"needs {needs}")
 
 
 def _named(channel: str, needs: str, policy: Policy) -> bool:
-    """Whether the policy means that channel to be there: it names a key that is missing, or the other half of it."""
-    half = channel == PAGERDUTY and SecretKey.PAGERDUTY_API_KEY in policy.notification_secrets
+    """Whether the policy means that channel, which is not there: it names a key that is missing, or the other half."""
+    half = channel == PAGERDUTY and bool(needs) and SecretKey.PAGERDUTY_API_KEY in policy.notification_secrets
     return half or any(f"`{key}`" in needs for key in policy.notification_secrets)
 
 

@@ -78,18 +78,13 @@ NAMED = 8
 """Channels that are named in a line for people; each team may have some."""
 
 
-def set_up(channels: Iterable[tuple[str, str]]) -> str:
-    """The channels that need nothing, of (channel, what it still needs), in words; empty where there is none."""
-    return _listed([name for name, needs in channels if not needs])
-
-
-def lacking(channels: Iterable[tuple[str, str]]) -> str:
-    """The others with what they need, those together that need the same; empty where there is none."""
-    by_needs: dict[str, list[str]] = {}
+def by_needs(channels: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Of (channel, what it still needs): what is needed -> the channels that need it, in words. Those that are set up
+    are under the empty text."""
+    found: dict[str, list[str]] = {}
     for name, needs in channels:
-        if needs:
-            by_needs.setdefault(needs, []).append(name)
-    return "; ".join(f"{_listed(names)} (needs {needs})" for needs, names in by_needs.items())
+        found.setdefault(needs, []).append(name)
+    return {needs: _listed(names) for needs, names in found.items()}
 
 
 def _listed(names: list[str]) -> str:
