@@ -122,7 +122,9 @@ class Guard:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(duty) for duty in duties]
             await self._stopping.wait()
-            await self._workers.finish(self._clock.mono().plus(FINISH_WITHIN))
+            deadline = self._clock.mono().plus(FINISH_WITHIN)
+            await self._workers.finish(deadline)
+            await self._context.outbox.finish(deadline)
             for task in tasks:
                 task.cancel()
         await self._term.end()

@@ -21,6 +21,7 @@ from rollguard.loop.leader import Gate, LeadershipLost
 from rollguard.loop.settings import Log, Settings
 from rollguard.loop.store import Store, Unavailable, Vanished
 from rollguard.loop.told import Told
+from rollguard.loop.workers import POLL
 from rollguard.model.action import Unknown
 from rollguard.model.channels import PAGERDUTY
 from rollguard.model.handling import Acknowledgement
@@ -103,6 +104,7 @@ class Outbox:
         self._leaving: list[_Channels] = []
         self._under_way: set[str] = set()
         self._unmarked: dict[str, _Unmarked] = {}
+        self._finishing = False
         self.policy = policy
         """By which notices go out from the next round on."""
         self.told = Told()
@@ -136,7 +138,7 @@ class Outbox:
         Without a channel, as where a person's command acts in the controller's place, notices stay pending for the
         controller: nobody has accepted them.
         """
-        if not self._gate.leading():
+        if self._finishing or not self._gate.leading():
             return
         self._store.forget_settled()
         channels = await self._present()
@@ -172,6 +174,13 @@ class Outbox:
             return Unknown(detail=f"{pager.name}: no whole answer within {self._settings.notice_timeout + GRACE:g} s")
         finally:
             channels.users -= 1
+
+    async def finish(self, deadline: Mono) -> None:
+        """Begins to send nothing new, and returns when what is under way is marked or the deadline has passed: the next
+        guard would send it again."""
+        self._finishing = True
+        while self._under_way and self._clock.mono() < deadline:
+            await self._clock.sleep_until(self._clock.mono().plus(POLL))
 
     async def close(self) -> None:
         """Ends the channels' connections."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from rollguard.loop.guard import FINISH_WITHIN
 from rollguard.loop.outbox import WorkloadEvent
 from rollguard.model.action import Absent, Unknown
 from rollguard.model.channels import PAGERDUTY, PAGERDUTY_EVENTS, SLACK_DEPLOYMENTS, SLACK_INCIDENTS
@@ -433,5 +434,50 @@ def test_channels_of_two_policies_that_are_left_at_once_are_each_ended_once() ->
         outbox._leaving[0].users = 0
         await asyncio.gather(outbox._present(), outbox._present())
         assert [channel.closed for channel in left] == [1, 1, 0]
+
+    play(story)
+
+
+class Slow(Answering):
+    """A channel whose answer is on its way for a while."""
+
+    async def send(
+        self, notice: Notice, rollout: RolloutRecord | None, *, timeout: float
+    ) -> Accepted | Refused | Retry | NotConfigured:
+        answer = await super().send(notice, rollout, timeout=timeout)
+        await asyncio.sleep(0.5)
+        return answer
+
+
+def test_a_guard_that_is_stopped_while_a_channel_answers_waits_for_the_answer() -> None:
+    async def story(stage: Stage) -> None:
+        channel = Slow(SLACK_DEPLOYMENTS, Accepted(detail="ok"))
+        first = stage.start()
+        first.channels.notifiers = (channel,)
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, GOOD.replace("v1", "v2"))
+        await stage.until(lambda: bool(channel.asked))
+        first.guard.stop()
+        await first.task
+        second = stage.prepare("guard-1")
+        second.channels.notifiers = (channel,)
+        second.begin()
+        await stage.until(stage.all_sent, within=60)
+        assert len(channel.asked) == 1
+
+    play(story)
+
+
+def test_a_guard_that_is_stopped_does_not_wait_for_a_channel_that_hangs() -> None:
+    async def story(stage: Stage) -> None:
+        running = stage.start()
+        running.channels.notifiers = (Hanging(),)
+        await stage.until(stage.adopted)
+        stage.world.set_image(stage.api, GOOD.replace("v1", "v2"))
+        await stage.until(lambda: bool(running.guard._context.outbox._under_way))
+        since = stage.world.loop.time()
+        running.guard.stop()
+        await running.task
+        assert stage.world.loop.time() - since < FINISH_WITHIN + 2
 
     play(story)
