@@ -10,8 +10,11 @@ import sys
 import pytest
 
 from rollguard.model.metrics import Expression, MetricsAnswer, Question, Snapshot
+from rollguard.model.notices import Notice, NoticeClass
 from rollguard.model.time import Mono
+from rollguard.ports import Accepted, NotConfigured, Refused, Retry
 from rollguard.sim.behaviour import Behaviour, of_image
+from rollguard.sim.channels import Down, Inbox, Outage, SimNotifier
 from rollguard.sim.faults import Fault, FaultPlan
 from rollguard.sim.json_patch import CannotApply, JsonObject, TestFailed, apply_patch
 from rollguard.sim.lease import SimLeadership
@@ -227,6 +230,33 @@ def test_a_partitioned_holder_stops_before_the_follower_starts() -> None:
 
     stopped, started = run(main())
     assert 0 < stopped < started < 30
+
+
+@pytest.mark.parametrize(
+    ("how", "answer", "seconds"),
+    [
+        (Down.SILENT, Retry(after=1.0, detail="timeout"), 10.0),
+        (Down.BUSY, Retry(after=40.0, detail="429 Too Many Requests"), 0.0),
+        (Down.REFUSING, Refused(detail="403 Forbidden"), 0.0),
+        (Down.UNCONFIGURED, NotConfigured(detail="no secret"), 0.0),
+    ],
+)
+def test_a_channel_that_is_down_takes_nothing_until_it_is_back(
+    how: Down, answer: Retry | Refused | NotConfigured, seconds: float
+) -> None:
+    async def main() -> None:
+        inbox, loop = Inbox(), asyncio.get_running_loop()
+        inbox.outages.append(Outage(start=0.0, end=5.0, how=how, after=40.0))
+        channel = SimNotifier(inbox, Process("guard"), FaultPlan.none())
+        notice = Notice(id="n-1", class_=NoticeClass.PAGE, topic="hold", title="t", text="x", at=at(0.0))
+        assert await channel.send(notice, None, timeout=10.0) == answer
+        assert int(loop.time()) == int(seconds)
+        assert inbox.arrived == []
+        await asyncio.sleep(6.0)
+        assert isinstance(await channel.send(notice, None, timeout=10.0), Accepted)
+        assert [tried.arrived is not None for tried in inbox.tries] == [False, True]
+
+    run(main())
 
 
 def test_json_patch_tests_before_it_writes() -> None:
