@@ -269,8 +269,8 @@ def _arrived(place: Inbox, notice: Notice) -> bool:
 
 
 def _failed(place: Inbox, notice: Notice, now: float) -> bool:
-    """Whether the place gave reason, before that moment, to try another."""
-    tries = [tried for tried in _tries(place, notice) if tried.at < now and not isinstance(tried.answer, Accepted)]
+    """Whether the place gave reason, by that moment, to try another: what is not configured says so at once."""
+    tries = [tried for tried in _tries(place, notice) if tried.at <= now and not isinstance(tried.answer, Accepted)]
     return len(tries) >= TRIES or any(_is_final(tried) for tried in tries)
 
 
