@@ -27,32 +27,35 @@ def list_(
     return asyncio.run(_list(connection or Connection(), format_, headers=not no_headers))
 
 
-def show(id_: str, /, *, connection: Connection | None = None, format_: output.Output = output.Format.TABLE) -> int:
+def show(
+    incident: str, /, *, connection: Connection | None = None, format_: output.Output = output.Format.TABLE
+) -> int:
     """One incident as Markdown (`-o json`: its rollout's whole record).
 
     Parameters
     ----------
-    id_
-        As `incident list` prints it; a rollout's id is taken as well.
+    incident
+        Its id as `incident list` prints it; a rollout's id is taken as well.
     """
-    return asyncio.run(_show(id_, connection or Connection(), format_))
+    return asyncio.run(_show(incident, connection or Connection(), format_))
 
 
-def report(id_: str, /, *, to: Path | None = None, connection: Connection | None = None) -> int:
+def report(incident: str, /, *, to: Path | None = None, connection: Connection | None = None) -> int:
     """Write one incident as Markdown: what happened, on what evidence, who decided what and when.
 
     Parameters
     ----------
-    id_
-        As `incident list` prints it; a rollout's id is taken as well.
+    incident
+        Its id as `incident list` prints it; a rollout's id is taken as well.
     to
         The file, which must not exist; printed without one.
     """
-    return asyncio.run(_report(id_, to, connection or Connection()))
+    return asyncio.run(_report(incident, to, connection or Connection()))
 
 
 def resolve(
-    id_: str,
+    target: str,
+    name: str | None = None,
     /,
     *,
     reason: str = "",
@@ -63,12 +66,15 @@ def resolve(
 
     Parameters
     ----------
-    id_
-        As `incident list` prints it; a rollout's id, or its workload, is taken as well.
+    target
+        An incident, a rollout's name, NAMESPACE WORKLOAD, NAMESPACE/WORKLOAD, or WORKLOAD with -n.
+    name
+        The workload, where its namespace stands before it.
     reason
         How it ended; recorded with your name.
     """
-    return asyncio.run(say(id_, Said(kind=RequestKind.RESOLVE, words=reason), connection, format_))
+    said = Said(kind=RequestKind.RESOLVE, words=reason)
+    return asyncio.run(say(lookup.spelled(target, name), said, connection, format_))
 
 
 async def _list(connection: Connection, format_: output.Format, *, headers: bool) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -52,7 +52,7 @@ GROUPS = {
         {
             "list": ("rollguard.cli.incident:list_", "All incidents that the cluster still holds."),
             "show": ("rollguard.cli.incident:show", "One incident as Markdown."),
-            "report": ("rollguard.cli.incident:report", "The same, written to a file or printed."),
+            "report": ("rollguard.cli.incident:report", "One incident as Markdown, written to a file or printed."),
             "resolve": ("rollguard.cli.incident:resolve", "An incident is over: you say so."),
         },
     ),
@@ -76,8 +76,16 @@ def program_name() -> str:
     return "kubectl rollguard" if Path(sys.argv[0]).name.startswith("kubectl-") else "rollguard"
 
 
-def build() -> App:
-    """The whole command tree, nothing of it imported yet."""
+def build(named: Container[str] = ()) -> App:
+    """The whole command tree, nothing of it imported yet.
+
+    `named` has the words of a command line: a command that is among them shows the whole of its own help, which is
+    its docstring; in lists of commands each has its summary, for which nothing is imported.
+    """
+
+    def summed(name: str, summary: str) -> str | None:
+        return None if name in named else summary
+
     app = App(
         name=program_name(),
         help=ABOUT,
@@ -86,19 +94,19 @@ def build() -> App:
         default_parameter=Parameter(negative=()),
     )
     for name, (target, summary) in COMMANDS.items():
-        app.command(target, name=name, help=summary)
+        app.command(target, name=name, help=summed(name, summary))
     for group, (about, commands) in GROUPS.items():
         inner = App(name=group, help=about)
         for name, (target, summary) in commands.items():
-            inner.command(target, name=name, help=summary)
+            inner.command(target, name=name, help=summed(name, summary))
         app.command(inner)
     return app
 
 
 def call(tokens: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code."""
-    app = build()
     given = list(sys.argv[1:] if tokens is None else tokens)
+    app = build(given)
     try:
         result = app(given, exit_on_error=False, print_error=True, result_action="return_value")
     except CycloptsError:

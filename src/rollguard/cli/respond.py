@@ -12,6 +12,7 @@ from rollguard.cli.connect import Connection, Session, recorded, session, writte
 from rollguard.model.names import RolloutId
 from rollguard.model.records import RolloutRecord, StoredRollout, StoredUnit, UnitRecord
 from rollguard.model.requests import HumanRequest, RequestKind
+from rollguard.policy.checks import is_dns_name
 
 DONE = {
     RequestKind.ACKNOWLEDGE: "acknowledged",
@@ -119,7 +120,7 @@ def note(
     target: str,
     text: str,
     /,
-    *,
+    *more: str,
     signal: str = "",
     close: bool = False,
     connection: Connection | None = None,
@@ -130,14 +131,17 @@ def note(
     Parameters
     ----------
     target
-        An incident, a rollout's name, NAMESPACE/WORKLOAD, or WORKLOAD with -n.
+        An incident, a rollout's name, NAMESPACE/WORKLOAD, or WORKLOAD with -n; NAMESPACE where WORKLOAD follows.
     text
-        What you found out.
+        What you found out, in quotes; the WORKLOAD where NAMESPACE stands before it.
+    more
+        What you found out, in quotes, where NAMESPACE WORKLOAD stands before it.
     signal
         About the finding of this signal.
     close
         The finding is closed with it: nothing more is to be done.
     """
+    target, text = noted(target, text, more)
     if not text.strip():
         raise exits.CommandError("the note is empty: expected what you found out", exits.USAGE)
     if close and not signal:
@@ -145,6 +149,17 @@ def note(
         raise exits.CommandError(text_, exits.USAGE)
     said = Said(kind=RequestKind.RESOLVE if close else RequestKind.NOTE, words=text, signal=signal)
     return asyncio.run(say(target, said, connection, format_))
+
+
+def noted(first: str, second: str, more: tuple[str, ...]) -> tuple[str, str]:
+    """What a note is about and its text, of two words, or of three with the namespace first; else ends the command."""
+    if not more:
+        return first, second
+    if len(more) > 1 or not (is_dns_name(first) and is_dns_name(second)):
+        words = f"'{' '.join((first, second, *more))}': expected a target and then the text in quotes: "
+        forms = 'NAMESPACE WORKLOAD "TEXT", NAMESPACE/WORKLOAD "TEXT", or INCIDENT "TEXT"'
+        raise exits.CommandError(words + forms, exits.USAGE)
+    return lookup.spelled(first, second), more[0]
 
 
 async def say(text: str, said: Said, connection: Connection | None, format_: output.Format) -> int:

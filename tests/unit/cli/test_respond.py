@@ -185,3 +185,24 @@ def test_status_names_the_page_that_nobody_has_acknowledged_and_who_looks_into_a
     asked = watched(state=LifecycleState.AWAITING_APPROVAL, investigating=ana)
     (line,) = questions([unit()], {TARGET: asked})
     assert line.endswith("(or reject); ana looks into it since 2026-11-03T02:01:00Z")
+
+
+def test_a_note_takes_the_namespace_and_the_workload_as_two_words_too(guarded: Guarded) -> None:
+    assert guarded.call("note", *TARGET.split("/"), "a missing index") == exits.OK
+    assert (guarded.entry["kind"], str(guarded.entry["reason"]).split(" (")[0]) == ("note", "a missing index")
+
+
+@pytest.mark.parametrize(
+    "words", [(TARGET, "a", "index"), (INCIDENT, "a", "index"), ("production", "translation", "a", "missing", "index")]
+)
+def test_a_note_without_quotes_is_refused_with_the_forms_that_are_right(
+    words: tuple[str, ...], guarded: Guarded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert guarded.call("note", *words) == exits.USAGE
+    assert 'the text in quotes: NAMESPACE WORKLOAD "TEXT"' in capsys.readouterr().err
+    assert not guarded.written
+
+
+def test_an_incident_is_resolved_by_its_workload_in_two_words(guarded: Guarded) -> None:
+    assert guarded.call("incident", "resolve", *TARGET.split("/")) == exits.OK
+    assert guarded.entry["kind"] == "resolve"
