@@ -24,7 +24,6 @@ from rollguard.model.notices import Notice, NoticeClass, NoticeState
 from rollguard.model.records import RolloutRecord
 from rollguard.notify import words
 from rollguard.ports import Held
-from rollguard.sim.cluster import SimCluster
 from rollguard.sim.faults import FaultPlan
 from rollguard.sim.process import Process
 from rollguard.sim.records import SimRecords
@@ -64,7 +63,6 @@ class Post:
         self.store = Store(SimRecords(self.server, process, faults), gate, settings, lambda _event, _fields: None)
         self.outbox = Outbox(
             store=self.store,
-            cluster=SimCluster(world, process, faults),
             channels=PolicyChannels(Secrets(directory), self.clock),
             policy=replace(
                 POLICY, slack=SlackChannels(api=workspace.api.removesuffix("/chat.postMessage"), teams=TEAMS)

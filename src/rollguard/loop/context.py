@@ -9,6 +9,7 @@ from rollguard.decide import Judged
 from rollguard.judge import JudgeState
 from rollguard.loop import changes
 from rollguard.loop.asking import Asking
+from rollguard.loop.emitting import Events
 from rollguard.loop.leader import Gate
 from rollguard.loop.outbox import Outbox
 from rollguard.loop.policies import Policies
@@ -90,6 +91,7 @@ class Context:
     gate: Gate
     store: Store
     outbox: Outbox
+    events: Events
     asking: Asking
     workers: Workers
     units: dict[UnitName, Memory] = field(default_factory=dict)

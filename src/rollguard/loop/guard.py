@@ -10,6 +10,7 @@ from rollguard.loop.acknowledging import Acknowledging
 from rollguard.loop.asking import Asking
 from rollguard.loop.checkup import Checkup
 from rollguard.loop.context import Context
+from rollguard.loop.emitting import Events
 from rollguard.loop.house import House
 from rollguard.loop.jobs import Jobs
 from rollguard.loop.leader import Gate
@@ -69,7 +70,6 @@ class Guard:
         store = Store(records, gate, settings, log)
         outbox = Outbox(
             store=store,
-            cluster=cluster,
             channels=channels,
             policy=policy,
             gate=gate,
@@ -88,6 +88,7 @@ class Guard:
             gate=gate,
             store=store,
             outbox=outbox,
+            events=Events(cluster, gate, settings, log),
             asking=Asking(metrics),
             workers=self._workers,
         )
@@ -220,5 +221,5 @@ class Guard:
     async def _emit(self) -> None:
         while True:
             await self._term.active.wait()
-            await self._context.outbox.send_events()
+            await self._context.events.send_due()
             await self._clock.sleep_until(self._clock.mono().plus(OUTBOX_EVERY))

@@ -2,20 +2,19 @@
 
 A notice goes by its routes, and by another way where one does not take it. Which channels took it stands in the notice,
 so that a retry, also by the next leader, does not repeat it to them more often than needed. Channels do not wait for
-one another: one that hangs delays only what goes to itself. Kubernetes Events go out from here as well: best effort,
-and by a duty of their own.
+one another: one that hangs delays only what goes to itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 import traceback
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 from rollguard.loop import changes
+from rollguard.loop.connections import Connected, Connections
 from rollguard.loop.delivery import Answer, Delivery, reached
 from rollguard.loop.leader import Gate, LeadershipLost
 from rollguard.loop.settings import Log, Settings
@@ -25,19 +24,17 @@ from rollguard.loop.workers import POLL
 from rollguard.model.action import Unknown
 from rollguard.model.channels import PAGERDUTY
 from rollguard.model.handling import Acknowledgement
-from rollguard.model.names import UnitName, WorkloadName
+from rollguard.model.names import UnitName
 from rollguard.model.notices import Notice, NoticeClass, NoticeState
 from rollguard.model.policy import Policy
 from rollguard.model.records import RolloutRecord, UnitRecord
 from rollguard.model.time import Mono
 from rollguard.notify.quiet import kept_until
 from rollguard.notify.routing import at_once, routes
-from rollguard.ports import Accepted, Channels, Clock, Cluster, Notifier, Pager, Refused, Retry
+from rollguard.ports import Accepted, Channels, Clock, Notifier, Pager, Refused, Retry
 
 NOTICE_FAILED = "NoticeFailed"
 """Condition of a unit whose last notice did not arrive where it should."""
-AT_ONCE = 8
-"""Notices under way to one channel."""
 GRACE = 1.0
 """Seconds beyond its time limit that a channel has to say so itself."""
 MARK_WITHIN = 1.0
@@ -46,17 +43,6 @@ ERROR_PAUSE = 1.0
 MARK_AGAIN = 5.0
 """Seconds until it is tried again to write down what became of a notice."""
 UNMARKED_MAX = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkloadEvent:
-    """A Kubernetes Event to be put on a workload."""
-
-    workload: WorkloadName
-    uid: str
-    reason: str
-    text: str
-    warning: bool
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,20 +54,6 @@ class _Unmarked:
     again: Mono
 
 
-@dataclass(slots=True, kw_only=True)
-class _Channels:
-    """Connected channels, and how many deliveries go by them."""
-
-    of: Policy
-    notifiers: Mapping[str, Notifier]
-    rooms: dict[str, asyncio.Semaphore] = field(default_factory=dict)
-    users: int = 0
-
-    def room(self, name: str) -> asyncio.Semaphore:
-        """Where a notice waits for its turn at that channel."""
-        return self.rooms.setdefault(name, asyncio.Semaphore(AT_ONCE))
-
-
 class Outbox:
     """One sender for all records."""
 
@@ -89,7 +61,6 @@ class Outbox:
         self,
         *,
         store: Store,
-        cluster: Cluster,
         channels: Channels,
         policy: Policy,
         gate: Gate,
@@ -98,10 +69,7 @@ class Outbox:
         log: Log,
     ) -> None:
         self._store = store
-        self._cluster = cluster
-        self._channels = channels
-        self._connected: _Channels | None = None
-        self._leaving: list[_Channels] = []
+        self._connections = Connections(channels)
         self._under_way: set[str] = set()
         self._unmarked: dict[str, _Unmarked] = {}
         self._finishing = False
@@ -113,13 +81,8 @@ class Outbox:
         self._clock = clock
         self._settings = settings
         self._log = log
-        self._events: deque[WorkloadEvent] = deque(maxlen=1000)
         self.errors = 0
         """Unexpected errors of channels."""
-
-    def emit(self, event: WorkloadEvent) -> None:
-        """Queues a Kubernetes Event."""
-        self._events.append(event)
 
     def pending(self) -> int:
         """Notices that are neither accepted nor failed, without those that quiet hours keep back."""
@@ -130,7 +93,7 @@ class Outbox:
     def needs(self) -> tuple[tuple[str, str], ...]:
         """Each channel of the policy and what it still needs, empty where it is set up; none where that is not known
         here."""
-        return self._channels.needs(self.policy)
+        return self._connections.channels.needs(self.policy)
 
     async def send_due(self, sending: asyncio.TaskGroup) -> None:
         """Begins to send every notice that is due and not under way, pages first, each as a task of `sending`.
@@ -141,7 +104,7 @@ class Outbox:
         if self._finishing or not self._gate.leading():
             return
         self._store.forget_settled()
-        channels = await self._present()
+        channels = await self._connections.present(self.policy)
         if not channels.notifiers:
             return
         now = self._clock.now()
@@ -162,7 +125,7 @@ class Outbox:
     async def acknowledged(self, reference: str) -> Acknowledgement | Unknown | None:
         """Who has acknowledged what the pager knows by that reference; None while nobody has, Unknown where the pager
         does not say, or none is connected."""
-        channels = await self._present()
+        channels = await self._connections.present(self.policy)
         pager = next((notifier for notifier in channels.notifiers.values() if isinstance(notifier, Pager)), None)
         if pager is None:
             return Unknown(detail="no channel can say who has acknowledged")
@@ -184,28 +147,10 @@ class Outbox:
 
     async def close(self) -> None:
         """Ends the channels' connections."""
-        old, self._leaving, self._connected = [*self._leaving, self._connected], [], None
-        for channels in old:
-            for notifier in channels.notifiers.values() if channels is not None else ():
-                await notifier.close()
-
-    async def _present(self) -> _Channels:
-        """The channels of now; changed ones are taken over, and what is under way by the old ones ends by them."""
-        if self._connected is None or self._connected.of != self.policy:
-            if self._connected is not None:
-                self._leaving.append(self._connected)
-            notifiers = {notifier.name: notifier for notifier in self._channels.connect(self.policy)}
-            self._connected = _Channels(of=self.policy, notifiers=notifiers)
-        ended = [channels for channels in self._leaving if not channels.users]
-        self._leaving = [channels for channels in self._leaving if channels.users]
-        present = self._connected
-        for old in ended:
-            for notifier in old.notifiers.values():
-                await notifier.close()
-        return present
+        await self._connections.close()
 
     async def _deliver(
-        self, channels: _Channels, notice: Notice, unit: UnitName, rollout: RolloutRecord | None
+        self, channels: Connected, notice: Notice, unit: UnitName, rollout: RolloutRecord | None
     ) -> None:
         """What one notice makes go wrong must not end the sending of the others."""
         try:
@@ -234,7 +179,7 @@ class Outbox:
         if len(self._unmarked) > UNMARKED_MAX:
             del self._unmarked[next(iter(self._unmarked))]
 
-    async def _send(self, channels: _Channels, notice: Notice, unit: UnitName, rollout: RolloutRecord | None) -> None:
+    async def _send(self, channels: Connected, notice: Notice, unit: UnitName, rollout: RolloutRecord | None) -> None:
         """By every way that is due; at once by the next one where a way is given up or not configured."""
         unmarked = self._unmarked.get(notice.id)
         references = unmarked.references if unmarked is not None else {}
@@ -245,7 +190,7 @@ class Outbox:
             notice=reached(notice, unmarked.notice) if unmarked is not None else notice,
             routes=at_once(found) if quiet else found,
             connected=frozenset(channels.notifiers),
-            place=cache(lambda channel: self._channels.place(channel, channels.of)),
+            place=cache(lambda channel: self._connections.channels.place(channel, channels.of)),
             attempts=self._settings.notice_attempts,
         )
         while due := delivery.due(self._clock.now()):
@@ -335,18 +280,6 @@ class Outbox:
         known = self._store.unit(unit)
         if rollout is None or (known is not None and on_unit(known) != known):
             await self._store.change_unit(unit, on_unit)
-
-    async def send_events(self) -> None:
-        """Emits the queued Kubernetes Events, one after the other."""
-        while self._events and self._gate.leading():
-            try:
-                self._gate.check(self._settings.request_timeout)
-            except LeadershipLost as error:
-                self._log("events-dropped", {"count": len(self._events), "detail": str(error)})
-                self._events.clear()
-                return
-            event = self._events.popleft()
-            await self._cluster.emit_event(event.workload, event.uid, event.reason, event.text, warning=event.warning)
 
 
 def _pending(notices: tuple[Notice, ...]) -> list[Notice]:

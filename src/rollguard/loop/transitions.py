@@ -9,7 +9,7 @@ from functools import partial
 from rollguard import lifecycle, observe, undo
 from rollguard.loop import changes, lives, migrations, ticketing
 from rollguard.loop.context import Context, LookAgain
-from rollguard.loop.outbox import WorkloadEvent
+from rollguard.loop.emitting import WorkloadEvent
 from rollguard.model.action import Unknown
 from rollguard.model.facts import Template, UnitFacts
 from rollguard.model.lifecycle import LifecycleInput, MarkHealthy
@@ -105,7 +105,7 @@ def tell_workloads(context: Context, record: RolloutRecord, reason: str, text: s
     """A Kubernetes Event on the rollout's workload; of a release set on both colours of each member that changed."""
     sides = [side for passage in record.passages for side in (passage.new, passage.old)]
     for workload, uid in [(side.workload, side.uid) for side in sides] or [(record.workload, record.uid)]:
-        context.outbox.emit(WorkloadEvent(workload=workload, uid=uid, reason=reason, text=text, warning=warning))
+        context.events.emit(WorkloadEvent(workload=workload, uid=uid, reason=reason, text=text, warning=warning))
 
 
 async def settle(context: Context, record: RolloutRecord) -> None:

@@ -70,7 +70,7 @@ class Desk(SimChannels):
         made: list[Notifier] = [Absent(name) for name in sorted(named)]
         made += [SimNotifier(inbox, running.process, running.faults, name=name) for name, inbox in self.inboxes.items()]
         self.notifiers = tuple(made)
-        running.guard._context.outbox._channels = self
+        running.guard._context.outbox._connections.channels = self
 
     def rows(self) -> list[str]:
         """channel, class, topic, how many different notices."""
@@ -89,7 +89,7 @@ class Desk(SimChannels):
 def begun(stage: Stage, configured: tuple[str, ...]) -> tuple[Running, Desk]:
     running = stage.prepare("guard-0")
     desk = Desk(running, configured)
-    running.guard._context.outbox._channels = desk
+    running.guard._context.outbox._connections.channels = desk
     running.begin()
     return running, desk
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from rollguard.loop.emitting import WorkloadEvent
 from rollguard.loop.guard import FINISH_WITHIN
-from rollguard.loop.outbox import WorkloadEvent
 from rollguard.model.action import Absent, Unknown
 from rollguard.model.channels import PAGERDUTY, PAGERDUTY_EVENTS, SLACK_DEPLOYMENTS, SLACK_INCIDENTS
 from rollguard.model.notices import Notice, NoticeState
@@ -128,12 +128,12 @@ def test_no_event_leaves_when_the_leadership_is_too_short_for_it() -> None:
         running = stage.start()
         await stage.until(stage.adopted)
         context = running.guard._context
-        context.outbox.emit(
+        context.events.emit(
             WorkloadEvent(workload=stage.api.name, uid="u", reason="RolloutHeld", text="late", warning=True)
         )
         context.gate.hold(Held(until=context.clock.mono().plus(1.0), epoch=context.gate.epoch))
         visits = running.faults.visits["cluster.emit_event"]
-        await context.outbox.send_events()
+        await context.events.send_due()
         assert running.faults.visits["cluster.emit_event"] == visits
         assert running.events("events-dropped")
 
@@ -150,7 +150,7 @@ def test_events_that_hang_keep_no_page_waiting() -> None:
 
         running.cluster.emit_event = hangs  # type: ignore[method-assign]
         for n in range(40):
-            running.guard._context.outbox.emit(
+            running.guard._context.events.emit(
                 WorkloadEvent(workload=stage.api.name, uid="u", reason="r", text=str(n), warning=True)
             )
         stage.world.set_image(stage.api, CRASHING)
@@ -424,15 +424,15 @@ class Leisurely(Answering):
 def test_channels_of_two_policies_that_are_left_at_once_are_each_ended_once() -> None:
     async def story(stage: Stage) -> None:
         running = stage.prepare("guard-0")
-        outbox, left = running.guard._context.outbox, []
+        connections, left = running.guard._context.outbox._connections, []
         for name in ("first", "second", "third"):
             left.append(Leisurely(name, Accepted(detail="ok")))
             running.channels.notifiers = (left[-1],)
-            outbox.policy = replace(stage.policy, name=name)
+            policy = replace(stage.policy, name=name)
             if name != "third":
-                (await outbox._present()).users += name == "first"
-        outbox._leaving[0].users = 0
-        await asyncio.gather(outbox._present(), outbox._present())
+                (await connections.present(policy)).users += name == "first"
+        connections._leaving[0].users = 0
+        await asyncio.gather(connections.present(policy), connections.present(policy))
         assert [channel.closed for channel in left] == [1, 1, 0]
 
     play(story)
