@@ -246,6 +246,8 @@ class Retry:
 
     after: float
     detail: str
+    sent: bool = True
+    """False where it surely has not arrived, for nothing has left: what is wrong is on this side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

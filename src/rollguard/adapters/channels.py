@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from rollguard.adapters.email import Email
+from rollguard.adapters.email import Email, unusable
 from rollguard.adapters.pagerduty import PagerDuty
 from rollguard.adapters.pagerduty_events import PagerDutyEvents
 from rollguard.adapters.secrets import Secrets
@@ -46,7 +46,9 @@ def _slack(name: str) -> Callable[[Means], Notifier]:
 
 def _email(means: Means) -> Notifier | None:
     email = means.policy.email
-    return Email(email, means.secrets, time_zone=means.policy.time_zone) if email is not None else None
+    if email is None:
+        return None
+    return Email(email, means.secrets, time_zone=means.policy.time_zone, named=means.policy.notification_secrets)
 
 
 def _tickets(means: Means) -> Notifier | None:
@@ -95,12 +97,12 @@ class PolicyChannels:
         said."""
         present = self._secrets.present()
         slack = {
-            channel: f"`{SecretKey.SLACK_BOT_TOKEN}`, `{own}` or `{SecretKey.SLACK_WEBHOOK_URL}` in the Secret"
+            channel: self._secrets.needed(SecretKey.SLACK_BOT_TOKEN, own, SecretKey.SLACK_WEBHOOK_URL)
             for channel, own in OWN_WEBHOOKS.items()
             if self._secrets.slack(channel) is None
         }
         slack |= {
-            channel: f"`{SecretKey.SLACK_BOT_TOKEN}` in the Secret: a webhook cannot choose its channel"
+            channel: f"{self._secrets.needed(SecretKey.SLACK_BOT_TOKEN)}: a webhook cannot choose its channel"
             for channel in policy.slack.of_teams()
             if self._secrets.slack(channel) is None
         }
@@ -108,9 +110,9 @@ class PolicyChannels:
         sender = "" if policy.paging.sender else "`notify.pagerduty.from` in the policy"
         found = {
             **slack,
-            PAGERDUTY: _lacking([key for key in pager if key not in present], sender),
-            PAGERDUTY_EVENTS: _lacking([key for key in [SecretKey.PAGERDUTY_ROUTING_KEY] if key not in present]),
-            EMAIL: "`notify.email` in the policy" if policy.email is None else "",
+            PAGERDUTY: self._lacking([key for key in pager if key not in present], sender),
+            PAGERDUTY_EVENTS: self._lacking([key for key in [SecretKey.PAGERDUTY_ROUTING_KEY] if key not in present]),
+            EMAIL: self._of_mail(policy),
         }
         return {channel: needs for channel, needs in found.items() if needs}
 
@@ -132,6 +134,11 @@ class PolicyChannels:
             return channel
         return f"{key}/{policy.slack.named(channel)}" if key is SecretKey.SLACK_BOT_TOKEN else key.value
 
+    def _lacking(self, keys: list[SecretKey], more: str = "") -> str:
+        return ", ".join([*(self._secrets.needed(key) for key in keys), *([more] if more else [])])
 
-def _lacking(keys: list[SecretKey], more: str = "") -> str:
-    return ", ".join([*(f"`{key}` in the Secret" for key in keys), *([more] if more else [])])
+    def _of_mail(self, policy: Policy) -> str:
+        """The part of the policy, or what is wrong with the user name and the password."""
+        if policy.email is None:
+            return "`notify.email` in the policy"
+        return self._lacking(unusable(self._secrets, policy.notification_secrets))

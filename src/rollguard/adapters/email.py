@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import aiosmtplib
 
-from rollguard.adapters.secrets import Secrets
+from rollguard.adapters.secrets import EMPTY, Secrets
 from rollguard.model.channels import EMAIL, SecretKey
 from rollguard.model.destinations import EmailChannel, MailTls
 from rollguard.model.notices import Notice
@@ -47,7 +47,11 @@ class Email:
 
     name = EMAIL
 
-    def __init__(self, channel: EmailChannel, secrets: Secrets, *, time_zone: str) -> None:
+    def __init__(
+        self, channel: EmailChannel, secrets: Secrets, *, time_zone: str, named: tuple[SecretKey, ...] = ()
+    ) -> None:
+        """`named`: the keys of `notify.secrets`; one of a user name or password that is empty is none but there."""
+        self._named = named
         self._channel = channel
         self._secrets = secrets
         self._time_zone = time_zone
@@ -83,6 +87,9 @@ class Email:
 
     def _credentials(self) -> tuple[str, str] | NotConfigured | None:
         """User name and password, read anew; None where the server wants none."""
+        for key in unusable(self._secrets, self._named):
+            named = ", but `notify.secrets` names it" if key in self._named else ""
+            return NotConfigured(detail=f"{self._secrets.missing(key)}{named}: no mail goes without it")
         username = self._secrets.read(SecretKey.SMTP_USERNAME)
         password = self._secrets.read(SecretKey.SMTP_PASSWORD)
         if username is None and password is None:
@@ -186,6 +193,13 @@ class Email:
         """A server need not speak UTF-8: its other bytes come as halves of pairs, which no record can keep."""
         said = text.encode(errors="surrogateescape").decode(errors="replace")
         return self._secrets.redact(" ".join(said.split()))[:ANSWER_SHOWN]
+
+
+def unusable(secrets: Secrets, named: tuple[SecretKey, ...]) -> list[SecretKey]:
+    """Of user name and password those that are there without a value: an empty one only where `notify.secrets` names
+    it, for else it says that the server wants none."""
+    faults = {key: secrets.fault(key) for key in (SecretKey.SMTP_USERNAME, SecretKey.SMTP_PASSWORD)}
+    return [key for key, fault in faults.items() if fault and (key in named or fault != EMPTY)]
 
 
 async def _sent(

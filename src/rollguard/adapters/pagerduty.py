@@ -164,8 +164,8 @@ class PagerDuty:
         token = self._secrets.read(SecretKey.PAGERDUTY_API_KEY)
         service = self._secrets.read(SecretKey.PAGERDUTY_SERVICE_ID)
         missing = [
-            *([] if token else [f"the Secret has no `{SecretKey.PAGERDUTY_API_KEY}`"]),
-            *([] if service else [f"the Secret has no `{SecretKey.PAGERDUTY_SERVICE_ID}`"]),
+            *([] if token else [self._secrets.missing(SecretKey.PAGERDUTY_API_KEY)]),
+            *([] if service else [self._secrets.missing(SecretKey.PAGERDUTY_SERVICE_ID)]),
             *([] if self._paging.sender else ["the policy has no `notify.pagerduty.from`"]),
         ]
         if missing or token is None or service is None:

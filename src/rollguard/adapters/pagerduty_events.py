@@ -41,7 +41,7 @@ class PagerDutyEvents:
         """
         key = self._secrets.read(SecretKey.PAGERDUTY_ROUTING_KEY)
         if key is None:
-            return NotConfigured(detail=f"the Secret has no `{SecretKey.PAGERDUTY_ROUTING_KEY}`")
+            return NotConfigured(detail=self._secrets.missing(SecretKey.PAGERDUTY_ROUTING_KEY))
         told = page(notice, rollout, cluster=self._cluster)
         if told is None:
             return Accepted(detail="nothing that PagerDuty is told of")

@@ -8,8 +8,13 @@ from urllib.parse import quote, urlsplit
 
 from rollguard.model.channels import SecretKey, slack_key
 
+EMPTY = "is empty"
 SHORTEST = 4
 """Characters of what is worth hiding: a shorter piece would take words apart that have nothing to do with it."""
+
+
+class Unusable(Exception):
+    """A key that is there has no value that can be used; the text says why, with the key's name alone."""
 
 
 class Secrets:
@@ -22,12 +27,61 @@ class Secrets:
     def read(self, key: SecretKey) -> str | None:
         """The value of now, without spaces around it; None where the file is not there, is empty, or cannot be read."""
         try:
-            value = (self._directory / key.value).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
+            return self._text(key)
+        except Unusable:
             return None
-        for piece in _pieces(value):
+
+    def signing(self, key: SecretKey) -> bytes | None:
+        """The bytes of a key that signs, which need be no text; None where it is not there. Raises Unusable."""
+        self.read(key)
+        return self._bytes(key)
+
+    def fault(self, key: SecretKey) -> str:
+        """Why a key that is there has no value, as `is empty`; empty where it has one, or is not there."""
+        try:
+            self._text(key)
+        except Unusable as problem:
+            return str(problem)
+        return ""
+
+    def missing(self, key: SecretKey) -> str:
+        """In words, of a key without a value: that it is not there, or what is wrong with it."""
+        fault = self.fault(key)
+        return f"the Secret's `{key}` {fault}" if fault else f"the Secret has no `{key}`"
+
+    def needed(self, *keys: SecretKey) -> str:
+        """One of those keys, as what is needed; with what is wrong with one that is there."""
+        names = [f"`{key}`" for key in keys]
+        faults = [f"`{key}` {fault}" if len(keys) > 1 else f"it {fault}" for key in keys if (fault := self.fault(key))]
+        listed = f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
+        return f"{listed} in the Secret" + (f" ({', '.join(faults)})" if faults else "")
+
+    def _text(self, key: SecretKey) -> str | None:
+        """Raises Unusable."""
+        content = self._bytes(key)
+        try:
+            value = content.decode().strip() if content is not None else None
+        except UnicodeDecodeError:
+            raise Unusable("is not text") from None
+        if value == "":
+            raise Unusable(EMPTY)
+        for piece in _pieces(value) if value is not None else ():
             self._known[piece] = key
-        return value or None
+        return value
+
+    def _bytes(self, key: SecretKey) -> bytes | None:
+        """Raises Unusable."""
+        try:
+            content = (self._directory / key.value).read_bytes().strip()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except IsADirectoryError:
+            raise Unusable("is a directory") from None
+        except OSError as problem:
+            raise Unusable(f"cannot be read: {problem.strerror}") from None
+        if not content:
+            raise Unusable(EMPTY)
+        return content
 
     def present(self) -> frozenset[SecretKey]:
         """The keys that have a value now."""

@@ -186,9 +186,9 @@ class Slack:
         value = self._secrets.read(key) if key is not None else None
         if key is None or value is None:
             if self._name not in OWN_WEBHOOKS:
-                return NotConfigured(detail=f"the Secret has no {SecretKey.SLACK_BOT_TOKEN}")
-            keys = f"{SecretKey.SLACK_BOT_TOKEN}, {OWN_WEBHOOKS[self._name]} and {SecretKey.SLACK_WEBHOOK_URL}"
-            return NotConfigured(detail=f"the Secret has none of {keys}")
+                return NotConfigured(detail=self._secrets.missing(SecretKey.SLACK_BOT_TOKEN))
+            keys = (SecretKey.SLACK_BOT_TOKEN, OWN_WEBHOOKS[self._name], SecretKey.SLACK_WEBHOOK_URL)
+            return NotConfigured(detail=f"there is no {self._secrets.needed(*keys)}")
         if key is SecretKey.SLACK_BOT_TOKEN:
             if not TOKEN.fullmatch(value):
                 return NotConfigured(detail=f"{key}: expected a bot's token, which begins with xoxb-")

@@ -12,7 +12,7 @@ import httpx2
 
 from rollguard.adapters.answers import PAUSE_S, passing, pause, words
 from rollguard.adapters.client import client
-from rollguard.adapters.secrets import Secrets
+from rollguard.adapters.secrets import Secrets, Unusable
 from rollguard.model.channels import SecretKey
 from rollguard.model.destinations import WebhookChannel
 from rollguard.model.notices import Notice
@@ -24,7 +24,7 @@ BODY_SHOWN = 200
 
 
 class _NoKey(Exception):
-    """The key that the policy names is not there; the text says why."""
+    """The key that is to sign cannot be used; the text says which, and why."""
 
 
 class Webhook:
@@ -59,7 +59,7 @@ class Webhook:
         try:
             headers = self._headers(notice, body)
         except _NoKey as problem:
-            return Retry(after=PAUSE_S, detail=f"the HMAC key cannot be read: {problem}")
+            return Retry(after=PAUSE_S, detail=f"not sent, for it cannot be signed: {problem}", sent=False)
         try:
             response = await self._client.post(self._channel.url, content=body, headers=headers, timeout=timeout)
         except httpx2.HTTPError as problem:
@@ -78,11 +78,18 @@ class Webhook:
         return headers
 
     def _key(self) -> bytes | None:
-        """Its own file's, else one of the Secret; None where there is neither."""
+        """Its own file's, else one of the Secret; None where there is neither. Raises _NoKey: one that is there and
+        cannot be used is no leave to send unsigned, or under another."""
         if self._channel.hmac_key_file:
             return _own(Path(self._channel.hmac_key_file))
-        found = (self._secrets.read(key) for key in self._keys)
-        return next((value.encode() for value in found if value is not None), None)
+        for key in self._keys:
+            try:
+                value = self._secrets.signing(key)
+            except Unusable as problem:
+                raise _NoKey(f"the Secret's `{key}` {problem}") from None
+            if value is not None:
+                return value
+        return None
 
 
 def _own(file: Path) -> bytes:
@@ -90,9 +97,9 @@ def _own(file: Path) -> bytes:
     try:
         key = file.read_bytes().strip()
     except OSError as problem:
-        raise _NoKey(problem.strerror) from None
+        raise _NoKey(f"hmacKeyFile {file}: {problem.strerror}") from None
     if not key:
-        raise _NoKey("it is empty")
+        raise _NoKey(f"hmacKeyFile {file}: it is empty")
     return key
 
 

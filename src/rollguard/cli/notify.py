@@ -35,6 +35,8 @@ class Result(StrEnum):
     REFUSED = "refused"
     NO_ANSWER = "no good answer"
     """It may or may not have arrived."""
+    NOT_SENT = "not sent"
+    """Something on this side keeps it from leaving."""
     NOT_CONFIGURED = "not configured"
     SHARED = "shared"
     """Its messages arrive where another channel's do, which was tested."""
@@ -150,7 +152,7 @@ def _result(outcome: Accepted | Refused | Retry | NotConfigured) -> Result:
             return Result.ACCEPTED
         case Refused():
             return Result.REFUSED
-        case Retry():
-            return Result.NO_ANSWER
+        case Retry(sent=sent):
+            return Result.NO_ANSWER if sent else Result.NOT_SENT
         case NotConfigured():
             return Result.NOT_CONFIGURED

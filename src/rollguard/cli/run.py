@@ -299,7 +299,7 @@ class _Controller:
         for channel, needs in self._channels.lacking(policy).items():
             self._log("channel-not-configured", {"channel": channel, "needs": needs})
         if SecretKey.PAGERDUTY_ROUTING_KEY not in self._secrets.present():
-            self._log("alertmanager-cannot-page", {"needs": f"`{SecretKey.PAGERDUTY_ROUTING_KEY}` in the Secret"})
+            self._log("alertmanager-cannot-page", {"needs": self._secrets.needed(SecretKey.PAGERDUTY_ROUTING_KEY)})
 
     def _examiner(self, api: Api) -> Examiner:
         return Examiner(

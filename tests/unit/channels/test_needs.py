@@ -10,7 +10,8 @@ from rollguard import report
 from rollguard.adapters.channels import PolicyChannels
 from rollguard.adapters.clock import SystemClock
 from rollguard.adapters.secrets import Secrets
-from rollguard.model.destinations import Paging, Tickets, WebhookChannel
+from rollguard.model.channels import SecretKey
+from rollguard.model.destinations import EmailChannel, Paging, Tickets, WebhookChannel
 from rollguard.model.names import UnitName, WorkloadKind, WorkloadName
 from rollguard.model.records import EVERYTHING, UnitRecord
 from tests.unit.judge.building import policy
@@ -53,6 +54,28 @@ def test_a_secret_that_comes_is_seen_at_the_next_look_and_tickets_where_they_hav
     assert "tickets" not in needs(tmp_path)
     (tmp_path / "pagerduty-routing-key").write_text("R123")
     assert needs(tmp_path)["pagerduty-events"] == ""
+
+
+def test_a_key_that_is_there_without_a_value_is_told_from_one_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "pagerduty-routing-key").write_text("")
+    (tmp_path / "pagerduty-api-key").write_bytes(b"\xff\xfe")
+    (tmp_path / "slack-webhook-url").mkdir()
+    found = needs(tmp_path, paging=Paging(sender="oncall@example.com"))
+    assert found["pagerduty-events"] == "`pagerduty-routing-key` in the Secret (it is empty)"
+    assert found["pagerduty"] == (
+        "`pagerduty-api-key` in the Secret (it is not text), `pagerduty-service-id` in the Secret"
+    )
+    assert found["slack-warnings"].endswith(" in the Secret (`slack-webhook-url` is a directory)")
+
+
+def test_mail_is_not_set_up_while_a_user_name_that_the_policy_names_is_empty(tmp_path: Path) -> None:
+    both = (SecretKey.SMTP_USERNAME, SecretKey.SMTP_PASSWORD)
+    for key in both:
+        (tmp_path / key.value).write_text("")
+    mail = EmailChannel(to=("ops@example.com",), sender="guard@example.com", host="mail.example.com", port=587)
+    assert needs(tmp_path, email=mail)["email"] == ""
+    named = needs(tmp_path, email=mail, notification_secrets=both)["email"]
+    assert named.startswith("`smtp-username` in the Secret (it is empty), `smtp-password`")
 
 
 def everything(*channels: tuple[str, str]) -> UnitRecord:

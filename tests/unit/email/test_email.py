@@ -52,6 +52,20 @@ def email(server: Server, directory: Path, *, tls: MailTls = MailTls.STARTTLS, t
     return Email(channel(server, tls=tls, to=to), secrets(directory), time_zone="UTC")
 
 
+async def test_a_password_that_the_policy_names_and_that_is_empty_is_told_and_no_mail_goes_without_it(
+    tmp_path: Path,
+) -> None:
+    named = (SecretKey.SMTP_USERNAME, SecretKey.SMTP_PASSWORD)
+    async with serving(tmp_path) as server:
+        mail = Email(channel(server), secrets(tmp_path), time_zone="UTC", named=named)
+        outcome = await mail.send(NOTICE, None, timeout=5)
+    assert server.taken == []
+    assert isinstance(outcome, NotConfigured)
+    assert outcome.detail == (
+        "the Secret's `smtp-username` is empty, but `notify.secrets` names it: no mail goes without it"
+    )
+
+
 async def test_a_summary_arrives_over_starttls_as_text_and_html_under_its_own_id(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         outcome = await email(server, tmp_path, to=(OPS, BOSS)).send(NOTICE, rollout_record(), timeout=5)

@@ -55,6 +55,24 @@ async def test_a_ticket_is_signed_by_the_key_for_tickets_else_by_the_one_for_web
     assert seen.headers["X-Rollguard-Signature"] == f"sha256={expected}"
 
 
+async def test_an_empty_key_for_tickets_does_not_leave_a_ticket_to_the_key_for_webhooks(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    (tmp_path / "tickets-hmac-key").write_text("")
+    (tmp_path / "webhook-hmac-key").write_text("shared")
+    there = WebhookChannel(name=TICKETS, url=httpserver.url_for("/here"))
+    connected = PolicyChannels(Secrets(tmp_path), SystemClock()).connect(
+        replace(policy(), tickets=Tickets(channel=there))
+    )
+    (notifier,) = (each for each in connected if each.name == TICKETS)
+    ticket = Ticket(id="r/errors", number=1, state=TicketState.OPEN, signal="errors", actor="ana", at=START)
+    outcome = await notifier.send(replace(NOTICE, ticket=ticket), None, timeout=5)
+    for each in connected:
+        await each.close()
+    assert httpserver.log == []
+    assert outcome.detail.endswith("the Secret's `tickets-hmac-key` is empty")
+
+
 async def test_the_key_for_tickets_signs_no_notice(httpserver: HTTPServer, tmp_path: Path) -> None:
     (tmp_path / "tickets-hmac-key").write_text("tickets")
     seen = await taken(httpserver, "ops", tmp_path)

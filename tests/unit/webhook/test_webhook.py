@@ -104,6 +104,45 @@ async def test_an_unreadable_key_keeps_the_notice_for_later(tmp_path: Path) -> N
     outcome = await hook.send(NOTICE, None, timeout=2)
     await hook.close()
     assert isinstance(outcome, Retry)
+    assert not outcome.sent
+    assert f"hmacKeyFile {tmp_path / 'absent'}: No such file or directory" in outcome.detail
+
+
+@pytest.mark.parametrize("content", [b"", b" \n"], ids=["empty", "blank"])
+async def test_a_key_of_the_secret_that_is_there_without_a_value_sends_nothing_unsigned_and_is_named(
+    httpserver: HTTPServer, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "webhook-hmac-key").write_bytes(content)
+    httpserver.expect_request("/hook").respond_with_data("ok")
+    hook = Webhook(WebhookChannel(name="ops", url=httpserver.url_for("/hook")), Secrets(tmp_path))
+    outcome = await hook.send(NOTICE, None, timeout=5)
+    await hook.close()
+    assert httpserver.log == []
+    assert isinstance(outcome, Retry)
+    assert not outcome.sent
+    assert outcome.detail.endswith("the Secret's `webhook-hmac-key` is empty")
+
+
+async def test_a_key_of_the_secret_that_is_no_file_sends_nothing_unsigned(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    (tmp_path / "webhook-hmac-key").mkdir()
+    hook = Webhook(WebhookChannel(name="ops", url=httpserver.url_for("/hook")), Secrets(tmp_path))
+    outcome = await hook.send(NOTICE, None, timeout=5)
+    await hook.close()
+    assert httpserver.log == []
+    assert outcome.detail.endswith("the Secret's `webhook-hmac-key` is a directory")
+
+
+async def test_a_key_of_the_secret_that_is_no_text_signs_by_its_bytes(httpserver: HTTPServer, tmp_path: Path) -> None:
+    (tmp_path / "webhook-hmac-key").write_bytes(b"\xff\xfe\x00key")
+    httpserver.expect_request("/hook", method="POST").respond_with_data("ok")
+    hook = Webhook(WebhookChannel(name="ops", url=httpserver.url_for("/hook")), Secrets(tmp_path))
+    assert isinstance(await hook.send(NOTICE, None, timeout=5), Accepted)
+    await hook.close()
+    seen = httpserver.log[0][0]
+    expected = hmac.new(b"\xff\xfe\x00key", seen.get_data(), hashlib.sha256).hexdigest()
+    assert seen.headers["X-Rollguard-Signature"] == f"sha256={expected}"
 
 
 async def test_the_key_of_the_secret_signs_where_the_policy_names_none_and_is_never_told(
@@ -201,6 +240,7 @@ async def test_a_key_file_without_a_key_signs_nothing_and_sends_nothing(httpserv
     key.write_text("secret-key")
     there = await hook.send(NOTICE, None, timeout=5)
     await hook.close()
-    assert empty == Retry(after=5.0, detail="the HMAC key cannot be read: it is empty")
+    detail = f"not sent, for it cannot be signed: hmacKeyFile {key}: it is empty"
+    assert empty == Retry(after=5.0, detail=detail, sent=False)
     assert isinstance(there, Accepted)
     assert len(httpserver.log) == 1
