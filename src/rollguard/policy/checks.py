@@ -176,7 +176,10 @@ def end_time(value: object) -> int:
 def slack_channel(value: object) -> str:
     """The name of a Slack channel with its `#`, or its id."""
     if not isinstance(value, str) or not _SLACK_CHANNEL.fullmatch(value):
-        raise expected('a Slack channel in quotes, such as "#deployments", or its id, such as C0123456789')
+        raise expected(
+            'a Slack channel in quotes, such as "#deployments", or its id, such as C0123456789: a name has lower-case'
+            " letters, digits, `-` and `_`"
+        )
     return value
 
 

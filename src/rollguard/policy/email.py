@@ -11,6 +11,7 @@ from rollguard.model.destinations import EmailChannel, MailTls
 from rollguard.policy.part import File, Host, MailAddress, Part, Port
 from rollguard.policy.yaml_text import Marked
 
+EMAIL = ("spec", "notify", "email")
 STARTTLS_PORT = 587
 _CREDENTIALS = (SecretKey.SMTP_USERNAME, SecretKey.SMTP_PASSWORD)
 
@@ -46,7 +47,7 @@ def check_once(addresses: list[str], place: tuple[str, ...], marked: Marked) -> 
 
 
 def _check_server(part: EmailPart, secrets: tuple[SecretKey, ...], marked: Marked) -> None:
-    path = ("spec", "notify", "email")
+    path = EMAIL
     check_once(part.to, (*path, "to"), marked)
     if part.tls == "tls" and part.port == STARTTLS_PORT:
         words = f"the port that speaks TLS from the first byte, mostly 465: on {STARTTLS_PORT} it is `tls: starttls`"

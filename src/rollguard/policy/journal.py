@@ -14,7 +14,8 @@ _TAKEN_BELOW = ("/dev", "/proc", "/sys", "/etc/rollguard", "/opt/rollguard", "/v
 
 
 class PostgresPart(Part):
-    """A database of PostgreSQL, reached as the key `journal-dsn` of the Secret `notification-secrets` says."""
+    """A database of PostgreSQL, reached as the key `journal-dsn` of the Secret `notification-secrets` says; it has no
+    keys of its own (`postgres: {}`)."""
 
 
 class SqlitePart(Part):

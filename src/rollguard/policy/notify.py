@@ -8,7 +8,7 @@ from pydantic import Field
 
 from rollguard.model.channels import FIXED, SecretKey
 from rollguard.model.destinations import SlackChannels, WebhookChannel
-from rollguard.policy.email import EmailPart, check_email
+from rollguard.policy.email import EMAIL, EmailPart, check_email
 from rollguard.policy.pagerduty import PagerDutyPart
 from rollguard.policy.part import File, Name, Part, SecuredUrl, SlackChannel, TeamName, Url
 from rollguard.policy.quiet import QuietHoursPart
@@ -110,7 +110,8 @@ def check_notify(part: Notify, marked: Marked) -> None:
             words = f"both `{pair[0]}` and `{pair[1]}`, or neither"
             marked.wrong((*path, "secrets", part.secrets.index(alone[0])), alone[0], words)
     check_email(part.email, secrets_of(part), marked)
-    check_means(part.teams, marked, by_mail=part.email is not None)
+    by_mail = part.email is not None or any(dropped[: len(EMAIL)] == EMAIL for dropped in marked.dropped)
+    check_means(part.teams, marked, by_mail=by_mail)
 
 
 def webhooks_of(part: Notify) -> tuple[WebhookChannel, ...]:

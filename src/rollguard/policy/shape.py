@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+import re
+from typing import Literal, TypeVar, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from rollguard.policy.annotations import below, key_of, models
+from rollguard.policy.annotations import Model, below, key_of, members, models
 from rollguard.policy.document import Document
 from rollguard.policy.mistakes import nearest
 from rollguard.policy.yaml_text import DEEPEST, Marked, Path
@@ -27,6 +28,20 @@ _WORDS = {
     "model_attributes_type": "a mapping of keys",
     "float_type": "a number",
 }
+_BOUNDS = {
+    "greater_than_equal": ("a number of at least", "ge"),
+    "less_than_equal": ("a number of at most", "le"),
+    "too_short": ("at least", "min_length"),
+    "too_long": ("at most", "max_length"),
+}
+_UNQUOTED = {
+    "int_type": re.compile(r"-?[0-9]+", re.ASCII),
+    "float_type": re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII),
+    "bool_type": re.compile(r"true|false", re.ASCII),
+}
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]{0,60}", re.ASCII)
+"""What needs no quotes in a list."""
+SHOWN_KEYS = 12
 
 
 def fit(marked: Marked) -> Document | None:
@@ -86,7 +101,10 @@ def _note(marked: Marked, detail: ErrorDetails) -> None:
     last = str(path[-1]) if path else ""
     if kind == "extra_forbidden":
         keys = _keys_at(path[:-1])
-        if last.lower() in _INLINE_SECRETS or "token" in last.lower() or "password" in last.lower():
+        if not keys:
+            about = " ".join(" ".join(model.__doc__ or "" for model in _parts_at(path[:-1])).split())
+            marked.wrong(path, last, f"no key here. {about}".rstrip(". "), key=True)
+        elif last.lower() in _INLINE_SECRETS or "token" in last.lower() or "password" in last.lower():
             # the value may be the secret itself: only the key is shown
             marked.wrong(
                 path, last, "no secret in a policy: name the file that holds it", near=nearest(last, keys), key=True
@@ -102,7 +120,7 @@ def _note(marked: Marked, detail: ErrorDetails) -> None:
         context = detail.get("ctx", {})
         choices = [word.strip("'") for word in str(context.get("expected", "")).replace(" or ", ", ").split(", ")]
         near = nearest(value, choices) if kind == "literal_error" and isinstance(value, str) else ""
-        marked.wrong(path, value, _expected(detail), near=near)
+        marked.wrong(path, value, _expected(detail) + _form(path, kind, value), near=near)
 
 
 def _owner(path: Path) -> str:
@@ -119,13 +137,35 @@ def _expected(detail: ErrorDetails) -> str:
         return str(context["expected"])
     if kind in _WORDS:
         return _WORDS[kind]
+    if kind in _BOUNDS:
+        words, bound = _BOUNDS[kind]
+        return f"{words} {context[bound]}" + (" in it" if bound.endswith("length") else "")
     return detail["msg"][0].lower() + detail["msg"][1:]
+
+
+def _form(path: Path, kind: str, value: object) -> str:
+    """How what stands there is written instead, where that is plain to see."""
+    if kind in _UNQUOTED and isinstance(value, str) and _UNQUOTED[kind].fullmatch(value):
+        return ", without quotes"
+    if kind == "list_type" and isinstance(value, str) and _PLAIN.fullmatch(value):
+        items = [one for found in _kinds_at(path) for inner in below(found, 0) for one in members(inner)]
+        return f", such as [{value}]" if any(one is str or get_origin(one) is Literal for one in items) else ""
+    if kind in {"model_type", "model_attributes_type"} and (keys := _keys_at(path)):
+        return f": {', '.join(keys)}" if len(keys) <= SHOWN_KEYS else ""
+    return ""
+
+
+def _kinds_at(path: Path) -> list[object]:
+    kinds: list[object] = [Document]
+    for step in path:
+        kinds = [inner for kind in kinds for inner in below(kind, step)] or kinds
+    return kinds
+
+
+def _parts_at(path: Path) -> list[Model]:
+    return [model for kind in _kinds_at(path) for model in models(kind)]
 
 
 def _keys_at(path: Path) -> list[str]:
     """The keys that are valid in the mapping at a path."""
-    kinds: list[object] = [Document]
-    for step in path:
-        kinds = [inner for kind in kinds for inner in below(kind, step)] or kinds
-    parts = [model for kind in kinds for model in models(kind)]
-    return sorted({key_of(name, field) for model in parts for name, field in model.model_fields.items()})
+    return sorted({key_of(name, field) for model in _parts_at(path) for name, field in model.model_fields.items()})

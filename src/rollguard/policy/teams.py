@@ -38,7 +38,8 @@ class TeamPart(Part):
 
 
 def check_means(teams: dict[str, TeamPart], marked: Marked, *, by_mail: bool) -> None:
-    """A team that nothing tells, and mails that no server sends; `by_mail`: there is a `notify.email`."""
+    """A team that nothing tells, and mails that no server sends; `by_mail`: there is a `notify.email`, good or
+    bad."""
     for name, team in teams.items():
         wrong_itself = any(path[: len(TEAMS) + 1] == (*TEAMS, name) for path in marked.dropped)
         if team.email is None and team.slack == TeamSlackPart() and not wrong_itself:

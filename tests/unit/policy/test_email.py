@@ -38,7 +38,11 @@ def test_a_servers_own_certificates_and_its_port_of_tls_are_taken() -> None:
         (MAIL.replace("smtp.example.com", "'smtp.example.com:587'"), "the name of a host such as"),
         (f"{MAIL}, tls: tls", "the port that speaks TLS from the first byte, mostly 465"),
         (f"{MAIL}, tls: none, caFile: /etc/ssl/ours.pem", "for certificates are given"),
-        (f"{MAIL}, port: 70000", "65535"),
+        (f"{MAIL}, port: 70000", "expected a number of at most 65535"),
+        (f"{MAIL}, port: 0", "expected a number of at least 1"),
+        (f'{MAIL}, port: "587"', "expected a whole number, without quotes"),
+        (MAIL.replace("[ops@example.com]", "[]"), "`[]`: expected at least 1 in it"),
+        (MAIL.replace("[ops@example.com]", "ops@example.com"), "expected a list, such as [ops@example.com]"),
     ],
 )
 def test_what_cannot_be_mailed_is_a_mistake(keys: str, words: str) -> None:

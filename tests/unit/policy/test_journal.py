@@ -42,4 +42,8 @@ def test_no_volume_is_mounted_over_what_the_guard_needs(path: str) -> None:
 
 def test_a_relative_path_and_a_password_in_the_policy_are_mistakes() -> None:
     assert "the absolute path of a file" in only(added("journal: {sqlite: {path: journal.db}}"))
-    assert "dsn" in only(added("journal: {postgres: {dsn: 'postgresql://u:p4ss@db/x'}}"))
+    for key in ("dsn", "password"):
+        said = only(added(f"journal: {{postgres: {{{key}: 'postgresql://u:p4ss@db/x'}}}}"))
+        assert f"`{key}`: expected no key here" in said
+        assert "the key `journal-dsn` of the Secret" in said
+        assert "p4ss" not in said

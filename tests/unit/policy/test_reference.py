@@ -24,6 +24,8 @@ def row(key: Key) -> str:
 
 def written(section: Section) -> str:
     title = ", ".join(f"`{path}`" for path in section.paths if path) or "The document"
+    if not section.keys:
+        return f"\n### {title}\n\n{section.about}\n"
     rows = "\n".join(row(key) for key in section.keys)
     return f"\n### {title}\n\n{section.about}\n\n| key | type | default | meaning |\n|---|---|---|---|\n{rows}\n"
 

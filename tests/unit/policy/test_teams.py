@@ -7,7 +7,7 @@ import pytest
 from rollguard.model.destinations import TeamChannels
 from rollguard.policy.remarks import remarks
 from tests.unit.policy.test_email import MAIL
-from tests.unit.policy.texts import added, good, only
+from tests.unit.policy.texts import added, good, mistakes, only
 
 
 def of_video(text: str) -> str:
@@ -27,6 +27,12 @@ def test_a_team_gets_mail_about_its_own_workloads_beside_everybody_else() -> Non
 def test_a_teams_list_without_a_server_is_a_mistake() -> None:
     text = added("notify: {teams: {video: {email: [v@example.com]}}}")
     assert "by which server mails go" in only(of_video(text))
+
+
+@pytest.mark.parametrize("email", ["{to: ops@example.com}", f"{{{MAIL}, port: 0}}", f"{{{MAIL}, tsl: none}}"])
+def test_a_server_with_a_mistake_in_it_is_not_said_to_be_absent(email: str) -> None:
+    text = of_video(added(f"notify: {{email: {email}, teams: {{video: {{email: [v@example.com]}}}}}}"))
+    assert not [each for each in mistakes(text) if "by which server" in str(each)]
 
 
 def test_each_address_of_a_team_stands_once() -> None:
