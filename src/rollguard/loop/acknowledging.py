@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from rollguard.lifecycle import response
-from rollguard.loop import changes
+from rollguard.loop import timeline
 from rollguard.loop.context import Context
 from rollguard.loop.leader import LeadershipLost
 from rollguard.loop.store import Unavailable, Vanished
@@ -53,7 +53,7 @@ class Acknowledging:
         def acknowledged(present: RolloutRecord) -> RolloutRecord:
             if not _answers(present, by):
                 return present
-            return changes.with_entries(response.acknowledged(present, by), (line,))
+            return timeline.with_entries(response.acknowledged(present, by), (line,))
 
         try:
             await note(self._context, record, acknowledged)

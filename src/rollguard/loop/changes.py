@@ -1,14 +1,13 @@
-"""Changes of the records, as functions of the record: applied again, they change nothing more."""
+"""Changes of a rollout's record, as functions of the record: applied again, they change nothing more."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Iterable
 from dataclasses import replace
 
 from rollguard import undo
-from rollguard.lifecycle import findings, recurring, response
+from rollguard.lifecycle import response
+from rollguard.loop.telling import told, with_over_told
+from rollguard.loop.timeline import to_milliseconds, with_entries
 from rollguard.model.action import Fruitless, Plan, Step, StepState
 from rollguard.model.facts import UnitFacts
 from rollguard.model.handling import Acknowledgement
@@ -25,53 +24,14 @@ from rollguard.model.lifecycle import (
     Transition,
 )
 from rollguard.model.names import TemplateHash
-from rollguard.model.notices import Notice, NoticeState
 from rollguard.model.policy import Mode, Policy
-from rollguard.model.records import GoodRevision, LifecycleState, Ordered, RolloutRecord, TimelineEntry, UnitRecord
+from rollguard.model.records import LifecycleState, Ordered, RolloutRecord, TimelineEntry, UnitRecord
 from rollguard.model.time import Instant
-from rollguard.notify.words import words
-from rollguard.record import thinned
 
-ENTRIES = 60
-FIRST_ENTRIES = 20
 PODS = 200
-NOTICES = 24
-GOOD = 10
-GOOD_OF_MEMBER = 3
-"""Of each Deployment of a release set."""
-ADOPTED_BEFORE = 3
-UNDONE = 10
-CONDITION = 300
-"""Characters of a condition's message."""
 LEAST_FIRST = (Mode.OBSERVE, Mode.APPROVE, Mode.AUTOMATIC)
-ROLLBACKS = 20
-CHARGED = 32
-ONE_STATE = ("blind",)
-"""Topics that are one state whatever its cause is at the moment: another cause is no news."""
 FINAL = (StepState.DONE, StepState.SKIPPED, StepState.FAILED)
 ORDER = (StepState.PENDING, StepState.TRYING, StepState.DONE, StepState.SKIPPED, StepState.FAILED)
-
-
-def to_milliseconds(now: Instant) -> Instant:
-    """The instant as it reads after a round through a record: whole milliseconds."""
-    return Instant(round(now.seconds, 3))
-
-
-def with_entries(record: RolloutRecord, entries: Iterable[TimelineEntry]) -> RolloutRecord:
-    """The record with these lines of its story; one that is there already is not told twice."""
-    timeline = list(record.timeline)
-    for entry in entries:
-        if not any(_same_entry(entry, known) for known in timeline):
-            timeline.append(entry)
-    if len(timeline) == len(record.timeline):
-        return record
-    if len(timeline) > ENTRIES:
-        timeline = timeline[:FIRST_ENTRIES] + timeline[FIRST_ENTRIES - ENTRIES :]
-    return replace(record, timeline=tuple(timeline))
-
-
-def _same_entry(one: TimelineEntry, other: TimelineEntry) -> bool:
-    return one.kind == other.kind and one.text == other.text and abs(one.at.since(other.at)) < 0.002
 
 
 def with_pods(record: RolloutRecord, facts: UnitFacts) -> RolloutRecord:
@@ -125,89 +85,6 @@ def advanced(
     return record
 
 
-def told(record: RolloutRecord, tell: Tell, *, unit: UnitRecord, policy: Policy, now: Instant) -> RolloutRecord:
-    """The record with the notice in its outbox; the same topic and reason again only at the policy's interval.
-
-    What it is about is the reason, not its words: a value that moves or another pod is not news, and to be blind is one
-    state whatever hides the values now. What a person has acknowledged is not repeated at all. What begins anew is told
-    anew, but a hold that comes and goes: see `recurring`.
-    """
-    if recurring.kept_back(record, tell, policy.timing.repeat_notice, now):
-        return replace(record, over_untold=tell.reason)
-    anew = tell.anew and not recurring.stands(record, tell)
-    if recurring.corrects(tell):
-        record = replace(record, over_untold="")
-    return _with_told(record, replace(tell, anew=anew), unit=unit, policy=policy, now=now)
-
-
-def with_over_told(record: RolloutRecord, *, unit: UnitRecord, policy: Policy, now: Instant) -> RolloutRecord:
-    """The record with the notice that a hold is over, where that was kept back and is due now."""
-    tell = recurring.over(record, policy.timing.repeat_notice, now)
-    if tell is None:
-        return record
-    return _with_told(replace(record, over_untold=""), tell, unit=unit, policy=policy, now=now)
-
-
-def _with_told(record: RolloutRecord, tell: Tell, *, unit: UnitRecord, policy: Policy, now: Instant) -> RolloutRecord:
-    key = _key(tell)
-    mine = [n for n in record.notices if n.topic == tell.topic]
-    same = [n for n in mine if n.id.rsplit(".", 1)[0] == f"{record.id}.{tell.topic}.{key}"]
-    known = bool(same) and not tell.anew
-    if known and (now.since(same[-1].at) < policy.timing.repeat_notice or seen(record, same[-1].at)):
-        return record
-    record = response.told(record, tell, policy.timing.respond_within, now)
-    number = 1 + max((int(n.id.rsplit(".", 1)[1]) for n in same), default=0)
-    text = words(tell, record, unit, policy, now)
-    notice = Notice(
-        id=f"{record.id}.{tell.topic}.{key}.{number}",
-        class_=tell.class_,
-        topic=tell.topic,
-        title=text.title,
-        text=text.text,
-        at=now,
-        team=unit.team,
-    )
-    entry = TimelineEntry(at=now, kind="notice", text=text.title)
-    return with_entries(replace(record, notices=thinned((*record.notices, notice), NOTICES)), (entry,))
-
-
-def seen(record: RolloutRecord, told: Instant) -> bool:
-    """Whether a person has taken note of what was told then, or of every finding since."""
-    return response.seen_since(record, told) or findings.all_seen(record, told)
-
-
-def told_unit(unit: UnitRecord, tell: Tell, *, policy: Policy, now: Instant) -> UnitRecord:
-    """As `told`, for a notice that belongs to no rollout."""
-    key = _key(tell)
-    prefix = f"{unit.name.namespace}.{unit.name.object_name}.{tell.topic}.{key}"
-    same = [n for n in unit.notices if n.id.rsplit(".", 1)[0] == prefix]
-    id_ = f"{prefix}.{int(now.seconds)}"
-    known = bool(same) and not tell.anew
-    if any(n.id == id_ for n in same) or (known and now.since(same[-1].at) < policy.timing.repeat_notice):
-        return unit
-    text = words(tell, None, unit, policy, now)
-    notice = Notice(
-        id=id_,
-        class_=tell.class_,
-        topic=tell.topic,
-        title=text.title,
-        text=text.text,
-        at=now,
-        team=unit.team,
-    )
-    return replace(unit, notices=thinned((*unit.notices, notice), NOTICES))
-
-
-def _key(tell: Tell) -> str:
-    text = "" if tell.topic in ONE_STATE else tell.about or re.sub(r"\d+(\.\d+)?", "#", tell.reason)
-    return hashlib.sha256(f"{tell.class_.value}/{text}".encode()).hexdigest()[:8]
-
-
-def with_notice(notices: tuple[Notice, ...], changed: Notice) -> tuple[Notice, ...]:
-    """The outbox with that notice in its new state; a notice that has arrived or failed stays so."""
-    return tuple(changed if n.id == changed.id and n.state is NoticeState.PENDING else n for n in notices)
-
-
 def with_step(record: RolloutRecord, plan_id: str, step: Step) -> RolloutRecord:
     """The record with the step at least that far: the state of a step only advances."""
     plan = record.plan
@@ -258,55 +135,6 @@ def with_abandoned_plan(record: RolloutRecord, plan: Plan, answer: undo.Abandon,
     return replace(record, why=answer.reason)
 
 
-def handled(unit: UnitRecord, request: str) -> UnitRecord:
-    """The unit with that request handled."""
-    if request in unit.handled_requests:
-        return unit
-    return replace(unit, handled_requests=(*unit.handled_requests, request))
-
-
-def with_good(unit: UnitRecord, good: GoodRevision) -> UnitRecord:
-    """The unit with that revision judged healthy, as the newest; it is good since it was first judged so."""
-    known = next((g for g in unit.healthy if g.digest == good.digest), None)
-    if known is not None:
-        good = replace(good, since=min(known.since, good.since), saved=good.saved or known.saved)
-    others = tuple(g for g in unit.healthy if g.digest != good.digest)
-    most = GOOD_OF_MEMBER if good.workload else GOOD
-    surplus = [g for g in others if g.workload == good.workload][: -most + 1]
-    kept = tuple(g for g in others if g not in surplus)
-    return replace(unit, healthy=(*kept, good), undone=_but(unit.undone, good.digest))
-
-
-def with_adopted(unit: UnitRecord, good: GoodRevision) -> UnitRecord:
-    """The unit with that revision adopted; what was adopted before it stays a way back."""
-    before = (*unit.adopted_before, *((unit.adopted,) if unit.adopted is not None else ()))
-    kept = tuple(one for one in before if one.digest != good.digest)[-ADOPTED_BEFORE:]
-    return replace(unit, adopted=good, adopted_before=kept, undone=_but(unit.undone, good.digest))
-
-
-def with_adopted_side(unit: UnitRecord, good: GoodRevision) -> UnitRecord:
-    """The release set with that revision adopted for its Deployment, in place of the one before it."""
-    others = tuple(one for one in unit.adopted_before if one.workload != good.workload)
-    return replace(unit, adopted_before=(*others, good), undone=_but(unit.undone, good.digest))
-
-
-def with_undone(unit: UnitRecord, digest: str, at: Instant) -> UnitRecord:
-    """The unit that does not go back to the revision of that template: it is undone. What is good anew counts again."""
-    adopted = unit.adopted if unit.adopted is not None and unit.adopted.digest != digest else None
-    known = any(undone == digest for undone, _at in unit.undone)
-    return replace(
-        unit,
-        healthy=tuple(good for good in unit.healthy if good.digest != digest),
-        adopted=adopted,
-        adopted_before=tuple(good for good in unit.adopted_before if good.digest != digest),
-        undone=unit.undone if known else (*unit.undone, (digest, at))[-UNDONE:],
-    )
-
-
-def _but(undone: tuple[tuple[str, Instant], ...], digest: str) -> tuple[tuple[str, Instant], ...]:
-    return tuple(entry for entry in undone if entry[0] != digest)
-
-
 def milder(one: Mode, other: Mode) -> Mode:
     """The mode that lets the guard do less."""
     return min(one, other, key=LEAST_FIRST.index)
@@ -333,48 +161,6 @@ def in_milder_mode(record: RolloutRecord, present: Mode, now: Instant) -> Rollou
     return with_entries(replace(record, mode=mode), (line,))
 
 
-def with_condition(unit: UnitRecord, type_: str, message: str) -> UnitRecord:
-    """The unit with that condition as it began; without it where the message is empty."""
-    others = tuple(entry for entry in unit.conditions if entry[0] != type_)
-    if bool(message) is (len(others) < len(unit.conditions)):
-        return unit
-    return replace(unit, conditions=(*others, (type_, message[:CONDITION])) if message else others)
-
-
-def with_present_condition(unit: UnitRecord, type_: str, message: str) -> UnitRecord:
-    """As `with_condition`, but with the message of now."""
-    if dict(unit.conditions).get(type_, "") == message[:CONDITION]:
-        return unit
-    return with_condition(with_condition(unit, type_, ""), type_, message)
-
-
-def with_rollback(unit: UnitRecord, at: Instant) -> UnitRecord:
-    """The unit with an automatic rollback counted, once."""
-    if any(abs(at.since(known)) < 0.002 for known in unit.automatic_rollbacks):
-        return unit
-    return replace(unit, automatic_rollbacks=(*unit.automatic_rollbacks, at)[-ROLLBACKS:])
-
-
-def with_charged(unit: UnitRecord, uids: tuple[str, ...]) -> UnitRecord:
-    """The unit with these failed migrations charged to its rollouts so far."""
-    fresh = tuple(uid for uid in uids if uid not in unit.charged_migrations)
-    return replace(unit, charged_migrations=(*unit.charged_migrations, *fresh)[-CHARGED:]) if fresh else unit
-
-
 def acting(record: RolloutRecord | None) -> bool:
     """True while there is something for the executor to do or to go on with."""
     return record is not None and record.state in (LifecycleState.PLANNED, LifecycleState.ACTING)
-
-
-def with_saved(unit: UnitRecord, hash_: TemplateHash, saved: str) -> UnitRecord:
-    """The unit with the name under which that revision's template is kept."""
-
-    def kept(good: GoodRevision) -> GoodRevision:
-        return replace(good, saved=saved) if good.hash == hash_ and not good.saved else good
-
-    return replace(
-        unit,
-        healthy=tuple(kept(good) for good in unit.healthy),
-        adopted=kept(unit.adopted) if unit.adopted is not None else None,
-        adopted_before=tuple(kept(good) for good in unit.adopted_before),
-    )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from rollguard.doctor import Check, State
-from rollguard.loop import changes, everything
+from rollguard.loop import everything, units
 from rollguard.loop.context import Context
 from rollguard.loop.leader import LeadershipLost
 from rollguard.loop.store import Unavailable, Vanished
@@ -93,5 +93,5 @@ def with_checks(unit: UnitRecord, failed: tuple[Check, ...]) -> UnitRecord:
     for check in failed:
         type_ = CONDITION + "".join(word.capitalize() for word in check.name.split("-"))
         told.setdefault(type_, []).append(f"{check.subject}: {check.found}")
-    mine = tuple((type_, "; ".join(texts)[: changes.CONDITION]) for type_, texts in told.items())
+    mine = tuple((type_, "; ".join(texts)[: units.CONDITION]) for type_, texts in told.items())
     return replace(unit, conditions=(*others, *mine))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollguard import undo
-from rollguard.loop import changes, surroundings
+from rollguard.loop import surroundings, units
 from rollguard.loop.context import Context
 from rollguard.loop.transitions import unit_of
 from rollguard.model.action import Plan
@@ -21,8 +21,8 @@ async def condemn(context: Context, record: RolloutRecord, plan: Plan) -> str:
 
     def undone(unit: UnitRecord) -> UnitRecord:
         for digest in digests:
-            unit = changes.with_undone(unit, digest, plan.created)
-        return changes.with_rollback(unit, plan.created) if plan.actor == surroundings.GUARD else unit
+            unit = units.with_undone(unit, digest, plan.created)
+        return units.with_rollback(unit, plan.created) if plan.actor == surroundings.GUARD else unit
 
     unit = unit_of(context, record.unit)
     await context.store.change_unit(record.unit, undone)

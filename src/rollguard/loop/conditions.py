@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from rollguard.loop import changes
+from rollguard.loop import units
 from rollguard.loop.context import Context, Memory
 from rollguard.model.facts import UnitFacts
 from rollguard.model.records import UnitRecord
@@ -38,8 +38,8 @@ async def keep(context: Context, memory: Memory, facts: UnitFacts, *, blind: str
     unseen = f"not seen completely, so nothing is guarded here: {'; '.join(facts.missing)}" if long else ""
 
     def present(unit: UnitRecord) -> UnitRecord:
-        seen = changes.with_condition(changes.with_condition(unit, ERROR, ""), BLIND, blind)
-        return changes.with_condition(seen, UNSEEN, unseen)
+        seen = units.with_condition(units.with_condition(unit, ERROR, ""), BLIND, blind)
+        return units.with_condition(seen, UNSEEN, unseen)
 
     if present(unit) != unit:
         await context.store.change_unit(unit.name, present)

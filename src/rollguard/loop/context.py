@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from rollguard.decide import Judged
 from rollguard.judge import JudgeState
-from rollguard.loop import changes
+from rollguard.loop import timeline
 from rollguard.loop.asking import Asking
 from rollguard.loop.emitting import Events
 from rollguard.loop.leader import Gate
@@ -120,7 +120,7 @@ class Context:
 
     def now(self) -> Instant:
         """Wall time in whole milliseconds, as records keep it."""
-        return changes.to_milliseconds(self.clock.now())
+        return timeline.to_milliseconds(self.clock.now())
 
     def server_now(self) -> Instant:
         """The API server's time, as far as it is known: what its objects' times are compared with."""
@@ -128,7 +128,7 @@ class Context:
 
     def at_server(self, moment: Instant) -> Instant:
         """A moment of our clock in the API server's time, as far as that is known."""
-        return changes.to_milliseconds(moment.plus(self.cluster.clock_offset() or 0.0))
+        return timeline.to_milliseconds(moment.plus(self.cluster.clock_offset() or 0.0))
 
     def offset(self) -> float | None:
         """The worst known clock offset, in seconds."""

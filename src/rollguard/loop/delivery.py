@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from rollguard.loop.changes import to_milliseconds
+from rollguard.loop.timeline import to_milliseconds
 from rollguard.model.notices import Notice, NoticeClass, NoticeState
 from rollguard.model.time import Instant
 from rollguard.notify.routing import Route

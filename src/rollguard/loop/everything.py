@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 
-from rollguard.loop import changes, conditions
+from rollguard.loop import conditions, telling, units
 from rollguard.loop.context import Context
 from rollguard.loop.leader import LeadershipLost
 from rollguard.loop.store import Unavailable, Vanished
@@ -69,16 +69,16 @@ async def _say(context: Context, unread: tuple[str, ...]) -> None:
 
     def said(unit: UnitRecord) -> UnitRecord:
         due = mistakes and (POLICY_INVALID not in dict(unit.conditions) or _long_ago(unit, page.topic, policy, now))
-        told = changes.told_unit(unit, page, policy=policy, now=now) if due else unit
+        told = telling.told_unit(unit, page, policy=policy, now=now) if due else unit
         if news:
             blind = Tell(class_=NoticeClass.PAGE, topic=TOPIC_UNSEEN, reason=news)
-            told = changes.told_unit(told, blind, policy=policy, now=now)
-        told = changes.with_present_condition(told, POLICY_INVALID, mistakes)
-        told = changes.with_present_condition(told, conditions.UNSEEN, "; ".join(unseen.values()))
-        told = changes.with_present_condition(told, JOURNAL_UNREACHED, journal or "")
+            told = telling.told_unit(told, blind, policy=policy, now=now)
+        told = units.with_present_condition(told, POLICY_INVALID, mistakes)
+        told = units.with_present_condition(told, conditions.UNSEEN, "; ".join(unseen.values()))
+        told = units.with_present_condition(told, JOURNAL_UNREACHED, journal or "")
         told = _with_outlets(told, needs, journal)
-        told = changes.with_present_condition(told, POLICY_UNREAD, "; ".join(unjudged.values()))
-        return changes.with_present_condition(told, NAMESPACE_UNREAD, missing)
+        told = units.with_present_condition(told, POLICY_UNREAD, "; ".join(unjudged.values()))
+        return units.with_present_condition(told, NAMESPACE_UNREAD, missing)
 
     if unit is not None and said(unit) != unit:
         await context.store.change_unit(unit.name, said)

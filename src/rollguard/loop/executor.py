@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollguard import undo
-from rollguard.loop import changes, planning, reading, surroundings
+from rollguard.loop import changes, planning, reading, surroundings, telling, timeline, units
 from rollguard.loop.condemning import condemn
 from rollguard.loop.context import Context, LookAgain, Memory
 from rollguard.loop.sending import Go, Tally, mark, send
@@ -104,7 +104,7 @@ async def _finish(context: Context, record: RolloutRecord, plan: Plan) -> None:
 
     def undone(unit: UnitRecord) -> UnitRecord:
         for digest in undo.undone(plan, record):
-            unit = changes.with_undone(unit, digest, plan.created)
+            unit = units.with_undone(unit, digest, plan.created)
         return unit
 
     await context.store.change_unit(record.unit, undone)
@@ -122,7 +122,7 @@ async def _abandon(context: Context, record: RolloutRecord, plan: Plan, answer: 
 
     def abandoned(present: RolloutRecord) -> RolloutRecord:
         changed = changes.with_abandoned_plan(present, plan, answer, now)
-        return changes.with_entries(changed, (line,)) if changed != present else present
+        return timeline.with_entries(changed, (line,)) if changed != present else present
 
     await note(context, record, abandoned)
 
@@ -137,7 +137,7 @@ async def _resume(context: Context, record: RolloutRecord, plan: Plan, half: str
     def resumed(present: RolloutRecord) -> RolloutRecord:
         if present.plan is None or present.plan.id != plan.id or present.state is not LifecycleState.ACTING:
             raise LookAgain(f"{present.id} has another plan than {plan.id}")
-        return changes.with_entries(replace(present, plan=following), (line,))
+        return timeline.with_entries(replace(present, plan=following), (line,))
 
     await note(context, record, resumed)
     await _tell(context, record, Tell(class_=NoticeClass.PAGE, topic="half-back", reason=half))
@@ -151,7 +151,7 @@ async def _tell(context: Context, record: RolloutRecord, tell: Tell) -> None:
     unit, now = unit_of(context, record.unit), context.now()
 
     def told(present: RolloutRecord) -> RolloutRecord:
-        present = changes.told(present, tell, unit=unit, policy=context.policies.of(present), now=now)
+        present = telling.told(present, tell, unit=unit, policy=context.policies.of(present), now=now)
         stands = tell.topic == "half-back" and present.state is LifecycleState.ACTING
         return replace(present, why=tell.reason) if stands else present
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 
-from rollguard.loop import changes, executor
+from rollguard.loop import executor, units
 from rollguard.loop.conditions import ERROR
 from rollguard.loop.context import Context, LookAgain, Memory
 from rollguard.loop.leader import LeadershipLost
@@ -67,7 +67,7 @@ class Jobs:
     async def _show_error(self, name: UnitName, error: str) -> None:
         """The unit's record says so, for `rollguard status`; the next look that comes to its end takes it away."""
         try:
-            await self._context.store.change_unit(name, lambda u: changes.with_condition(u, ERROR, error))
+            await self._context.store.change_unit(name, lambda u: units.with_condition(u, ERROR, error))
         except (Unavailable, Vanished, LeadershipLost) as unwritten:
             self._context.log("condition-not-written", {"unit": str(name), "detail": str(unwritten)})
 

@@ -21,6 +21,7 @@ from rollguard.loop import (
     reading,
     sets,
     surroundings,
+    telling,
     verify,
 )
 from rollguard.loop.context import Context, Memory
@@ -200,7 +201,7 @@ async def _left_to_people(context: Context, memory: Memory, record: RolloutRecor
     if now < record.started.plus(context.policies.of(record).timing.close):
         tell = Tell(class_=NoticeClass.PAGE, topic="superseded", reason=record.why)
         policy = context.policies.of(record)
-        return await note(context, record, lambda r: changes.told(r, tell, unit=unit, policy=policy, now=now))
+        return await note(context, record, lambda r: telling.told(r, tell, unit=unit, policy=policy, now=now))
     await sets.remember(context, memory, record.unit)
     return await transit(context, record, WindowOver(left=record.why), change=ending(memory))
 

@@ -8,7 +8,7 @@ from functools import partial
 from hashlib import sha256
 
 from rollguard import observe
-from rollguard.loop import changes
+from rollguard.loop import changes, telling, timeline, units
 from rollguard.loop.context import Context, LookAgain, Memory
 from rollguard.loop.transitions import save, settle, tell_workloads, transit
 from rollguard.model.facts import UnitFacts
@@ -123,10 +123,10 @@ async def open_rollout(
     record = new_record(context, memory, begun, facts, order=order)
     text = _beginning(begun, order)
     line = TimelineEntry(at=record.started, kind="rollout", text=text)
-    record = changes.with_entries(record, (line,))
+    record = timeline.with_entries(record, (line,))
     if not order and not quiet:
         tell = Tell(class_=NoticeClass.INFO, topic="rollout-began", reason=text)
-        record = changes.told(record, tell, unit=unit, policy=context.policy, now=now)
+        record = telling.told(record, tell, unit=unit, policy=context.policy, now=now)
     stored = await context.store.create_rollout(record)
     if stored.closed is not None:
         await settle(context, stored)
@@ -165,7 +165,7 @@ def new_record(context: Context, memory: Memory, begun: Begun, facts: UnitFacts,
         unit=begun.unit,
         workload=begun.workload,
         uid=begun.uid,
-        started=changes.to_milliseconds(begun.since),
+        started=timeline.to_milliseconds(begun.since),
         target=begun.target,
         target_number=begun.target_number,
         target_digest=begun.target_digest,
@@ -223,7 +223,7 @@ async def adopt(context: Context, unit: UnitRecord, facts: UnitFacts) -> None:
     """Adopts what has stood long enough, remembers what runs when nothing rolls out, keeps the good templates."""
     good = observe.adoption(unit, facts, context.policy.timing, context.now())
     if good is not None:
-        await context.store.change_unit(unit.name, partial(changes.with_adopted, good=good))
+        await context.store.change_unit(unit.name, partial(units.with_adopted, good=good))
         context.log("adopted", {"unit": str(unit.name), "revision": good.number})
     target = observe.settled_target(facts)
     if unit.last_target is None and target is not None and facts.complete:
@@ -245,4 +245,4 @@ async def _keep_templates(context: Context, name: UnitName, facts: UnitFacts) ->
             continue
         saved = await save(context, unit.workload, revision.template)
         if saved:
-            await context.store.change_unit(name, partial(changes.with_saved, hash_=good.hash, saved=saved))
+            await context.store.change_unit(name, partial(units.with_saved, hash_=good.hash, saved=saved))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rollguard import observe, undo
 from rollguard.lifecycle import response
-from rollguard.loop import changes, opening, surroundings
+from rollguard.loop import opening, surroundings, timeline
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.requests import OPEN_TO_PEOPLE, human, mark_handled, pending, tell_back
 from rollguard.loop.transitions import note, transit
@@ -72,7 +72,7 @@ async def handle(
             await refuse(context, unit, request, apart, record)
             return
         line = human(request, f"Rollback ordered: {request.reason}; one is under way already")
-        await note(context, record, lambda r: changes.with_entries(r, (line,)))
+        await note(context, record, lambda r: timeline.with_entries(r, (line,)))
         await mark_handled(context, name, request)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from rollguard.loop import changes
+from rollguard.loop import telling, units
 from rollguard.loop.connections import Connected, Connections
 from rollguard.loop.delivery import Answer, Delivery, reached
 from rollguard.loop.leader import Gate, LeadershipLost
@@ -264,15 +264,15 @@ class Outbox:
         def on_unit(record: UnitRecord) -> UnitRecord:
             if notice.state is not NoticeState.PENDING:
                 failed = notice.detail if notice.state is NoticeState.FAILED else ""
-                record = changes.with_condition(record, NOTICE_FAILED, failed)
-            return replace(record, notices=changes.with_notice(record.notices, notice))
+                record = units.with_condition(record, NOTICE_FAILED, failed)
+            return replace(record, notices=telling.with_notice(record.notices, notice))
 
         def on_rollout(record: RolloutRecord) -> RolloutRecord:
             known = {**references, **dict(record.references)}
             if PAGERDUTY in references:  # where the first incident is resolved a page opens another: that is read then
                 known[PAGERDUTY] = references[PAGERDUTY]
             return replace(
-                record, notices=changes.with_notice(record.notices, notice), references=tuple(sorted(known.items()))
+                record, notices=telling.with_notice(record.notices, notice), references=tuple(sorted(known.items()))
             )
 
         if rollout is not None:

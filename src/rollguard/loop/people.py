@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollguard.lifecycle import findings, response, tickets
-from rollguard.loop import changes, orders, ticketing
+from rollguard.loop import orders, telling, ticketing, timeline
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.requests import OPEN_TO_PEOPLE, human, mark_handled, pending, tell_back
 from rollguard.loop.transitions import note, transit
@@ -95,13 +95,13 @@ async def _said(context: Context, unit: UnitRecord, request: HumanRequest, recor
         now, line, policy = context.now(), _line(request), context.policies.of(meant)
 
         def said(present: RolloutRecord) -> RolloutRecord:
-            noted = changes.with_entries(_with(present, request, now), (line,))
+            noted = timeline.with_entries(_with(present, request, now), (line,))
             noted = ticketing.ticketed(noted, unit=unit, policy=policy, now=now)
             if request.kind is not RequestKind.RESOLVE or request.signal:
                 return noted
             reason = f"{request.actor} has resolved the incident" + (f": {request.reason}" if request.reason else "")
             tell = Tell(class_=NoticeClass.INFO, topic="incident-resolved", reason=reason)
-            return changes.told(noted, tell, unit=unit, policy=policy, now=now)
+            return telling.told(noted, tell, unit=unit, policy=policy, now=now)
 
         await note(context, meant, said)
         context.store.forget_settled()

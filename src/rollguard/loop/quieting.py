@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
-from rollguard.loop import changes, everything
+from rollguard.loop import everything, telling, timeline
 from rollguard.loop.context import Context
 from rollguard.loop.leader import LeadershipLost
 from rollguard.loop.store import Unavailable, Vanished
@@ -59,13 +59,13 @@ async def _tell(context: Context, kept: list[_Kept]) -> None:
         await _mark(context, kept[0], replace(kept[0].notice, kept=False))
         return
     of_all = await everything.create(context)
-    policy, now = context.policy, changes.to_milliseconds(context.now())
+    policy, now = context.policy, timeline.to_milliseconds(context.now())
     told = together(tuple(each.notice for each in kept), of_all.name, policy, now)
 
     def with_told(unit: UnitRecord) -> UnitRecord:
         if any(notice.id == told.id for notice in unit.notices):
             return unit
-        return replace(unit, notices=thinned((*unit.notices, told), changes.NOTICES))
+        return replace(unit, notices=thinned((*unit.notices, told), telling.NOTICES))
 
     await context.store.change_unit(of_all.name, with_told)
     for each in kept:
@@ -78,9 +78,9 @@ async def _tell(context: Context, kept: list[_Kept]) -> None:
 async def _mark(context: Context, kept: _Kept, notice: Notice) -> None:
     if kept.rollout is not None:
         await context.store.change_rollout(
-            kept.rollout.id, lambda record: replace(record, notices=changes.with_notice(record.notices, notice))
+            kept.rollout.id, lambda record: replace(record, notices=telling.with_notice(record.notices, notice))
         )
     else:
         await context.store.change_unit(
-            kept.unit, lambda unit: replace(unit, notices=changes.with_notice(unit.notices, notice))
+            kept.unit, lambda unit: replace(unit, notices=telling.with_notice(unit.notices, notice))
         )

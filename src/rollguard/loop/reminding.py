@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import partial
 
 from rollguard.lifecycle import response
-from rollguard.loop import changes
+from rollguard.loop import telling
 from rollguard.loop.context import Context
 from rollguard.loop.leader import LeadershipLost
 from rollguard.loop.store import Unavailable, Vanished
@@ -30,6 +30,6 @@ async def remind(context: Context) -> None:
 
 def _reminded(context: Context, unit: UnitRecord, now: Instant, record: RolloutRecord) -> RolloutRecord:
     policy = context.policies.of(record)
-    record = changes.with_over_told(record, unit=unit, policy=policy, now=now)
+    record = telling.with_over_told(record, unit=unit, policy=policy, now=now)
     tell = response.escalation(record, policy.timing.respond_within, now)
-    return record if tell is None else changes.told(record, tell, unit=unit, policy=policy, now=now)
+    return record if tell is None else telling.told(record, tell, unit=unit, policy=policy, now=now)

@@ -5,7 +5,7 @@ A request is marked as handled after its effect is in the cluster; an effect tha
 
 from __future__ import annotations
 
-from rollguard.loop import changes
+from rollguard.loop import telling, timeline, units
 from rollguard.loop.context import Context
 from rollguard.loop.transitions import note
 from rollguard.model.lifecycle import Tell
@@ -24,7 +24,7 @@ def pending(unit: UnitRecord) -> tuple[HumanRequest, ...]:
 
 async def mark_handled(context: Context, unit: UnitName, request: HumanRequest) -> None:
     """Never again."""
-    await context.store.change_unit(unit, lambda u: changes.handled(u, request.id))
+    await context.store.change_unit(unit, lambda u: units.handled(u, request.id))
 
 
 async def tell_back(
@@ -34,17 +34,17 @@ async def tell_back(
     now = context.now()
 
     def told(present: RolloutRecord) -> RolloutRecord:
-        noted = changes.with_entries(present, (line,))
+        noted = timeline.with_entries(present, (line,))
         if noted == present:
             return present
-        return changes.told(noted, tell, unit=unit, policy=context.policies.of(present), now=now)
+        return telling.told(noted, tell, unit=unit, policy=context.policies.of(present), now=now)
 
     if record is not None:
         await note(context, record, told)
     else:
-        await context.store.change_unit(unit.name, lambda u: changes.told_unit(u, tell, policy=context.policy, now=now))
+        await context.store.change_unit(unit.name, lambda u: telling.told_unit(u, tell, policy=context.policy, now=now))
 
 
 def human(request: HumanRequest, text: str) -> TimelineEntry:
     """A line of the story whose actor is the person; the time is that of the request, so that it is told once."""
-    return TimelineEntry(at=changes.to_milliseconds(request.at), kind="human", text=text, actor=request.actor)
+    return TimelineEntry(at=timeline.to_milliseconds(request.at), kind="human", text=text, actor=request.actor)

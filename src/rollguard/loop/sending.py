@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from rollguard import undo
-from rollguard.loop import changes
+from rollguard.loop import changes, telling, timeline
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.transitions import note, unit_of
 from rollguard.model.action import (
@@ -144,10 +144,10 @@ async def mark(context: Context, record: RolloutRecord, step: Step, *, tell: Tel
         if changed == present:
             return present
         on = reached.state is not StepState.TRYING and undo.tells_half(present.why)
-        changed = changes.with_entries(replace(changed, why=plan.reason) if on else changed, (line,))
+        changed = timeline.with_entries(replace(changed, why=plan.reason) if on else changed, (line,))
         if tell is None:
             return changed
         unit = unit_of(context, record.unit)
-        return changes.told(changed, tell, unit=unit, policy=context.policies.of(changed), now=now)
+        return telling.told(changed, tell, unit=unit, policy=context.policies.of(changed), now=now)
 
     await note(context, record, marked)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from rollguard import observe, undo
-from rollguard.loop import changes, lives, opening
+from rollguard.loop import lives, opening, timeline, units
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.judging import ending
 from rollguard.loop.transitions import note, transit, unit_of
@@ -102,7 +102,7 @@ async def _rest(context: Context, unit: UnitRecord, release_set: ReleaseSet, fac
     for each in live:
         good = observe.side_adopted(unit, each, facts, context.policy.timing, context.now())
         if good is not None:
-            await context.store.change_unit(unit.name, partial(changes.with_adopted_side, good=good))
+            await context.store.change_unit(unit.name, partial(units.with_adopted_side, good=good))
             context.log("adopted", {"unit": str(unit.name), "workload": good.workload, "revision": good.number})
 
 
@@ -307,7 +307,7 @@ def _with(
     def changed(record: RolloutRecord) -> RolloutRecord:
         if record.state in OWN_UNDO or record.passages == passages:
             return record
-        return changes.with_entries(replace(record, passages=passages), entries)
+        return timeline.with_entries(replace(record, passages=passages), entries)
 
     return changed
 

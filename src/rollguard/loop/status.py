@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rollguard import observe
-from rollguard.loop.changes import seen
 from rollguard.loop.context import Context, Memory
+from rollguard.loop.telling import seen
 from rollguard.loop.told import ChannelStatus
 from rollguard.loop.verify import STALLED
 from rollguard.model.action import Decision

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 
 from rollguard.lifecycle import tickets
-from rollguard.loop import changes
+from rollguard.loop import telling, timeline
 from rollguard.model.handling import Ticket
 from rollguard.model.lifecycle import Tell
 from rollguard.model.notices import Notice, NoticeClass
@@ -29,8 +29,8 @@ def ticketed(record: RolloutRecord, *, unit: UnitRecord, policy: Policy, now: In
     for ticket in fresh:
         notice = _notice(updated, ticket, unit=unit, policy=policy, now=now)
         line = TimelineEntry(at=now, kind="notice", text=notice.title)
-        kept = thinned((*updated.notices, notice), changes.NOTICES)
-        updated = changes.with_entries(replace(updated, notices=kept), (line,))
+        kept = thinned((*updated.notices, notice), telling.NOTICES)
+        updated = timeline.with_entries(replace(updated, notices=kept), (line,))
     return updated
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from rollguard import lifecycle, observe, undo
-from rollguard.loop import changes, lives, migrations, ticketing
+from rollguard.loop import changes, lives, migrations, ticketing, timeline, units
 from rollguard.loop.context import Context, LookAgain
 from rollguard.loop.emitting import WorkloadEvent
 from rollguard.model.action import Unknown
@@ -68,7 +68,7 @@ async def transit(
     def advance(present: RolloutRecord) -> RolloutRecord:
         if present.state is not expected:
             raise LookAgain(f"{present.id} is {present.state.value}, not {expected.value}")
-        changed = changes.with_entries(change(present), entries)
+        changed = timeline.with_entries(change(present), entries)
         transition = lifecycle.advance(present.state, input_)
         policy = context.policies.of(present)
         advanced = changes.advanced(changed, transition, unit=unit, policy=policy, now=now)
@@ -120,7 +120,7 @@ async def settle(context: Context, record: RolloutRecord) -> None:
             freed = _set_at_rest(replace(unit, current_rollout=None), record)
         else:
             freed = replace(unit, current_rollout=None, last_target=stable_target(record, unit) or unit.last_target)
-        return changes.with_charged(freed, migrations.charged(record, facts))
+        return units.with_charged(freed, migrations.charged(record, facts))
 
     await context.store.change_unit(record.unit, free)
     context.store.retire(record.unit)
@@ -163,7 +163,7 @@ async def mark_healthy(context: Context, record: RolloutRecord, now: Instant) ->
         raise LookAgain(f"revision {record.target_number} of {record.workload} is not in sight")
     saved = await save(context, record.workload, revision.template)
     good = observe.good_revision(revision, facts, now, saved)
-    await context.store.change_unit(record.unit, lambda unit: changes.with_good(unit, good))
+    await context.store.change_unit(record.unit, lambda unit: units.with_good(unit, good))
 
 
 async def _mark_members(context: Context, record: RolloutRecord, facts: UnitFacts, now: Instant) -> None:
@@ -172,7 +172,7 @@ async def _mark_members(context: Context, record: RolloutRecord, facts: UnitFact
         good = observe.good_side(passage.new, facts, now)
         if good is None:
             raise LookAgain(f"revision {passage.new.number} of {passage.new.workload} is not in sight")
-        await context.store.change_unit(record.unit, partial(changes.with_good, good=good))
+        await context.store.change_unit(record.unit, partial(units.with_good, good=good))
 
 
 async def save(context: Context, workload: WorkloadName, template: Template) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollguard import judge, undo
-from rollguard.loop import changes
+from rollguard.loop import telling, timeline
 from rollguard.loop.context import Context, Memory
 from rollguard.loop.judging import alerts_of
 from rollguard.loop.transitions import note, transit, unit_of
@@ -65,7 +65,7 @@ async def _back(context: Context, memory: Memory, record: RolloutRecord, now: In
     if memory.restored is None:
         restored = _back_since(record) or now
         line = TimelineEntry(at=restored, kind="recovery", text=BACK)
-        await note(context, record, lambda r: changes.with_entries(r, (line,)))
+        await note(context, record, lambda r: timeline.with_entries(r, (line,)))
         memory.restored = restored  # after the note: one that could not be written is written at the next look
     return memory.restored
 
@@ -81,7 +81,7 @@ async def _gone_again(context: Context, memory: Memory, record: RolloutRecord, n
     memory.restored = None
     if _back_since(record) is not None:
         line = TimelineEntry(at=now, kind="recovery", text=NOT_BACK)
-        await note(context, record, lambda r: changes.with_entries(r, (line,)))
+        await note(context, record, lambda r: timeline.with_entries(r, (line,)))
 
 
 def _recovery(
@@ -162,4 +162,4 @@ async def _stalled(context: Context, record: RolloutRecord, detail: str, now: In
     """An incident of its own, never a reason to write again."""
     unit = unit_of(context, record.unit)
     tell = Tell(class_=NoticeClass.PAGE, topic=STALLED, reason=f"the rollback is stalled: {detail}")
-    await note(context, record, lambda r: changes.told(r, tell, unit=unit, policy=context.policies.of(r), now=now))
+    await note(context, record, lambda r: telling.told(r, tell, unit=unit, policy=context.policies.of(r), now=now))

@@ -12,7 +12,7 @@ import pytest
 from rollguard import decide, lifecycle
 from rollguard.decide.interlocks.every import Interlock
 from rollguard.lifecycle import recurring, response
-from rollguard.loop import changes
+from rollguard.loop import changes, telling
 from rollguard.model.action import Decision, DecisionKind
 from rollguard.model.handling import Acknowledgement
 from rollguard.model.judgement import Verdict, VerdictKind
@@ -53,7 +53,7 @@ def after(record: RolloutRecord, input_: LifecycleInput, minute: float) -> Rollo
 
 def reminded(record: RolloutRecord, minute: float) -> RolloutRecord:
     now = START.plus(60 * minute)
-    return changes.with_over_told(record, unit=unit_record(), policy=some_policy(), now=now)
+    return telling.with_over_told(record, unit=unit_record(), policy=some_policy(), now=now)
 
 
 def flapping(until: float) -> RolloutRecord:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from rollguard.lifecycle import response
-from rollguard.loop import changes
+from rollguard.loop import changes, telling, timeline, units
 from rollguard.loop.leader import Gate, LeadershipLost
 from rollguard.loop.settings import Settings
 from rollguard.loop.store import Store, Unavailable
@@ -106,7 +106,7 @@ def test_a_write_whose_answer_was_lost_is_not_made_twice() -> None:
         stored = await Stored().filled()
         stored.faults.focus = ("records.replace_rollout", Fault.APPLIED_UNKNOWN, 0)
         line = entry("once")
-        after = await stored.store.change_rollout(rollout_record().id, lambda r: changes.with_entries(r, (line,)))
+        after = await stored.store.change_rollout(rollout_record().id, lambda r: timeline.with_entries(r, (line,)))
         assert [e.text for e in after.timeline].count("once") == 1
         assert stored.faults.visits["records.replace_rollout"] == 1
 
@@ -238,7 +238,7 @@ def test_a_notice_repeats_only_after_the_interval_or_when_more_than_a_number_cha
     record = replace(rollout_record(), notices=())
 
     def told(present: RolloutRecord, tell: Tell, seconds: float) -> RolloutRecord:
-        return changes.told(present, tell, unit=unit_record(), policy=POLICY, now=START.plus(seconds))
+        return telling.told(present, tell, unit=unit_record(), policy=POLICY, now=START.plus(seconds))
 
     first = told(record, HOLD, 0)
     assert len(told(first, replace(HOLD, reason="held, because 15.1% > 10%"), 10).notices) == 1
@@ -250,7 +250,7 @@ def test_a_notice_repeats_only_after_the_interval_or_when_more_than_a_number_cha
 
 def test_notices_of_units_with_one_name_in_two_namespaces_are_told_apart() -> None:
     elsewhere = replace(unit_record(), name=UnitName("staging", UNIT.object_name))
-    told = [changes.told_unit(unit, HOLD, policy=POLICY, now=START) for unit in (unit_record(), elsewhere)]
+    told = [telling.told_unit(unit, HOLD, policy=POLICY, now=START) for unit in (unit_record(), elsewhere)]
     assert told[0].notices[0].id != told[1].notices[0].id
 
 
@@ -259,7 +259,7 @@ def test_one_blindness_is_one_page_whatever_hides_the_values() -> None:
     record = rollout_record()
     for seconds, cause in enumerate(causes):
         tell = Tell(class_=NoticeClass.PAGE, topic="blind", reason=f"errors: no complete answer ({cause})")
-        record = changes.told(record, tell, unit=unit_record(), policy=POLICY, now=START.plus(seconds))
+        record = telling.told(record, tell, unit=unit_record(), policy=POLICY, now=START.plus(seconds))
     assert [notice.topic for notice in record.notices] == ["blind"]
     assert causes[0] in record.notices[0].text
 
@@ -268,25 +268,25 @@ def test_a_hold_about_the_same_is_one_page_whatever_pods_and_others_words_it_nam
     record = rollout_record()
     for seconds, words in enumerate(("pod api-x2k4p: 5 Insufficient cpu", "pod api-bq7lm: 1 untolerated taint")):
         tell = replace(HOLD, reason=words, about="progress-deadline rollback; frozen")
-        record = changes.told(record, tell, unit=unit_record(), policy=POLICY, now=START.plus(seconds))
+        record = telling.told(record, tell, unit=unit_record(), policy=POLICY, now=START.plus(seconds))
     assert len(record.notices) == 1
     other = replace(HOLD, reason="pod api-x2k4p", about="progress-deadline rollback; outage")
-    assert len(changes.told(record, other, unit=unit_record(), policy=POLICY, now=START.plus(3)).notices) == 2
+    assert len(telling.told(record, other, unit=unit_record(), policy=POLICY, now=START.plus(3)).notices) == 2
 
 
 def test_a_notice_that_a_person_acknowledged_is_not_repeated() -> None:
-    first = changes.told(rollout_record(), HOLD, unit=unit_record(), policy=POLICY, now=START)
+    first = telling.told(rollout_record(), HOLD, unit=unit_record(), policy=POLICY, now=START)
     known = response.acknowledged(first, Acknowledgement(actor="alice", at=START.plus(5)))
     later = START.plus(2 * POLICY.timing.repeat_notice)
-    assert len(changes.told(first, HOLD, unit=unit_record(), policy=POLICY, now=later).notices) == 2
-    assert len(changes.told(known, HOLD, unit=unit_record(), policy=POLICY, now=later).notices) == 1
+    assert len(telling.told(first, HOLD, unit=unit_record(), policy=POLICY, now=later).notices) == 2
+    assert len(telling.told(known, HOLD, unit=unit_record(), policy=POLICY, now=later).notices) == 1
 
 
 def test_the_oldest_lines_in_the_middle_of_a_long_story_go_first() -> None:
     record = replace(rollout_record(), timeline=())
-    full = changes.with_entries(record, (entry(f"line {n}", n) for n in range(100)))
+    full = timeline.with_entries(record, (entry(f"line {n}", n) for n in range(100)))
     texts = [e.text for e in full.timeline]
-    assert len(texts) == changes.ENTRIES
+    assert len(texts) == timeline.ENTRIES
     assert texts[0] == "line 0"
     assert texts[-1] == "line 99"
 
@@ -297,7 +297,7 @@ def test_a_revision_judged_healthy_again_is_the_newest_and_there_once() -> None:
 
     record = replace(unit_record(), healthy=())
     for name in ("a", "b", "a"):
-        record = changes.with_good(record, good(name))
+        record = units.with_good(record, good(name))
     assert [g.digest for g in record.healthy] == ["b", "a"]
 
 
@@ -313,10 +313,10 @@ def test_a_revision_judged_healthy_again_is_good_since_the_first_time_and_keeps_
             saved=saved,
         )
 
-    record = changes.with_good(replace(unit_record(), healthy=()), good(0, ""))
-    record = changes.with_good(record, good(60, "saved-a"))
+    record = units.with_good(replace(unit_record(), healthy=()), good(0, ""))
+    record = units.with_good(record, good(60, "saved-a"))
     assert [(g.since, g.saved) for g in record.healthy] == [(START, "saved-a")]
-    assert changes.with_good(record, good(90, "")) == record
+    assert units.with_good(record, good(90, "")) == record
 
 
 def test_a_mode_becomes_milder_only_and_that_is_said_once() -> None:
@@ -338,15 +338,15 @@ def test_a_rollout_whose_policy_is_lost_goes_on_under_the_one_in_force_and_says_
 
 
 def test_a_condition_keeps_its_first_message_until_it_ends() -> None:
-    record = changes.with_condition(unit_record(), "Blind", "error-rate has no complete answer (timeout)")
-    assert changes.with_condition(record, "Blind", "another cause") == record
-    assert changes.with_condition(record, "Blind", "") == unit_record()
+    record = units.with_condition(unit_record(), "Blind", "error-rate has no complete answer (timeout)")
+    assert units.with_condition(record, "Blind", "another cause") == record
+    assert units.with_condition(record, "Blind", "") == unit_record()
 
 
 def test_a_rollback_is_counted_once() -> None:
     record = replace(unit_record(), automatic_rollbacks=())
     for _ in range(2):
-        record = changes.with_rollback(record, START)
+        record = units.with_rollback(record, START)
     assert record.automatic_rollbacks == (START,)
     assert WORKLOAD.name in str(record.name)
 

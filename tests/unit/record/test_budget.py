@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from rollguard.loop import changes
+from rollguard.loop import telling
 from rollguard.model.action import DecisionKind, Plan, Standing
 from rollguard.model.handling import Handling, Ticket, TicketState
 from rollguard.model.judgement import Finding, LevelReading
@@ -97,12 +97,12 @@ def test_a_large_template_does_not_make_forget_what_was_told_so_that_it_is_not_t
     for look in range(40):
         for one in (tell, held, other):
             now = START.plus(1000 + 15 * look)
-            present = changes.told(present, one, unit=unit_record(), policy=policy(), now=now)
+            present = telling.told(present, one, unit=unit_record(), policy=policy(), now=now)
         present = fit_rollout(present)
         for pending in (n for n in present.notices if n.state is NoticeState.PENDING):
             sent.add(pending.id)
             done = dataclasses.replace(pending, state=NoticeState.ACCEPTED, attempts=1, detail="accepted by ops")
-            present = fit_rollout(dataclasses.replace(present, notices=changes.with_notice(present.notices, done)))
+            present = fit_rollout(dataclasses.replace(present, notices=telling.with_notice(present.notices, done)))
     assert len(sent) == 3
     assert len(present.notices) == 3
 
