@@ -65,6 +65,7 @@ def test_with_the_platforms_three_keys_slack_has_one_place_and_the_pager_opens_a
         "pagerduty": "accepted",
         "pagerduty-events": "not configured",
         "email": "not configured",
+        "tickets": "not configured",
         "chat": "accepted",
     }
 
@@ -108,3 +109,37 @@ def test_a_teams_own_channel_is_tested_by_its_name_and_needs_the_bots_token(
     said = capsys.readouterr().out
     assert "slack-incidents@video" in said
     assert "needs `slack-bot-token`" in said
+
+
+def test_tickets_are_not_tested_for_a_test_would_make_one(
+    httpserver: HTTPServer, tmp_path: Path, values: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hook = httpserver.url_for("/chat")
+    file = tmp_path / "policy.yaml"
+    file.write_text(added(f"notify: {{webhooks: [{{name: chat, url: '{hook}'}}], tickets: {{url: '{hook}/tickets'}}}}"))
+    httpserver.expect_request("/chat").respond_with_data("ok")
+    code, found = outcome(file, values, capsys)
+    assert (code, found["tickets"], found["chat"]) == (exits.OK, "not tested", "accepted")
+    code, found = outcome(file, values, capsys, "tickets")
+    assert (code, found) == (exits.PROBLEM, {"tickets": "not tested"})
+    assert [request.path for request, _ in httpserver.log] == ["/chat"]
+
+
+@pytest.mark.parametrize(("name", "said"), [("absent", "no such directory"), ("policy.yaml", "not a directory")])
+def test_a_directory_of_secrets_that_is_none_is_told_once(
+    policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, said: str
+) -> None:
+    code = call(["notify", "test", "--policy", str(policy), "--secrets", str(tmp_path / name)])
+    shown = capsys.readouterr()
+    assert code == exits.USAGE
+    assert f"--secrets {tmp_path / name}: {said}" in " ".join(shown.err.split())
+    assert shown.out == ""
+
+
+def test_a_webhook_that_cannot_be_signed_is_not_sent_and_names_the_key(
+    policy: Path, values: Path, capsys: pytest.CaptureFixture[str], httpserver: HTTPServer
+) -> None:
+    (values / "webhook-hmac-key").write_text("")
+    code, found = outcome(policy, values, capsys)
+    assert (code, found["chat"]) == (exits.PROBLEM, "not sent")
+    assert httpserver.log == []

@@ -40,6 +40,8 @@ class Result(StrEnum):
     NOT_CONFIGURED = "not configured"
     SHARED = "shared"
     """Its messages arrive where another channel's do, which was tested."""
+    NOT_TESTED = "not tested"
+    """A test would do what nobody wants."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +66,8 @@ def test(
     """Send a marked test through each channel, and say which succeeded, with the service's answer.
 
     A test of PagerDuty opens an incident, which calls whoever is on call: resolve it there. Exit code 0: every channel
-    that is configured took it; 1: one did not, or none is configured; 2: there is no such channel, or the policy cannot
-    be read.
+    that is configured took it; 1: one did not, or none is configured; 2: there is no such channel or directory, or the
+    policy cannot be read. Tickets are not tested: a test would make one.
 
     Parameters
     ----------
@@ -76,7 +78,11 @@ def test(
     secrets_directory
         Where the Secret `notification-secrets` is mounted.
     """
-    found = asyncio.run(_test(read(policy), Secrets(secrets_directory), channel))
+    loaded = read(policy)
+    if not secrets_directory.is_dir():
+        what = "not a directory" if secrets_directory.exists() else "no such directory"
+        raise exits.CommandError(f"--secrets {secrets_directory}: {what}", exits.USAGE)
+    found = asyncio.run(_test(loaded, Secrets(secrets_directory), channel))
     if format_.for_programs:
         lines = [output.as_object(channel=t.channel, result=t.result.value, detail=t.detail) for t in found]
         output.say(output.document(output.as_json(lines), format_))
@@ -88,7 +94,9 @@ def test(
 
 
 def _code(found: tuple[Tested, ...], *, chosen: bool) -> int:
-    passed = {Result.ACCEPTED, Result.SHARED} if chosen else {Result.ACCEPTED, Result.SHARED, Result.NOT_CONFIGURED}
+    passed = {Result.ACCEPTED, Result.SHARED}
+    if not chosen:
+        passed |= {Result.NOT_CONFIGURED, Result.NOT_TESTED}
     good = all(each.result in passed for each in found) and any(each.result is Result.ACCEPTED for each in found)
     return exits.OK if good else exits.PROBLEM
 
@@ -98,7 +106,7 @@ async def _test(policy: Policy, values: Secrets, channel: str) -> tuple[Tested, 
     channels = PolicyChannels(values, SystemClock())
     connected = {notifier.name: notifier for notifier in channels.connect(policy)}
     hooks = [hook.name for hook in policy.webhooks]
-    names = [name for name in [*FIXED, *policy.slack.of_teams(), *hooks] if name not in (LOG, TICKETS)]
+    names = [name for name in [*FIXED, *policy.slack.of_teams(), *hooks] if name != LOG]
     if channel and channel not in names:
         raise exits.CommandError(f"there is no channel {channel}: expected one of {', '.join(names)}", exits.USAGE)
     lacking = channels.lacking(policy)
@@ -109,6 +117,8 @@ async def _test(policy: Policy, values: Secrets, channel: str) -> tuple[Tested, 
         notifier = connected.get(name)
         if notifier is None or name in lacking:
             work.append(_said(name, Result.NOT_CONFIGURED, f"needs {lacking.get(name, 'a part in the policy')}"))
+        elif name == TICKETS:
+            work.append(_said(name, Result.NOT_TESTED, "a test would make a ticket"))
         elif place != name:
             work.append(_said(name, Result.SHARED, f"its messages arrive where those of {place} do"))
         else:
