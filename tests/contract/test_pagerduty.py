@@ -258,6 +258,29 @@ async def test_a_key_that_cannot_be_one_is_not_sent(rest: PagerDuty, mount: Path
     assert "schlüssel" not in outcome.detail
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        (
+            SecretKey.PAGERDUTY_SERVICE_ID,
+            "https://example.pagerduty.com/service-directory/PsEcReT",
+            "the last part of its",
+        ),
+        (SecretKey.PAGERDUTY_API_KEY, "two sEcReT", "expected one word"),
+    ],
+)
+async def test_a_key_or_an_id_in_another_form_is_named_with_what_was_expected_and_not_sent(
+    rest: PagerDuty, account: Account, mount: Path, key: SecretKey, value: str, said: str
+) -> None:
+    (mount / key).write_text(value)
+    outcome = await rest.send(HOLD, bad(), timeout=5)
+    assert isinstance(outcome, NotConfigured)
+    assert f"`{key}`" in outcome.detail
+    assert said in outcome.detail
+    assert "sEcReT" not in outcome.detail
+    assert account.incidents == []
+
+
 async def test_acknowledged_there_is_acknowledged_here_with_name_and_time(account: Account, rest: PagerDuty) -> None:
     reference = (await told(rest, HOLD, bad())).reference
     assert await rest.acknowledged(reference, timeout=5) is None

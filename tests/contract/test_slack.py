@@ -326,6 +326,16 @@ async def test_a_secret_that_is_none_is_told_by_its_key_alone(ground: Ground, ke
     assert ground.workspace.posted == []
 
 
+async def test_a_token_that_is_none_hinders_no_webhook_and_is_named(ground: Ground) -> None:
+    ground.put(SecretKey.SLACK_BOT_TOKEN, f'"{TOKEN}"')
+    ground.put(SecretKey.SLACK_WEBHOOK_URL, ground.workspace.webhook("T1/B1/sEcReT1"))
+    outcome = await ground.slack.send(notice(), rollout(), timeout=5)
+    assert outcome == Accepted(
+        detail="HTTP 200 ok; by slack-webhook-url, for slack-bot-token: expected a bot's token, which begins with xoxb-"
+    )
+    assert len(ground.workspace.posted) == 1
+
+
 async def _answering(ground: Ground, respond: httpx2.Response | type[httpx2.HTTPError]) -> tuple[object, object]:
     """What comes of such an answer to a webhook's message, and to a bot's."""
 

@@ -7,6 +7,7 @@ incident that somebody has resolved from one that is open: a later page is a not
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -31,6 +32,8 @@ OPEN_ALREADY = "Open incident with matching dedup key already exists on this ser
 RESOLVED_ALREADY = 1001
 ARGUMENTS = 2002
 """PagerDuty's codes of errors."""
+KEY = re.compile(r"[!-~]+", re.ASCII)
+SERVICE = re.compile(r"[A-Z0-9]+", re.ASCII)
 ANSWER_SHOWN = 200
 PERSON = "user_reference"
 Shape = TypeVar("Shape")
@@ -170,8 +173,12 @@ class PagerDuty:
         ]
         if missing or token is None or service is None:
             return NotConfigured(detail="; ".join(missing))
-        if not (token.isascii() and token.isprintable()):
-            return NotConfigured(detail=f"the Secret's `{SecretKey.PAGERDUTY_API_KEY}` is no key of PagerDuty")
+        if not KEY.fullmatch(token):
+            words = "is no key of PagerDuty: expected one word, as PagerDuty shows it"
+            return NotConfigured(detail=f"the Secret's `{SecretKey.PAGERDUTY_API_KEY}` {words}")
+        if not SERVICE.fullmatch(service):
+            words = "is no service's id: expected the last part of its address alone, capital letters and digits"
+            return NotConfigured(detail=f"the Secret's `{SecretKey.PAGERDUTY_SERVICE_ID}` {words}")
         return _Account(token=token, service=service)
 
     async def _open(self, account: _Account, told: Page) -> Accepted | Retry:

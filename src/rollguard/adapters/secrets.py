@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from rollguard.model.channels import SecretKey, slack_key
 
+BOT_TOKEN = re.compile(r"(xoxe\.)?xoxb-[A-Za-z0-9-]+", re.ASCII)
 EMPTY = "is empty"
 SHORTEST = 4
 """Characters of what is worth hiding: a shorter piece would take words apart that have nothing to do with it."""
@@ -88,8 +89,16 @@ class Secrets:
         return frozenset(key for key in SecretKey if self.read(key) is not None)
 
     def slack(self, channel: str) -> SecretKey | None:
-        """The key by which that channel of Slack is reached now; None where there is no way to it."""
-        return slack_key(channel, self.present())
+        """The key by which that channel of Slack is reached now; None where there is no way to it. A bot's token that
+        is none hinders no webhook, and is named where there is none."""
+        present = self.present()
+        if SecretKey.SLACK_BOT_TOKEN in present and not self.is_bot():
+            return slack_key(channel, present - {SecretKey.SLACK_BOT_TOKEN}) or SecretKey.SLACK_BOT_TOKEN
+        return slack_key(channel, present)
+
+    def is_bot(self) -> bool:
+        """Whether the token of Slack's bot is there, and has the form of one."""
+        return BOT_TOKEN.fullmatch(self.read(SecretKey.SLACK_BOT_TOKEN) or "") is not None
 
     def redact(self, text: str) -> str:
         """The text with the name of the key in brackets where the value of one stood: of now, or read before."""

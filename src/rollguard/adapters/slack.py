@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx2
 import msgspec
@@ -27,10 +27,10 @@ from rollguard.ports import Accepted, Clock, NotConfigured, Refused, Retry
 PACE_SECONDS = 1.0
 """After a pause: Slack takes about one message a second in a channel, and bears with bursts before it."""
 SAID_MAX = 200
-TOKEN = re.compile(r"(xoxe\.)?xoxb-[A-Za-z0-9-]+", re.ASCII)
 TIMESTAMP = re.compile(r"\d+\.\d{6}", re.ASCII)
 CODE = re.compile(r"[a-z_]{2,64}", re.ASCII)
 HOST = re.compile(r"[A-Za-z0-9.-]+", re.ASCII)
+NO_TOKEN = "expected a bot's token, which begins with xoxb-"  # noqa: S105 (words)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 LIMITED = frozenset({"ratelimited", "rate_limited"})
@@ -151,7 +151,8 @@ class Slack:
             return way
         body = message(notice, rollout)
         if not way.token:
-            return await self._post(way, body, deadline.since(self._clock.mono()))
+            outcome = await self._post(way, body, deadline.since(self._clock.mono()))
+            return replace(outcome, detail=f"{outcome.detail}{self._passed_over(way)}")
         body["channel"] = self._channel
         thread = self._thread(notice, rollout)
         outcome = await self._post(way, {**body, **thread}, deadline.since(self._clock.mono()))
@@ -190,13 +191,18 @@ class Slack:
             keys = (SecretKey.SLACK_BOT_TOKEN, OWN_WEBHOOKS[self._name], SecretKey.SLACK_WEBHOOK_URL)
             return NotConfigured(detail=f"there is no {self._secrets.needed(*keys)}")
         if key is SecretKey.SLACK_BOT_TOKEN:
-            if not TOKEN.fullmatch(value):
-                return NotConfigured(detail=f"{key}: expected a bot's token, which begins with xoxb-")
+            if not self._secrets.is_bot():
+                return NotConfigured(detail=f"{key}: {NO_TOKEN}")
             return _Way(url=self._api, key=key, token=value)
         url = _address(value)
         if url is None:
             return NotConfigured(detail=f"{key}: expected the address of an incoming webhook, https://...")
         return _Way(url=url, key=key)
+
+    def _passed_over(self, way: _Way) -> str:
+        """In words, where a webhook is used though a bot's token was given: it is none."""
+        key = SecretKey.SLACK_BOT_TOKEN
+        return f"; by {way.key}, for {key}: {NO_TOKEN}" if self._secrets.read(key) is not None else ""
 
     async def _post(self, way: _Way, body: dict[str, Json], timeout: float) -> Outcome:
         headers = {"Content-Type": "application/json; charset=utf-8"}
