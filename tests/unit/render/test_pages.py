@@ -28,6 +28,12 @@ POLICIES = {
     "rich": good(RICH),
     "generic": good(GENERIC),
 }
+EVERY_CHANNEL = """notify:
+    email: {to: [ops@example.com, boss@example.com], from: guard@example.com, host: smtp.example.com}
+    teams: {video: {email: [v@example.com], slack: {warnings: '#video-warnings'}}}
+    webhooks: [{name: ours, url: 'https://example.com/hook'}]
+    tickets: {url: 'https://example.com/tickets', always: [critical]}
+  journal: {postgres: {}}"""
 every_policy = pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES.keys())
 BOUND = re.compile(r"\b\d+(?:\.\d+)?\s?(?:%|ms\b|/min|seconds|minutes|hours|days)")
 
@@ -255,3 +261,19 @@ def test_a_step_without_its_command_is_left_out_and_the_others_are_counted_anew(
     assert [step.partition(" ")[0] for step in steps] == ["1.", "2.", "3."]
     assert not any("slowest queries" in step for step in steps), "the policy names no database"
     assert "slowest queries" in pages(platform())["runbooks/HighResponseTime.md"]
+
+
+def test_the_production_page_has_every_channel_of_the_policy() -> None:
+    text = added(EVERY_CHANNEL).replace("namespace: production", "namespace: production\n      team: video", 1)
+    page = pages(good(text))["PRODUCTION_ENVIRONMENT.md"]
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    for row in (
+        "| e-mail to ops@example.com and boss@example.com | a summary when a rollout ends; pages that nothing else took |",
+        "| e-mail to v@example.com | the same about the workloads of video |",
+        "| `#video-warnings` | warnings about the workloads of video, in place of the second above |",
+        "| webhook `ours` | every notice as JSON |",
+        "| tickets | findings that a person makes one of; those of `critical` always |",
+        "| journal, in PostgreSQL | a copy of every rollout's story, for readers |",
+    ):
+        assert row in rows
+    assert "https://example.com/hook" not in page

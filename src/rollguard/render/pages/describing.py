@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from rollguard.model.channels import SecretKey
+from rollguard.model.destinations import JournalKind
 from rollguard.model.policy import Policy, Watch
 from rollguard.model.signals import LevelName, Signal, SignalKind
 from rollguard.policy import durations
@@ -22,6 +26,52 @@ def contacts(policy: Policy) -> str:
     """Whom to reach, or that the policy says nothing of it."""
     rows = [(each.who, each.reach, each.about) for each in policy.operations.contacts]
     return table(("who", "how", "for"), rows) if rows else "The policy names none (`contacts`)."
+
+
+def channels(policy: Policy) -> str:
+    """What goes where: the channels of people, then those of machines."""
+    slack = policy.slack
+    rows = [
+        (f"`{slack.deployments}`", "all notices of deployments"),
+        (f"`{slack.warnings}`", "warnings"),
+        (f"`{slack.incidents}`", "critical alerts and incidents"),
+        *_of_teams(policy),
+        ("PagerDuty", _paged(policy)),
+        *_mails(policy),
+        *((f"webhook `{each.name}`", "every notice as JSON") for each in policy.webhooks),
+    ]
+    if policy.tickets is not None:
+        levels = spoken(f"`{level.value}`" for level in policy.tickets.always)
+        rows.append(("tickets", "findings that a person makes one of" + f"; those of {levels} always" * bool(levels)))
+    if policy.journal is not None:
+        where = {JournalKind.POSTGRES: "PostgreSQL", JournalKind.SQLITE: f"the file `{policy.journal.path}`"}
+        rows.append((f"journal, in {where[policy.journal.kind]}", "a copy of every rollout's story, for readers"))
+    return table(("channel", "what goes there"), rows)
+
+
+def _of_teams(policy: Policy) -> Iterator[tuple[str, str]]:
+    for team in policy.slack.teams:
+        for name, what in (
+            (team.deployments, f"all notices about the workloads of {team.team}, in place of the first above"),
+            (team.warnings, f"warnings about the workloads of {team.team}, in place of the second above"),
+            (team.incidents, f"pages about the workloads of {team.team}, as well as to the third above"),
+        ):
+            if name:
+                yield f"`{name}`", what
+
+
+def _paged(policy: Policy) -> str:
+    if SecretKey.PAGERDUTY_ROUTING_KEY in policy.notification_secrets:
+        return "critical alerts of deployments"
+    return f"nothing from Alertmanager: `notify.secrets` has no `{SecretKey.PAGERDUTY_ROUTING_KEY}`"
+
+
+def _mails(policy: Policy) -> Iterator[tuple[str, str]]:
+    if policy.email is None:
+        return
+    yield f"e-mail to {spoken(policy.email.to)}", "a summary when a rollout ends; pages that nothing else took"
+    for team, addresses in policy.email.teams:
+        yield f"e-mail to {spoken(addresses)}", f"the same about the workloads of {team}"
 
 
 def signals(policy: Policy) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rollguard.model.channels import SecretKey
 from rollguard.model.policy import Policy
 from rollguard.render.alerts.alert import Alert
 from rollguard.render.file import File
@@ -140,14 +139,6 @@ def _trouble(alerts: tuple[Alert, ...]) -> str:
 
 
 def _production(policy: Policy, guard: str) -> dict[str, str]:
-    slack = policy.slack
-    channels = (
-        (f"`{slack.deployments}`", "all notices of deployments"),
-        (f"`{slack.warnings}`", "warnings"),
-        (f"`{slack.incidents}`", "critical alerts and incidents"),
-        ("PagerDuty", _paged(policy)),
-        *((f"webhook `{each.name}`", "every notice as JSON") for each in policy.webhooks),
-    )
     return {
         "policy": policy.name,
         "cluster": f"`{policy.cluster}`" if policy.cluster else "not named",
@@ -155,17 +146,11 @@ def _production(policy: Policy, guard: str) -> dict[str, str]:
         "sets": describing.sets(policy),
         "workloads": describing.workloads(policy),
         "databases": describing.databases(policy),
-        "channels": table(("channel", "what goes there"), channels) + "\n\nContacts:\n\n" + describing.contacts(policy),
+        "channels": describing.channels(policy) + "\n\nContacts:\n\n" + describing.contacts(policy),
         "guarding": describing.guarding(policy, guard),
         "metrics": describing.metrics(policy),
         "places": describing.places(policy),
     }
-
-
-def _paged(policy: Policy) -> str:
-    if SecretKey.PAGERDUTY_ROUTING_KEY in policy.notification_secrets:
-        return "critical alerts of deployments"
-    return f"nothing from Alertmanager: `notify.secrets` has no `{SecretKey.PAGERDUTY_ROUTING_KEY}`"
 
 
 def _ranges(policy: Policy) -> dict[str, str]:
