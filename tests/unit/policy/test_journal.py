@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rollguard.model.destinations import JournalKind, JournalPlace
+from rollguard.policy.remarks import remarks
 from tests.unit.policy.texts import GOOD, added, good, only
 
 
@@ -47,3 +48,18 @@ def test_a_relative_path_and_a_password_in_the_policy_are_mistakes() -> None:
         assert f"`{key}`: expected no key here" in said
         assert "the key `journal-dsn` of the Secret" in said
         assert "p4ss" not in said
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("journal: {postgres: {}}", 1),
+        ("journal: {postgres: {}}\n  notify: {secrets: [journal-dsn]}", 0),
+        ("journal: {sqlite: {}}", 0),
+    ],
+)
+def test_a_database_whose_key_is_not_named_is_remarked_on(more: str, said: int) -> None:
+    text = added(more)
+    found = remarks(good(text), text, "policy.yaml")
+    assert len(found) == said
+    assert all("`journal-dsn` among `notify.secrets`" in each.expected and each.line > 1 for each in found)

@@ -109,3 +109,20 @@ def test_tickets_go_to_their_address_and_there_are_none_without_one() -> None:
     )
     assert tickets.levels() == frozenset(LevelName)
     assert good(added("notify: {tickets: {url: 'https://tickets.example.com'}}")).tickets is not None
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://hooks.example.com/x", 1),
+        ("http://8.8.8.8/x", 1),
+        ("https://hooks.example.com/x", 0),
+        *((f"http://{host}/x", 0) for host in ("tickets", "tickets.ops.svc", "localhost:80", "127.0.0.1", "10.1.2.3")),
+    ],
+)
+@pytest.mark.parametrize("channel", ["webhooks: [{name: ours, url: '%s'}]", "tickets: {url: '%s'}"])
+def test_what_goes_outside_in_the_clear_is_remarked_on_and_is_no_mistake(url: str, said: int, channel: str) -> None:
+    text = added(f"notify: {{{channel % url}}}")
+    found = remarks(good(text), text, "policy.yaml")
+    assert len(found) == said
+    assert all("https://: what happened" in each.expected and "/x" not in str(each) for each in found)

@@ -29,7 +29,7 @@ POLICIES = {
     "generic": good(GENERIC),
 }
 EVERY_CHANNEL = """notify:
-    email: {to: [ops@example.com, boss@example.com], from: guard@example.com, host: smtp.example.com}
+    email: {to: [ops@example.com, b@example.com], from: guard@example.com, host: smtp.example.com}
     teams: {video: {email: [v@example.com], slack: {warnings: '#video-warnings'}}}
     webhooks: [{name: ours, url: 'https://example.com/hook'}]
     tickets: {url: 'https://example.com/tickets', always: [critical]}
@@ -268,7 +268,7 @@ def test_the_production_page_has_every_channel_of_the_policy() -> None:
     page = pages(good(text))["PRODUCTION_ENVIRONMENT.md"]
     rows = [line for line in page.splitlines() if line.startswith("| ")]
     for row in (
-        "| e-mail to ops@example.com and boss@example.com | a summary when a rollout ends; pages that nothing else took |",
+        "| e-mail to ops@example.com and b@example.com | a summary when a rollout ends; pages that nothing else took |",
         "| e-mail to v@example.com | the same about the workloads of video |",
         "| `#video-warnings` | warnings about the workloads of video, in place of the second above |",
         "| webhook `ours` | every notice as JSON |",
