@@ -168,7 +168,7 @@ async def test_a_proxy_whose_address_is_none_is_no_answer_and_its_password_is_no
         outcome = await hook.send(HOLD, None, timeout=30)
         await hook.close()
         assert isinstance(outcome, Retry)
-        assert outcome.detail == "hooks.example.com: ProxyError"
+        assert outcome.detail == "hooks.example.com:443 by the proxy: its address cannot be used"
 
 
 async def test_the_api_server_is_never_asked_by_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ import msgspec
 from rollguard.adapters.answers import PAUSE_S, passing, pause, words
 from rollguard.adapters.client import client
 from rollguard.adapters.secrets import Secrets
+from rollguard.adapters.unreached import unreached
 from rollguard.model.action import Unknown
 from rollguard.model.channels import PAGERDUTY, SecretKey
 from rollguard.model.destinations import Paging
@@ -263,7 +264,8 @@ class PagerDuty:
                 method, path, params=query, content=content, headers=headers, timeout=None
             )
         except httpx2.HTTPError as problem:
-            raise _NotDoneError(Retry(after=PAUSE_S, detail=f"PagerDuty: {type(problem).__name__}")) from None
+            detail = f"PagerDuty: {unreached(self._paging.api, problem)}"
+            raise _NotDoneError(Retry(after=PAUSE_S, detail=detail)) from None
         if not response.is_success:
             raise self._not_done(response)
         try:

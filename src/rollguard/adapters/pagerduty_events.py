@@ -8,6 +8,7 @@ import msgspec
 from rollguard.adapters.answers import PAUSE_S, passing, pause, words
 from rollguard.adapters.client import client
 from rollguard.adapters.secrets import Secrets
+from rollguard.adapters.unreached import unreached
 from rollguard.model.channels import PAGERDUTY_EVENTS, SecretKey
 from rollguard.model.destinations import Paging
 from rollguard.model.notices import Notice
@@ -50,7 +51,7 @@ class PagerDutyEvents:
         try:
             response = await self._client.post(self._address, content=body, headers=headers, timeout=timeout)
         except httpx2.HTTPError as problem:
-            return Retry(after=PAUSE_S, detail=f"PagerDuty: {type(problem).__name__}")
+            return Retry(after=PAUSE_S, detail=f"PagerDuty: {unreached(self._address, problem)}")
         answer = self._secrets.redact(words(response))[:ANSWER_SHOWN]
         detail = f"HTTP {response.status_code} {answer}".strip()
         if response.status_code == ACCEPTED:

@@ -15,6 +15,7 @@ import msgspec
 from rollguard.adapters.answers import PAUSE_S, TOO_MANY_REQUESTS, passing, pause, words
 from rollguard.adapters.client import client
 from rollguard.adapters.secrets import Secrets
+from rollguard.adapters.unreached import unreached
 from rollguard.model.channels import OWN_WEBHOOKS, SecretKey
 from rollguard.model.destinations import SlackChannels
 from rollguard.model.documents import Json
@@ -212,7 +213,7 @@ class Slack:
             content = json.dumps(body).encode()
             response = await self._client.post(way.url, content=content, headers=headers, timeout=timeout)
         except httpx2.HTTPError as problem:
-            return Retry(after=PAUSE_S, detail=f"by {way.key}: {type(problem).__name__}")
+            return Retry(after=PAUSE_S, detail=f"by {way.key}: {unreached(str(way.url), problem)}")
         return self._by_api(response, way) if way.token else self._by_webhook(response, way)
 
     def _by_webhook(self, response: httpx2.Response, way: _Way) -> Outcome:

@@ -6,13 +6,13 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx2
 
 from rollguard.adapters.answers import PAUSE_S, passing, pause, words
 from rollguard.adapters.client import client
 from rollguard.adapters.secrets import Secrets, Unusable
+from rollguard.adapters.unreached import unreached
 from rollguard.model.channels import SecretKey
 from rollguard.model.destinations import WebhookChannel
 from rollguard.model.notices import Notice
@@ -63,7 +63,7 @@ class Webhook:
         try:
             response = await self._client.post(self._channel.url, content=body, headers=headers, timeout=timeout)
         except httpx2.HTTPError as problem:
-            return Retry(after=PAUSE_S, detail=f"{_host(self._channel.url)}: {type(problem).__name__}")
+            return Retry(after=PAUSE_S, detail=unreached(self._channel.url, problem))
         return _outcome(response, self._secrets)
 
     async def close(self) -> None:
@@ -110,8 +110,3 @@ def _outcome(response: httpx2.Response, secrets: Secrets) -> Accepted | Refused 
     if passing(response):
         return Retry(after=pause(response), detail=detail)
     return Refused(detail=detail)
-
-
-def _host(url: str) -> str:
-    """Only the host: the path of a webhook may be its secret."""
-    return urlsplit(url).hostname or "the webhook"
