@@ -7,8 +7,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rollguard.model.channels import SecretKey
+
 SHOWN = 80
 HIDDEN = "…"
+BEGINNING = 4
+"""Characters by which a person knows again what was written."""
+_KEYS = frozenset(key.value for key in SecretKey)
 _ADDRESSES = frozenset({"address", "url", "dashboard", "runbook"})
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)(.*)", re.ASCII | re.DOTALL)
 _PARTS = re.compile(r"([^/?#@\s]*@)?(\[[0-9A-Fa-f:.]+\]|[^/?#@:\s]*)(:[0-9]{1,5})?([/?#][^@\s]*)?", re.ASCII)
@@ -67,6 +72,8 @@ def masked(path: Iterable[str | int], value: object) -> object:
     name = names[-1] if names else ""
     if value is None or isinstance(value, bool):
         return value
+    if names[-2:] == ["notify", "secrets"]:
+        return [_key_of_secret(item) for item in value] if isinstance(value, list) else _key_of_secret(value)
     if name.endswith("File") or "headers" in names:
         return HIDDEN
     if name in _ADDRESSES and not (isinstance(value, str) and "://" in value):
@@ -74,6 +81,14 @@ def masked(path: Iterable[str | int], value: object) -> object:
     if isinstance(value, list):
         return [without_secrets(item) if isinstance(item, str) else item for item in value]
     return without_secrets(value) if isinstance(value, str) else value
+
+
+def _key_of_secret(value: object) -> str:
+    """The name of a key; of anything else, for which somebody may have put the value in its place, how it begins."""
+    text = str(value)
+    if text in _KEYS:
+        return text
+    return HIDDEN if isinstance(value, dict | list) else text[:BEGINNING] + HIDDEN
 
 
 def without_secrets(text: str) -> str:

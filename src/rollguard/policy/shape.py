@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from rollguard.policy.annotations import Model, below, key_of, members, models
 from rollguard.policy.document import Document
-from rollguard.policy.mistakes import nearest
+from rollguard.policy.mistakes import masked, nearest
 from rollguard.policy.yaml_text import DEEPEST, Marked, Path
 
 T = TypeVar("T")
@@ -149,7 +149,10 @@ def _form(path: Path, kind: str, value: object) -> str:
         return ", without quotes"
     if kind == "list_type" and isinstance(value, str) and _PLAIN.fullmatch(value):
         items = [one for found in _kinds_at(path) for inner in below(found, 0) for one in members(inner)]
-        return f", such as [{value}]" if any(one is str or get_origin(one) is Literal for one in items) else ""
+        plain = masked(path, value) == value
+        return (
+            f", such as [{value}]" if plain and any(one is str or get_origin(one) is Literal for one in items) else ""
+        )
     if kind in {"model_type", "model_attributes_type"} and (keys := _keys_at(path)):
         return f": {', '.join(keys)}" if len(keys) <= SHOWN_KEYS else ""
     return ""

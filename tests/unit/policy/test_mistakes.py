@@ -274,3 +274,19 @@ def test_a_rollback_level_that_does_not_fit_into_the_automatic_part_is_a_mistake
     short = load(added("window: {automatic: 60s, close: 10m}"), "policy.yaml")
     assert isinstance(short, tuple)
     assert any("of at least the rollback level of the required signal `errors` (5m)" in str(each) for each in short)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("[xoxb-1-pLaNtEd]", "`xoxb…`"),
+        ("[slack-bot-token, 'https://hooks.slack.com/services/pLaNtEd']", "`http…`"),
+        ("xoxb-1-pLaNtEd", "`xoxb…`"),
+        ("[{slack-bot-token: xoxb-1-pLaNtEd}]", "`…`"),
+        ("[[xoxb-1-pLaNtEd]]", "`[xoxb…]`"),
+    ],
+)
+def test_a_credential_in_place_of_its_keys_name_is_not_shown(written: str, shown: str) -> None:
+    said = only(added(f"notify: {{secrets: {written}}}"))
+    assert shown in said
+    assert "pLaNtEd" not in said
