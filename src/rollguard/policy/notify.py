@@ -87,7 +87,9 @@ class Notify(Part):
         "pagerduty-api-key",
         "pagerduty-service-id",
     ]
-    """The keys that the Secret `notification-secrets` holds; what is rendered for Alertmanager follows from them."""
+    """The keys that the Secret `notification-secrets` has to hold: what is rendered for Alertmanager follows from them,
+    and `doctor` names each channel that lacks one. The guard uses a key that is there without being named, but for
+    `alertmanager-webhook-token`."""
 
 
 def check_notify(part: Notify, marked: Marked) -> None:
