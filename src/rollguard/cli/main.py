@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Container, Sequence
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -83,8 +85,8 @@ def build(named: Container[str] = ()) -> App:
     its docstring; in lists of commands each has its summary, for which nothing is imported.
     """
 
-    def summed(name: str, summary: str) -> str | None:
-        return None if name in named else summary
+    def summed(name: str, target: str, summary: str) -> str:
+        return _whole(target) if name in named else summary
 
     app = App(
         name=program_name(),
@@ -94,13 +96,21 @@ def build(named: Container[str] = ()) -> App:
         default_parameter=Parameter(negative=()),
     )
     for name, (target, summary) in COMMANDS.items():
-        app.command(target, name=name, help=summed(name, summary))
+        app.command(target, name=name, help=summed(name, target, summary))
     for group, (about, commands) in GROUPS.items():
         inner = App(name=group, help=about)
         for name, (target, summary) in commands.items():
-            inner.command(target, name=name, help=summed(name, summary))
+            inner.command(target, name=name, help=summed(name, target, summary))
         app.command(inner)
     return app
+
+
+def _whole(target: str) -> str:
+    """What the docstring of a command, `MODULE:FUNCTION`, says before its parameters: a line a paragraph."""
+    module, _, function = target.partition(":")
+    text = inspect.getdoc(getattr(import_module(module), function)) or ""
+    paragraphs = text.partition("\nParameters\n")[0].strip().split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def call(tokens: Sequence[str] | None = None) -> int:

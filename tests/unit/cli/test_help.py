@@ -34,3 +34,12 @@ def test_the_list_of_commands_has_a_line_of_each(capsys: pytest.CaptureFixture[s
     assert all(name in found for name in COMMANDS)
     assert COMMANDS["wait"][1] in found
     assert "it is updated with the rollout" not in found
+
+
+def test_a_paragraph_is_broken_by_the_width_of_the_terminal_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert call(["wait", "--help"]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("Exit codes of its own"))
+    assert line.rstrip().endswith("the cluster does not answer.")
