@@ -93,9 +93,8 @@ def _pages(said: UnitRecord | str) -> Check:
     """Whether the key that Alertmanager's routes name is there."""
     if isinstance(said, str):
         return ALERTMANAGER.unknown("PagerDuty", said, LOOK)
-    if dict(said.channels).get(PAGERDUTY_EVENTS):
-        words = f"the Secret has no `{SecretKey.PAGERDUTY_ROUTING_KEY}`: Alertmanager cannot page"
-        return ALERTMANAGER.warning("PagerDuty", words)
+    if needs := dict(said.channels).get(PAGERDUTY_EVENTS):
+        return ALERTMANAGER.warning("PagerDuty", f"needs {needs}: Alertmanager cannot page")
     return ALERTMANAGER.ok("PagerDuty", "Alertmanager pages by itself, also when the guard is dead")
 
 

@@ -606,3 +606,9 @@ def test_a_histogram_whose_edges_differ_is_judged_by_those_that_all_pods_have() 
 def test_whether_orders_are_checked_is_not_asked_while_their_definition_is_missing() -> None:
     missing = replace(installed(presence=Presence.ABSENT), enforced=NOT_ALLOWED)
     assert "enforced" not in {check.name for check in examine(missing)}
+
+
+def test_an_integrations_key_that_is_empty_is_told_as_that_and_not_as_missing() -> None:
+    found = problems(lacking("pagerduty-events", "`pagerduty-routing-key` in the Secret (it is empty)"))
+    words = "needs `pagerduty-routing-key` in the Secret (it is empty): Alertmanager cannot page"
+    assert words in [check.found for check in found if check.name == "alertmanager"]
