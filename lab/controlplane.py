@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx2
 
 from lab import pki, processes, programs
+from lab.files import write_whole
 from lab.processes import Child, ProcessError
 
 ADMIN = "lab-admin"
@@ -79,8 +80,8 @@ class ControlPlane:
     def write_kubeconfig(self, name: str, token: str) -> Path:
         """Writes `<name>.kubeconfig`, readable by its owner only, and returns its path."""
         path = self.workdir / f"{name}.kubeconfig"
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(_kubeconfig(self.url, self.ca_file, name, token), indent=2))
+        text = json.dumps(_kubeconfig(self.url, self.ca_file, name, token), indent=2)
+        write_whole(path, text, mode=0o600)
         return path
 
     async def kubeconfig_for_service_account(self, namespace: str, name: str) -> Path:

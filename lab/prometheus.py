@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab import processes, programs
 from lab.controlplane import ControlPlane
+from lab.files import write_whole
 from lab.processes import ProcessError
 from lab.served import Served
 
@@ -159,9 +160,7 @@ class Prometheus(Served):
 
 def _found(file: Path, targets: Mapping[str, Mapping[str, str]]) -> None:
     """Names the targets, with their labels, in a file that Prometheus reads again, whole or not at all."""
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps([{"targets": [each], "labels": dict(labels)} for each, labels in targets.items()]))
-    part.replace(file)
+    write_whole(file, json.dumps([{"targets": [each], "labels": dict(labels)} for each, labels in targets.items()]))
 
 
 def configuration(plane: ControlPlane, scraping: Scraping, *, guards: Path) -> dict[str, object]:
