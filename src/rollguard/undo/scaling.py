@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rollguard.model.action import Absent, Found, Plan, Step, StepKind, StepState, Unknown, Write
 from rollguard.undo.answers import OfStep, Send, Stop, Wait, over
-from rollguard.undo.half import BEGUN, committed, moved, steps_of
+from rollguard.undo.half import BEGUN, committed, steps_of
 from rollguard.undo.moment import Moment, unreadable
 from rollguard.undo.patch import leave_receipt, left_by, operation, parse, receipt_of, write
 
@@ -53,8 +53,11 @@ def none_ready(step: Step, at: Moment) -> str:
 
 
 def wait_before(step: Step, at: Moment, reason: str) -> Stop | Wait:
-    """Waits for the old colour, before the first decisive step no longer than it may take to be ready."""
-    if at.too_long and not moved(at.plan, at.readings):
+    """Waits for the old colour, before the first decisive step no longer than it may take to be ready.
+
+    One that was tried may have arrived, or may still: what was raised for it must stay, and it is gone on with.
+    """
+    if at.too_long and not committed(at.plan):
         return Stop(step=step, reason=f"{reason}, after {at.now.since(at.plan.created):.0f} s")
     return Wait(reason=reason)
 

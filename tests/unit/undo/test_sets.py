@@ -447,6 +447,22 @@ def test_a_service_whose_endpoints_stay_empty_is_told_after_a_minute() -> None:
     assert at.over == "finished"
 
 
+def test_a_switch_that_was_tried_is_gone_on_with_where_the_old_colour_is_not_ready_for_a_while() -> None:
+    at = run(Cluster(autoscaled=AUTOSCALED))
+    before = at.cluster.minimum("backend-blue")
+    at.until(StepKind.SWITCH, StepState.TRYING)
+    at.now = at.plan.expires.plus(-100)
+    at.cluster.stuck["backend-blue"] = ""
+    at.cluster.ready[ref("backend-blue")] = 0
+    at.turns(5)
+    assert at.over == ""
+    assert at.cluster.colour("backend") == "green"
+    at.cluster.stuck.clear()
+    at.turns(100)
+    assert at.over == "finished"
+    assert at.cluster.minimum("backend-blue") == before, "a raised minimum was left behind"
+
+
 def test_a_newer_release_that_comes_as_the_first_switch_is_about_to_leave_is_not_switched_away() -> None:
     at = run(Cluster())
     at.until(StepKind.SWITCH, StepState.TRYING)
