@@ -15,7 +15,7 @@ from rollguard.model.notices import Notice, NoticeState
 from rollguard.model.policy import Policy
 from rollguard.model.records import RolloutRecord, TimelineEntry, UnitRecord
 from rollguard.model.time import Instant
-from rollguard.notify.words import words
+from rollguard.notify.words import Words, words
 from rollguard.record import thinned
 
 NOTICES = 24
@@ -56,15 +56,7 @@ def _with_told(record: RolloutRecord, tell: Tell, *, unit: UnitRecord, policy: P
     record = response.told(record, tell, policy.timing.respond_within, now)
     number = 1 + max((int(n.id.rsplit(".", 1)[1]) for n in same), default=0)
     text = words(tell, record, unit, policy, now)
-    notice = Notice(
-        id=f"{record.id}.{tell.topic}.{key}.{number}",
-        class_=tell.class_,
-        topic=tell.topic,
-        title=text.title,
-        text=text.text,
-        at=now,
-        team=unit.team,
-    )
+    notice = _notice(f"{record.id}.{tell.topic}.{key}.{number}", tell, text, unit=unit, now=now)
     entry = TimelineEntry(at=now, kind="notice", text=text.title)
     return with_entries(replace(record, notices=thinned((*record.notices, notice), NOTICES)), (entry,))
 
@@ -83,17 +75,14 @@ def told_unit(unit: UnitRecord, tell: Tell, *, policy: Policy, now: Instant) -> 
     known = bool(same) and not tell.anew
     if any(n.id == id_ for n in same) or (known and now.since(same[-1].at) < policy.timing.repeat_notice):
         return unit
-    text = words(tell, None, unit, policy, now)
-    notice = Notice(
-        id=id_,
-        class_=tell.class_,
-        topic=tell.topic,
-        title=text.title,
-        text=text.text,
-        at=now,
-        team=unit.team,
-    )
+    notice = _notice(id_, tell, words(tell, None, unit, policy, now), unit=unit, now=now)
     return replace(unit, notices=thinned((*unit.notices, notice), NOTICES))
+
+
+def _notice(id_: str, tell: Tell, text: Words, *, unit: UnitRecord, now: Instant) -> Notice:
+    return Notice(
+        id=id_, class_=tell.class_, topic=tell.topic, title=text.title, text=text.text, at=now, team=unit.team
+    )
 
 
 def _key(tell: Tell) -> str:
